@@ -1,0 +1,1 @@
+"""The machines of Glassbox and everything that makes them inspectable; usable without the web."""

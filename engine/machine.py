@@ -1,0 +1,167 @@
+"""The Machine contract: everything the timeline, the session and the page may assume of any machine.
+
+A machine is bytes plus a clock. Its tick is the count of instructions executed so far; "the state at tick N" is the
+state after N instructions, and "step N" is the instruction that made the clock read N. Program + journal + tick name
+one state exactly: a machine never reads the host's time, randomness, files or network except through its `Journal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from engine.events import Event
+from engine.trace import TraceBatch
+
+
+class StopReason(StrEnum):
+    """Why `Machine.run` came back."""
+
+    BUDGET = "budget"  # the ticks asked for are used up, or the trace batch is full
+    BREAKPOINT = "breakpoint"  # the next instruction has a breakpoint
+    INPUT = "input"  # the program waits for input that the journal does not hold yet
+    HALT = "halt"  # the program ended by itself
+    FAULT = "fault"  # the program ended by an uncaught error or fault
+    LIMIT = "limit"  # a limit of the machine (memory, output) ended the program
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The answer of `run`. HALT, FAULT and LIMIT are final: further runs return the same Stop and execute nothing.
+
+    detail: FAULT {message, traceback}; LIMIT {limit, message}; INPUT {channel}; others empty.
+    """
+
+    reason: StopReason
+    tick: int
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_final(self) -> bool:
+        """True when the program is over, whatever the budget."""
+        return self.reason in (StopReason.HALT, StopReason.FAULT, StopReason.LIMIT)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Budgets of one machine. `max_ticks` is kept by the session; the others by the machine itself."""
+
+    max_ticks: int = 100_000_000
+    memory_bytes: int = 64 << 20
+    output_bytes: int = 256 << 10
+
+
+@dataclass
+class Journal:
+    """Everything that a machine learns from outside, recorded once and replayed for ever.
+
+    entries[i] = (channel, data). A machine counts, inside its saved state, how many entries it has consumed, and asks
+    for entry number i. `read` answers a recorded entry, or asks `source(channel)` once and records what it says;
+    None means that nobody knows yet (the machine then stops with INPUT).
+    Going back and giving other input is `truncate(i)` followed by new entries: a branch.
+    """
+
+    entries: list[tuple[str, bytes]] = field(default_factory=list)
+    source: Callable[[str], bytes | None] | None = None
+
+    def read(self, index: int, channel: str) -> bytes | None:
+        """Entry `index`, which must be of `channel`; recorded on first use. ValueError if the journal disagrees."""
+        if index < len(self.entries):
+            recorded, data = self.entries[index]
+            if recorded != channel:
+                raise ValueError(f"journal entry {index} is {recorded!r}, the machine asks for {channel!r}")
+            return data
+        data_or_none = self.source(channel) if self.source else None
+        if data_or_none is not None:
+            self.entries.append((channel, data_or_none))
+        return data_or_none
+
+    def append(self, channel: str, data: bytes) -> None:
+        """Record one more entry (the visitor's input)."""
+        self.entries.append((channel, data))
+
+    def truncate(self, count: int) -> None:
+        """Forget every entry from number `count` on."""
+        del self.entries[count:]
+
+
+class Checkpoint(Protocol):
+    """A saved state. Opaque to everybody but the machine that made it; immutable; may share pages with others."""
+
+    @property
+    def tick(self) -> int:
+        """The tick of the state."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that this checkpoint holds alone: what dropping it would free, more or less."""
+        ...
+
+
+class Machine(Protocol):
+    """One running program. Implementations: `engine.lua.machine.LuaMachine`, `engine.x86.machine.X86Machine`."""
+
+    journal: Journal
+
+    @property
+    def tick(self) -> int:
+        """Instructions executed so far."""
+        ...
+
+    @property
+    def where(self) -> int | None:
+        """The row (a `where` of the listing) of the next instruction; None when the program is over."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many frames are on the call stack now (1 = the main program)."""
+        ...
+
+    def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
+        """Execute up to `budget` instructions and say why it stopped.
+
+        With `trace`, every executed step is appended to it; the run ends with BUDGET when the batch is full.
+        With `breakpoints`, stop before an instruction whose row is in the set, except at the very first instruction
+        of this call (so that continuing from a breakpoint makes progress).
+        """
+        ...
+
+    def set_breakpoints(self, wheres: Iterable[int]) -> None:
+        """Replace the set of rows that `run(breakpoints=True)` stops before. Not part of the saved state."""
+        ...
+
+    def save(self, previous: Checkpoint | None = None) -> Checkpoint:
+        """Copy the state out. Pages equal to those of `previous` (a checkpoint of this machine) are shared."""
+        ...
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become exactly the saved state again. Events that were not drained are dropped."""
+        ...
+
+    def drain_events(self) -> list[Event]:
+        """Events with data since the last drain, in order. A replay produces them again, at the same ticks."""
+        ...
+
+    def digest(self) -> str:
+        """A hash of the whole state: equal exactly when the states are. Independent of the process it is made in."""
+        ...
+
+    def view(self) -> dict[str, Any]:
+        """The visible state as plain JSON data; the shape of each machine's view stands in docs/views.md."""
+        ...
+
+    def inspect(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """A deep view of one thing (a table's inside, a memory page), paged. CommandError for an unknown query."""
+        ...
+
+    def listing(self) -> dict[str, Any]:
+        """The program as rows to show, each with its `where`; grows when code is loaded or discovered."""
+        ...
+
+    def close(self) -> None:
+        """Free what the machine holds. Idempotent."""
+        ...

@@ -1,0 +1,111 @@
+"""The one list of machines. A further machine is one folder and one row here.
+
+A room's module (imported on first use, so that the web process never loads a core) offers:
+
+- `build(files, options) -> program`: compile or assemble; raises SourceError or ProgramError with everything it found.
+- `start(program, journal, limits) -> Machine`: a machine at tick 0. It may raise HostUnavailable.
+- `notice(machine) -> dict | None`: `{"key", "args"}` of a catalogue sentence that the visitor should see.
+- `cli(arguments) -> int`: the room's part of `python -m engine`; returns the exit status.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from engine.errors import CommandError
+from engine.machine import Journal, Limits, Machine
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One named text of a program; the first file of a program is the main one."""
+
+    name: str
+    text: str
+
+
+class RoomModule(Protocol):
+    """What a room's module offers; see above."""
+
+    def build(self, files: Sequence[SourceFile], options: Mapping[str, Any]) -> object:
+        """Compile or assemble."""
+        ...
+
+    def start(self, program: Any, journal: Journal, limits: Limits) -> Machine:  # noqa: ANN401 - the room's own type
+        """A machine at tick 0."""
+        ...
+
+    def notice(self, machine: Any) -> dict[str, Any] | None:  # noqa: ANN401 - the room's own type
+        """What the visitor should know about this machine, as a catalogue key with arguments."""
+        ...
+
+    def cli(self, arguments: Sequence[str]) -> int:
+        """Run the room's command line."""
+        ...
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice that the visitor has; the first value is the default."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Room:
+    """One machine of the playground. `language` names the editor's mode; `panes` the page's panes, in order."""
+
+    name: str
+    module_name: str
+    title: str
+    language: str
+    main_file: str
+    comment: str
+    panes: tuple[str, ...]
+    options: tuple[Option, ...] = ()
+
+    @property
+    def module(self) -> RoomModule:
+        """The room's module, imported on first use."""
+        module: Any = importlib.import_module(self.module_name)
+        loaded: RoomModule = module
+        return loaded
+
+
+ROOMS: tuple[Room, ...] = (
+    Room(
+        name="lua",
+        module_name="engine.lua.room",
+        title="Lua 5.4",
+        language="lua",
+        main_file="main.lua",
+        comment="--",
+        panes=("source", "listing", "lua-state", "lua-heap", "output", "narration", "lua-constants"),
+    ),
+    Room(
+        name="x86",
+        module_name="engine.x86.room",
+        title="x86 real16",
+        language="nasm",
+        main_file="main.asm",
+        comment=";",
+        panes=("source", "listing", "x86-state", "x86-memory", "output", "narration", "x86-exits"),
+        options=(
+            Option("mode", ("real16",)),
+            Option("cpu", ("auto", "kvm", "unicorn")),
+            Option("syntax", ("nasm", "hex")),
+        ),
+    ),
+)
+
+
+def room(name: str) -> Room:
+    """The room called `name`; CommandError if there is none."""
+    for candidate in ROOMS:
+        if candidate.name == name:
+            return candidate
+    raise CommandError(f"there is no machine {name[:40]!r}", hint="one of " + ", ".join(r.name for r in ROOMS))

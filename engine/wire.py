@@ -1,0 +1,205 @@
+"""What crosses the wire besides trace frames: the one table of commands and events.
+
+From it: validation on both sides of the worker's pipe, docs/protocol.md and static/js/gen/protocol.js. A command is
+`{"v": 1, "id": n, "do": name, …arguments}`; an event is `{"v": 1, "re": id or null, "event": name, …fields}`, where
+`re` is the command that it answers. Every command is answered by exactly one event with `ends` set (its result, or
+`failed`), after any number of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import CommandError
+
+VERSION = 1
+MAX_COMMAND_BYTES = 192 << 10
+MAX_SOURCE_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class Arg:
+    """One argument: `type` is one of int, str, bool, list, dict; `default` None with `required` False means absent."""
+
+    name: str
+    type: type
+    help: str
+    required: bool = True
+    default: Any = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: name, arguments, what it does, and the event that is its result."""
+
+    name: str
+    help: str
+    args: tuple[Arg, ...] = ()
+    result: str = "done"
+    #: May be sent while another command is still at work.
+    anytime: bool = False
+
+
+@dataclass(frozen=True)
+class EventSpec:
+    """One event: name, fields with their meaning, and whether it ends the command that it answers."""
+
+    name: str
+    help: str
+    fields: tuple[tuple[str, str], ...] = ()
+    ends: bool = False
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "open",
+        "Compile or assemble a program and put the machine at tick 0. Replaces the program of this session.",
+        (
+            Arg("room", str, "name of the machine: a row of engine/rooms.py"),
+            Arg("files", list, "[{name, text}]; the first is the main program"),
+            Arg("options", dict, "the room's options, e.g. {cpu: 'auto'}", required=False),
+        ),
+        result="opened",
+    ),
+    Command(
+        "run",
+        "Extend the recording: run forward from the frontier, streaming trace frames while the window lasts, until the "
+        "program ends, a limit, `to`, or `pause`. Then the position is the frontier.",
+        (Arg("to", int, "stop at this tick at the latest", required=False),),
+        result="stopped",
+    ),
+    Command(
+        "seek",
+        "Go to the state at a tick (0 … frontier); beyond the frontier it runs on to there.",
+        (Arg("tick", int, "the tick to show"),),
+        result="stopped",
+    ),
+    Command(
+        "step",
+        "Go `count` steps forward, or back if negative; forward past the frontier records.",
+        (Arg("count", int, "how many steps", required=False, default=1),),
+        result="stopped",
+    ),
+    Command(
+        "continue",
+        "Go to the next (direction 1) or previous (-1) place with a breakpoint, or to the end or start.",
+        (Arg("direction", int, "1 or -1", required=False, default=1),),
+        result="stopped",
+    ),
+    Command(
+        "breakpoints",
+        "Replace all breakpoints.",
+        (Arg("places", list, "[{line, file?} or {where}]"),),
+        result="breakpoints_set",
+    ),
+    Command(
+        "trace",
+        "Stream trace frames for the steps `from` … `to` (ticks, both included, within the recording).",
+        (Arg("from", int, "first tick (>= 1)"), Arg("to", int, "last tick")),
+    ),
+    Command("listing", "The program's rows as they are known now.", result="listing"),
+    Command(
+        "inspect",
+        "A deep view of one thing at the current tick.",
+        (Arg("query", dict, "what to look at; docs/views.md lists each machine's queries"),),
+        result="inspected",
+    ),
+    Command(
+        "input",
+        "Give the program the input that it waits for (recorded in the journal), then `run` goes on.",
+        (
+            Arg("text", str, "the input's text"),
+            Arg("end", bool, "no more input will come", required=False, default=False),
+        ),
+    ),
+    Command("pause", "Stop the command at work as soon as possible; what is recorded stays.", anytime=True),
+    Command("credit", "Allow `frames` more trace frames.", (Arg("frames", int, "how many"),), anytime=True),
+)
+
+EVENTS: tuple[EventSpec, ...] = (
+    EventSpec(
+        "opened",
+        "The program is ready at tick 0.",
+        (
+            ("room", "the machine's name"),
+            ("listing", "rows, as in `listing`"),
+            ("view", "the state at tick 0"),
+            ("notice", "a sentence the visitor should see (e.g. which CPU runs and why), or null"),
+            ("limits", "{max_ticks, memory_bytes, output_bytes, trace_window}"),
+        ),
+        ends=True,
+    ),
+    EventSpec(
+        "stopped",
+        "The position changed; here is the state there.",
+        (
+            ("tick", "the position"),
+            ("frontier", "how far the recording reaches"),
+            ("reason", "a StopReason, or `seek`, `step`, `start`, `pause`"),
+            ("detail", "the Stop's detail"),
+            ("ended", "null, or {reason, tick, detail} once the program's end is recorded"),
+            ("view", "the state at `tick`"),
+            ("flags", "StepFlag bits of step `tick`"),
+        ),
+        ends=True,
+    ),
+    EventSpec("done", "The command is carried out.", ends=True),
+    EventSpec(
+        "failed",
+        "The command could not be carried out.",
+        (("error", "{kind, message, hint, diagnostics}; see engine/errors.py"),),
+        ends=True,
+    ),
+    EventSpec("breakpoints_set", "The breakpoints now.", (("places", "[{where, line, file}]"),), ends=True),
+    EventSpec("listing", "The program's rows.", (("listing", "see docs/views.md"),), ends=True),
+    EventSpec("inspected", "The answer to `inspect`.", (("query", "as sent"), ("tick", ""), ("answer", "")), ends=True),
+    EventSpec("progress", "`run` is at work.", (("frontier", "how far the recording reaches"),)),
+    EventSpec(
+        "output",
+        "The program wrote something, sent once when it is recorded.",
+        (("tick", "the step"), ("stream", "stdout, stderr or serial"), ("text", "UTF-8, bad bytes as \\xNN")),
+    ),
+    EventSpec(
+        "exit",
+        "The machine left to its host (x86), sent once when it is recorded.",
+        (("tick", "the step"), ("data", "{reason, …}")),
+    ),
+    EventSpec("grew", "The listing has new rows.", (("listing", "all rows"),)),
+    EventSpec(
+        "goodbye",
+        "The session is over: the worker was ended. The socket closes after it.",
+        (("reason", "limit, idle, killed, shutdown"), ("message", "a sentence for the visitor")),
+    ),
+)
+
+COMMAND_BY_NAME = {c.name: c for c in COMMANDS}
+
+
+def validate(message: object) -> tuple[Command, dict[str, Any]]:
+    """The command and its complete arguments (defaults filled in), or CommandError saying what is wrong."""
+    if not isinstance(message, Mapping):
+        raise CommandError("a command is a JSON object")
+    if message.get("v") != VERSION:
+        raise CommandError(f"this server speaks version {VERSION} of the protocol", hint="reload the page")
+    if type(message.get("id")) is not int:
+        raise CommandError("a command needs a whole number `id`")
+    command = COMMAND_BY_NAME.get(str(message.get("do")))
+    if command is None:
+        raise CommandError(f"unknown command {str(message.get('do'))[:40]!r}")
+    known = {"v", "id", "do", *(a.name for a in command.args)}
+    extra = sorted(str(k)[:40] for k in message if k not in known)
+    if extra:
+        raise CommandError(f"`{command.name}` has no argument {extra[0]!r}")
+    values: dict[str, Any] = {}
+    for arg in command.args:
+        value = message.get(arg.name)
+        if value is None:
+            if arg.required:
+                raise CommandError(f"`{command.name}` needs `{arg.name}`: {arg.help}")
+            value = arg.default
+        elif type(value) is not arg.type:
+            raise CommandError(f"`{arg.name}` of `{command.name}` must be of type {arg.type.__name__}")
+        values[arg.name] = value
+    return command, values
