@@ -1,0 +1,24 @@
+# Two stages with the same set-up script: the first builds the C cores and the page, the second only runs them.
+FROM debian:bookworm-slim AS build
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends ca-certificates make python3 >/dev/null
+WORKDIR /srv/glassbox
+COPY scripts scripts
+COPY requirements*.txt ./
+RUN scripts/setup run
+COPY . .
+RUN make build && rm -rf static/node_modules build && find . -name __pycache__ -prune -exec rm -rf {} +
+
+FROM debian:bookworm-slim
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 nasm >/dev/null \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin glassbox \
+    && install -d -o glassbox -g glassbox /var/lib/glassbox
+WORKDIR /srv/glassbox
+COPY --from=build /srv/glassbox /srv/glassbox
+ENV GLASSBOX_BIND=0.0.0.0:8000 GLASSBOX_DATA_DIR=/var/lib/glassbox PYTHONDONTWRITEBYTECODE=1
+USER glassbox
+VOLUME /var/lib/glassbox
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+    CMD [".venv/bin/python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health', timeout=4)"]
+CMD [".venv/bin/gunicorn", "-c", "app/gunicorn_conf.py", "app:create_app()"]

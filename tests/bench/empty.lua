@@ -1,0 +1,1 @@
+-- nothing: what start-up alone costs
