@@ -25,8 +25,7 @@ is listed as `C?`: a register only if k is 0.
 
 Further placeholders of narrations: `{target}` is the row (pc from 1) that a jump leads to, `{K}` the constant that
 LOADKX takes from the EXTRAARG after it, `{count}`, `{args}` and `{results}` are numbers worked out from the operands,
-`{size}` the array size of NEWTABLE, `{first}` the first index that SETLIST fills, `{last}` the last register of a range,
-`{op}` the operator of a metamethod event.
+`{size}` the array size of NEWTABLE, `{first}` the first index that SETLIST fills, `{last}` the last register of a range.
 """
 
 from __future__ import annotations
@@ -353,7 +352,8 @@ def _arithmetic(row: _Table) -> None:
     )  # fmt: skip
     row.row(
         "NOT", Family.COMPARE, "A:R B:R", "R[A] := not R[B]", "B", "A",
-        "Put true into {A} if {B} is false or nil, else false.", "若 {B} 为 false 或 nil，则 {A} 为 true，否则为 false。",
+        "Put true into {A} if {B} is false or nil, else false.",
+        "若 {B} 为 false 或 nil，则 {A} 为 true，否则为 false。",
         "Has no metamethod.", "a",
     )  # fmt: skip
     row.row(
@@ -367,7 +367,8 @@ def _control(row: _Table) -> None:
     """Opcodes 53 to 67: concatenation, scopes, jumps and tests."""
     row.row(
         "CONCAT", Family.STRING, "A:R B:I", "R[A] := R[A] .. … .. R[A+B-1]", "A..A+B-1", "A",
-        "Join the {count} values from {A} on into one string in {A}.", "把从 {A} 起的 {count} 个值连接成一个字符串放入 {A}。",
+        "Join the {count} values from {A} on into one string in {A}.",
+        "把从 {A} 起的 {count} 个值连接成一个字符串放入 {A}。",
         "Numbers become text; other values ask the metamethod __concat, from right to left.", "a",
     )  # fmt: skip
     row.row(
@@ -385,9 +386,7 @@ def _control(row: _Table) -> None:
         "JMP", Family.JUMP, "sJ:J", "pc += sJ", "", "",
         "Jump to row {target}.", "跳转到第 {target} 行指令。", "",
     )  # fmt: skip
-    taken = (
-        "The next instruction is a JMP: it is executed as part of this one when the test agrees with k, else skipped."
-    )
+    taken = "The next instruction is a JMP: executed as part of this one when the test agrees with k, else skipped."
     for name, symbol, en, zh in (
         ("EQ", "==", "{A} equals {B}", "{A} 等于 {B}"),
         ("LT", "<", "{A} is less than {B}", "{A} 小于 {B}"),
@@ -395,7 +394,8 @@ def _control(row: _Table) -> None:
     ):
         row.row(
             name, Family.COMPARE, "A:R B:R k:bool", f"if (R[A] {symbol} R[B]) ~= k then pc++", "A B", "",
-            f"Test whether {en}; jump if the answer is {{k}}, else go on.", f"判断 {zh}；若结果为 {{k}} 则跳转，否则继续。",
+            f"Test whether {en}; jump if the answer is {{k}}, else go on.",
+            f"判断 {zh}；若结果为 {{k}} 则跳转，否则继续。",
             taken, "test",
         )  # fmt: skip
     row.row(
@@ -433,7 +433,8 @@ def _calls(row: _Table) -> None:
     row.row(
         "CALL", Family.CALL, "A:R B:I C:I", "R[A], …, R[A+C-2] := R[A](R[A+1], …, R[A+B-1])",
         "A A+1..A+B-1", "A..A+C-2",
-        "Call the function in {A} with {args} and take {results} back.", "以 {args} 调用 {A} 中的函数，取回 {results}。",
+        "Call the function in {A} with {args} and take {results} back.",
+        "以 {args} 调用 {A} 中的函数，取回 {results}。",
         "B - 1 arguments, C - 1 results; B = 0: up to the stack top, C = 0: all results, which sets the stack top.",
         "a in out",
     )  # fmt: skip
@@ -503,7 +504,8 @@ def _loops(row: _Table) -> None:
     )  # fmt: skip
     row.row(
         "VARARG", Family.VARARG, "A:R C:I", "R[A], …, R[A+C-2] := the extra arguments", "", "A..A+C-2",
-        "Copy {results} of the extra arguments (...) to {A} on.", "把额外参数（...）中的 {results} 复制到 {A} 起的寄存器。",
+        "Copy {results} of the extra arguments (...) to {A} on.",
+        "把额外参数（...）中的 {results} 复制到 {A} 起的寄存器。",
         "C - 1 values; C = 0: all of them, which sets the stack top.", "a out",
     )  # fmt: skip
     row.row(
@@ -530,7 +532,9 @@ def _table() -> tuple[Opcode, ...]:
 OPCODES: tuple[Opcode, ...] = _table()
 BY_NAME: Mapping[str, Opcode] = MappingProxyType({op.name: op for op in OPCODES})
 
-EVENTS: tuple[str, ...] = tuple(
-    "index newindex gc mode len eq add sub mul mod pow div idiv band bor bxor shl shr unm bnot lt le concat call close".split()
+EVENTS: tuple[str, ...] = (
+    *("index", "newindex", "gc", "mode", "len", "eq"),
+    *("add", "sub", "mul", "mod", "pow", "div", "idiv", "band", "bor", "bxor", "shl", "shr", "unm", "bnot"),
+    *("lt", "le", "concat", "call", "close"),
 )
 """Metamethod events by number (operand C of MMBIN and its kin), without the two underscores."""
