@@ -1,0 +1,133 @@
+"""Frames on the socket between the web process and a worker: u32 length (little endian), u8 kind, payload.
+
+Kind `J` is one JSON command or event, kind `B` one binary trace frame. Lengths are checked before a byte of the
+payload is read, so neither side can make the other hold more than one frame of the largest size.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import threading
+import time
+from typing import NamedTuple
+
+from engine.wire import MAX_COMMAND_BYTES
+
+HEADER = struct.Struct("<IB")
+JSON = "J"
+BINARY = "B"
+
+#: The largest payload by kind, towards the worker and towards the web process.
+TO_WORKER = {JSON: MAX_COMMAND_BYTES}
+TO_WEB = {JSON: 16 << 20, BINARY: 1 << 20}
+
+_READ_BYTES = 1 << 16
+
+
+class FrameError(Exception):
+    """The other side broke the framing; nothing after this can be trusted."""
+
+
+class Frame(NamedTuple):
+    """One message: `kind` is JSON or BINARY."""
+
+    kind: str
+    payload: bytes
+
+
+class FrameSocket:
+    """Frames over a stream socket. One thread may receive while others send; it owns the socket."""
+
+    def __init__(self, stream: socket.socket, accepts: dict[str, int]) -> None:
+        stream.setblocking(False)
+        self._stream = stream
+        self._accepts = accepts
+        self._received = bytearray()
+        self._sending = threading.Lock()
+        self._poll = select.poll()
+        self._poll.register(stream, select.POLLIN)
+
+    def send(self, kind: str, payload: bytes, timeout_s: float | None = None) -> None:
+        """Send one frame whole. TimeoutError if the other side does not take it in time, OSError if it is gone.
+
+        After a TimeoutError part of the frame may be sent: the connection is then of no more use.
+        """
+        message = memoryview(HEADER.pack(len(payload), ord(kind)) + payload)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._sending:
+            while message:
+                try:
+                    message = message[self._stream.send(message, socket.MSG_NOSIGNAL) :]
+                except BlockingIOError:
+                    self._wait_to_send(deadline)
+
+    def _wait_to_send(self, deadline: float | None) -> None:
+        waiting = select.poll()
+        waiting.register(self._stream, select.POLLOUT)
+        left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        if not waiting.poll(left):
+            raise TimeoutError("the other side does not read")
+
+    def receive(self, timeout_s: float | None = None) -> Frame | None:
+        """The next frame, or None after `timeout_s` without one. EOFError when the other side is gone.
+
+        FrameError for an unknown kind, a frame that is too long, or one that the end cuts off.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            frame = self._take()
+            if frame is not None:
+                return frame
+            left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+            if not self._poll.poll(left):
+                return None
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._stream.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise EOFError(str(error)) from error
+        if not data:
+            if self._received:
+                raise FrameError("the connection ended inside a frame")
+            raise EOFError("the other side closed the connection")
+        self._received += data
+
+    def _take(self) -> Frame | None:
+        """The first whole frame of what is received, or None; checks the length as soon as it is known."""
+        if len(self._received) < HEADER.size:
+            return None
+        length, kind_number = HEADER.unpack_from(self._received)
+        kind = chr(kind_number)
+        if kind not in self._accepts:
+            raise FrameError(f"a frame of unknown kind {kind_number}")
+        if length > self._accepts[kind]:
+            raise FrameError(f"a frame of {length} bytes; {self._accepts[kind]} are the limit")
+        if len(self._received) < HEADER.size + length:
+            return None
+        payload = bytes(self._received[HEADER.size : HEADER.size + length])
+        del self._received[: HEADER.size + length]
+        return Frame(kind, payload)
+
+    def shutdown(self) -> None:
+        """End the connection both ways; a thread that waits in `receive` comes back with EOFError. Idempotent."""
+        try:
+            self._stream.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return
+
+    @property
+    def is_closed(self) -> bool:
+        """True after `close`."""
+        return self._stream.fileno() < 0
+
+    def close(self) -> None:
+        """End the connection and free the socket. For the thread that receives. Idempotent."""
+        self.shutdown()
+        with self._sending:
+            self._stream.close()

@@ -1,0 +1,38 @@
+"""What a confined worker does: serve one session over its pipe until the web process closes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from engine.session import CLOSED, Closed, Session
+from engine.worker.frames import BINARY, JSON, FrameSocket
+from engine.worker.limits import WorkerLimits
+
+
+def serve(frames: FrameSocket, limits: WorkerLimits) -> None:
+    """Answer commands until the pipe ends. EOFError and BrokenPipeError are that end, wherever they are noticed."""
+
+    def send_event(event: dict[str, Any]) -> None:
+        frames.send(JSON, json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode())
+
+    def send_frame(frame: bytes) -> None:
+        frames.send(BINARY, frame)
+
+    def next_message(timeout_s: float | None) -> object | Closed | None:
+        try:
+            frame = frames.receive(timeout_s)
+        except EOFError:
+            return CLOSED
+        if frame is None:
+            return None
+        try:
+            message: object = json.loads(frame.payload)
+        except (ValueError, RecursionError):
+            return "not JSON"  # which no command is: the session answers with what is wrong
+        return message
+
+    try:
+        Session(send_event, send_frame, next_message, limits=limits.session).serve()
+    except (BrokenPipeError, ConnectionResetError):
+        return

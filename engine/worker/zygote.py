@@ -1,0 +1,258 @@
+"""The warm process: has every machine loaded, forks a worker for each session, kills and buries it.
+
+`python -m engine.worker.zygote CONTROL_FD LIMITS_JSON ENTRY`, launched by `client.WorkerPool`. Single-threaded, so a
+fork copies a quiet process. Requests come as JSON datagrams on the control socket: `fork` with one descriptor (the
+worker's end of its pipe), `kill`. It reports `ready`, `forked`, `refused` and `exited`. The end of the control socket
+is its own end, and its end is every worker's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import logging
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine.worker.frames import TO_WORKER, FrameSocket
+from engine.worker.limits import WorkerLimits
+from engine.worker.sandbox import confine
+
+log = logging.getLogger("glassbox.worker")
+
+#: Exit statuses of a worker: it served to the end of its pipe, it ran out of memory, it met a bug of ours.
+SERVED, OUT_OF_MEMORY, BROKEN = 0, 3, 4
+
+_WATCH_S = 0.25
+_DATAGRAM = 1 << 16
+
+Entry = Callable[[FrameSocket, WorkerLimits], None]
+
+
+@dataclass
+class Child:
+    """One living worker, and what to report when it ends."""
+
+    number: int
+    pid: int
+    deadline: float
+    reason: str | None = None
+    message: str | None = None
+
+
+def load_entry(name: str) -> Entry:
+    """The function that `module:function` names."""
+    module, _, function = name.partition(":")
+    entry: Entry = getattr(importlib.import_module(module), function)
+    return entry
+
+
+def warm_rooms() -> tuple[dict[str, str | None], list[int]]:
+    """Import every room, so that workers need no file; ({room: None or why it cannot run}, descriptors to keep).
+
+    A room's module may offer `prepare() -> sequence of descriptors`: what it opens here (a device that only this
+    user may open) stays open in every worker.
+    """
+    from engine.rooms import ROOMS
+
+    found: dict[str, str | None] = {}
+    keep: list[int] = []
+    for room in ROOMS:
+        try:
+            prepare = getattr(room.module, "prepare", None)
+            if prepare is not None:
+                keep += prepare()
+            found[room.name] = None
+        except Exception as error:
+            log.exception("the machine %s cannot be loaded", room.name)
+            found[room.name] = f"{type(error).__name__}: {error}"
+    return found, keep
+
+
+class Zygote:
+    """The loop and its children."""
+
+    def __init__(self, control: socket.socket, limits: WorkerLimits, entry: Entry, keep: list[int]) -> None:
+        self._control = control
+        self._limits = limits
+        self._entry = entry
+        self._keep = keep
+        self._folder = tempfile.mkdtemp(prefix="glassbox-")
+        os.chmod(self._folder, 0o555)  # noqa: S103 - readable by the workers' users, writable by none
+        self._children: dict[int, Child] = {}
+
+    def serve(self, rooms: dict[str, str | None]) -> None:
+        """Serve until the control socket ends; then end every worker."""
+        wake_reader, wake_writer = socket.socketpair()
+        for end in (wake_reader, wake_writer):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(wake_reader, select.POLLIN)
+        self._report({"event": "ready", "report": {"rooms": rooms, "pid": os.getpid()}})
+        try:
+            while True:
+                ready = dict(poll.poll(_WATCH_S * 1000 if self._children else None))
+                if wake_reader.fileno() in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        wake_reader.recv(4096)
+                self._bury()
+                if self._control.fileno() in ready and not self._heed():
+                    return
+                self._watch()
+        finally:
+            for child in self._children.values():
+                self._kill(child, "shutdown")
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _heed(self) -> bool:
+        """One request; False at the end of the control socket."""
+        data, descriptors, _, _ = socket.recv_fds(self._control, _DATAGRAM, 1)
+        if not data:
+            return False
+        request = json.loads(data)
+        if request["do"] == "fork":
+            try:
+                self._fork(request["id"], descriptors[0])
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+        else:
+            for child in self._children.values():
+                if child.number == request["id"]:
+                    self._kill(child, request["reason"], request["message"])
+        return True
+
+    def _fork(self, number: int, descriptor: int) -> None:
+        if len(self._children) >= self._limits.workers:
+            self._report(
+                {"event": "refused", "id": number, "reason": "full", "message": "All places are taken right now."}
+            )
+            return
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._report({"event": "refused", "id": number, "reason": "crashed", "message": f"no process: {error}"})
+            return
+        if pid == 0:
+            # Nothing may return from here: the parent's stack belongs to the parent.
+            status = BROKEN
+            try:
+                status = self._become_worker(number, descriptor, parent)
+            finally:
+                os._exit(status)
+        # Also done by the child; whoever comes first, a kill of the group never misses.
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        self._children[pid] = Child(number, pid, time.monotonic() + self._limits.wall_s)
+        self._report({"event": "forked", "id": number, "pid": pid})
+
+    def _become_worker(self, number: int, descriptor: int, parent: int) -> int:
+        """The child's whole life; its exit status."""
+        signal.set_wakeup_fd(-1)
+        try:
+            confine(self._limits, number, self._folder, [descriptor, *self._keep], parent)
+            self._entry(FrameSocket(socket.socket(fileno=descriptor), TO_WORKER), self._limits)
+        except MemoryError:
+            return OUT_OF_MEMORY
+        except Exception:
+            traceback.print_exc()
+            return BROKEN
+        return SERVED
+
+    def _kill(self, child: Child, reason: str, message: str | None = None) -> None:
+        if child.reason is None:
+            child.reason, child.message = reason, message
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+    def _watch(self) -> None:
+        """End the workers that live too long or hold too much memory."""
+        now = time.monotonic()
+        for child in self._children.values():
+            if now > child.deadline:
+                self._kill(child, "limit", f"The session reached its limit of {self._limits.wall_s} s.")
+            elif self._resident_bytes(child.pid) > self._limits.resident_bytes:
+                limit = self._limits.resident_bytes >> 20
+                self._kill(child, "limit", f"The session's process reached its limit of {limit} MiB of memory.")
+
+    @staticmethod
+    def _resident_bytes(pid: int) -> int:
+        try:
+            with open(f"/proc/{pid}/statm", "rb") as stream:
+                return int(stream.read().split()[1]) * resource.getpagesize()
+        except (OSError, IndexError):
+            return 0
+
+    def _bury(self) -> None:
+        """Reap what ended, sweep up what it left running in its group, and report."""
+        while self._children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is None:
+                continue
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            reason, message = self._why(child, status)
+            self._report({"event": "exited", "id": child.number, "reason": reason, "message": message})
+
+    def _why(self, child: Child, status: int) -> tuple[str, str | None]:
+        """(reason, sentence) for the visitor."""
+        if child.reason is not None:
+            return child.reason, child.message
+        code = os.waitstatus_to_exitcode(status)
+        if code == SERVED:
+            return "ended", None
+        if code == OUT_OF_MEMORY:
+            return "limit", "The session's process ran out of memory."
+        if code == -signal.SIGXCPU:
+            return "limit", f"The session used up its {self._limits.cpu_s} s of processor time."
+        if code == -signal.SIGKILL:
+            return "killed", "The session's process was killed from outside."
+        log.error("worker %d (pid %d) ended with status %d", child.number, child.pid, code)
+        name = signal.Signals(-code).name if code < 0 else f"status {code}"
+        return "crashed", f"The machine's process ended unexpectedly ({name}). Run the program again to go on."
+
+    def _report(self, message: dict[str, Any]) -> None:
+        # The web process may be gone already; the loop notices at its next read.
+        with contextlib.suppress(OSError):
+            self._control.send(json.dumps(message).encode(), socket.MSG_NOSIGNAL)
+
+
+def main(arguments: list[str]) -> None:
+    """Warm up, then serve."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    control = socket.socket(fileno=int(arguments[0]))
+    control.set_inheritable(False)
+    # Ctrl-C in a terminal is the web process's to handle; it ends us by closing the control socket.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    entry = load_entry(arguments[2])
+    rooms, keep = warm_rooms()
+    gc.collect()
+    gc.freeze()
+    Zygote(control, WorkerLimits.from_json(arguments[1]), entry, keep).serve(rooms)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
