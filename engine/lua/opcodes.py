@@ -25,7 +25,7 @@ is listed as `C?`: a register only if k is 0.
 
 Further placeholders of narrations: `{target}` is the row (pc from 1) that a jump leads to, `{K}` the constant that
 LOADKX takes from the EXTRAARG after it, `{count}`, `{args}` and `{results}` are numbers worked out from the operands,
-`{size}` the array size of NEWTABLE, `{first}` the first index that SETLIST fills, `{last}` the last register of a range.
+`{size}` the array size of NEWTABLE, `{first}` the first index that SETLIST fills, `{last}` a range's last register.
 """
 
 from __future__ import annotations
