@@ -1,0 +1,64 @@
+/* The Lua VM as its host (Python, through cffi) sees it. Every function takes the opaque host handle and makes its
+ * machine the resident one first. Nothing here is thread-safe: one thread of the host drives all machines.
+ *
+ * cffi reads the part between the two markers as its cdef. */
+#ifndef LUA_CORE_H
+#define LUA_CORE_H
+#include <stddef.h>
+#include <stdint.h>
+#include "trace_columns.h"
+
+/* cdef begins */
+typedef struct Machine Machine;
+
+/* NULL when the address range or the memory is not to be had. The libraries are open, no program is loaded. */
+Machine *machine_new(uint64_t memory_limit, uint64_t output_limit);
+void machine_free(Machine *m);
+/* Map this machine at its address (all calls here do it themselves). 0, or errno. */
+int machine_activate(Machine *m);
+
+/* Undump the main program (a 5.4 binary chunk). 0, or 1 with the message in machine_request(0). Arguments for `...`
+ * and the table `arg` are set with machine_argument before (in order; name "" for a positional one). */
+int machine_load(Machine *m, const char *chunk, size_t size, const char *chunk_name);
+int machine_argument(Machine *m, int number, const char *bytes, size_t size); /* number 0 = script name, 1.. = ... */
+
+/* Execute until an EXIT_* reason; budget in ticks. `checked` = 1 stops at breakpoints as well. `trace` may be NULL;
+ * with it every step is recorded (record.c). */
+int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace);
+uint64_t machine_tick(Machine *m);
+int64_t machine_where(Machine *m); /* listing row of the next instruction, -1 when the program is over or not begun */
+uint32_t machine_depth(Machine *m);
+/* What an exit is about: COMPILE: 0 chunk name, 1 source; JOURNAL: 0 channel; FAULT: 0 message, 1 traceback;
+ * LIMIT: 0 name of the limit, 1 message. Valid until the next call that runs or restores. */
+const char *machine_request(Machine *m, int index, size_t *size);
+/* The host's bytes must stay alive until the next machine_run returns. */
+void machine_answer_compile(Machine *m, const char *bytes, size_t size, int is_error);
+void machine_answer_journal(Machine *m, const char *bytes, size_t size);
+uint64_t machine_journal_count(Machine *m); /* entries consumed so far: the number of the one it asks for */
+
+/* Output since the last drain: records of {u64 tick, u32 stream, u32 size, bytes padded to 8}. */
+size_t machine_output_pending(Machine *m, const uint8_t **bytes);
+void machine_output_clear(Machine *m);
+
+/* One bit per `where`; the bytes are copied. */
+void machine_set_breakpoints(Machine *m, const uint64_t *bits, uint32_t count);
+void machine_set_work_budget(Machine *m, int64_t bytes);
+void machine_set_stress(Machine *m, int on); /* test switch: a full collection at every allocation */
+
+/* The state as address ranges, for a page image: [2i] = address, [2i+1] = length; answers the number of ranges (<= 4).
+ * Restore: machine_restore_begin(new heap length), copy the ranges in, machine_restore_end. */
+int machine_ranges(Machine *m, uint64_t out[8]);
+void machine_restore_begin(Machine *m, const uint64_t ranges[8], int count);
+void machine_restore_end(Machine *m);
+void machine_digest(Machine *m, uint64_t out[2]);
+
+/* Sizes for the view and --stats. */
+uint64_t machine_bytes(Machine *m);
+uint64_t machine_peak_bytes(Machine *m);
+uint64_t machine_collections(Machine *m);
+uint64_t machine_objects(Machine *m);
+uint32_t machine_native_count(void);
+const char *machine_native_name(uint32_t number);
+/* cdef ends */
+
+#endif
