@@ -275,6 +275,6 @@ struct Userdata {
     TString *s_ = (x);                                                                                                 \
     set_payload(o, gc, as_gc(s_), s_->tag);                                                                            \
   } while (0)
-#define set_table(o, x) set_gc(o, x, V_TABLE)
+#define set_tbl(o, x) set_gc(o, x, V_TABLE)
 
 #endif
