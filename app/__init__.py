@@ -1,0 +1,54 @@
+"""The web application: pages, share links and the live socket. It never runs a visitor's program itself."""
+
+from __future__ import annotations
+
+import tomllib
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import api, assets, live, pages, security
+from app.assets import Assets
+from app.catalogue import Catalogue
+from app.services import Services
+from app.sessions import Pool, Sessions
+from app.settings import ROOT, Settings
+from app.store import Store
+from engine.worker.client import WorkerPool
+from engine.worker.limits import WorkerLimits
+
+
+def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Flask:
+    """The application, for one process. Settings come from the environment, workers from a pool of its own.
+
+    ValueError for a setting that makes no sense, HostUnavailable if the database cannot be opened. No worker process
+    is started before `Services.start`, or else before the first live session.
+    """
+    settings = settings or Settings.from_environ()
+    app = Flask("app", root_path=str(ROOT / "app"), template_folder=str(ROOT / "templates"), static_folder=None)
+    found = Services(
+        settings=settings,
+        version=program_version(),
+        store=Store(settings),
+        sessions=Sessions(settings, pool or WorkerPool(WorkerLimits(workers=settings.sessions_per_process))),
+        assets=Assets(ROOT / "static" / "dist"),
+        catalogue=Catalogue.read(ROOT / "static" / "i18n" / "catalogue.json"),
+    )
+    app.extensions["glassbox"] = found
+    app.jinja_env.globals["asset"] = found.assets.url
+    security.install(app, settings)
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(api.blueprint)
+    app.register_blueprint(assets.blueprint)
+    live.install(live.LiveSock(app))
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    return app
+
+
+def program_version() -> str:
+    """The version in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    version: str = project["project"]["version"]
+    return version

@@ -1,0 +1,268 @@
+"""The live socket: one visitor's commands to their worker, the worker's events and trace frames back.
+
+The relay reads no more of either side than it must: a command is checked against the table of commands and passed on
+as the bytes that came; what the worker sends is passed on unread. A slow browser blocks the thread that sends to it,
+that blocks the worker's pipe, and that the worker: nothing piles up here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, abort, current_app, request
+from flask_sock import Sock
+from simple_websocket import ConnectionError as HandshakeError
+from wsproto.utilities import ProtocolError
+
+from app.catalogue import Language, language_of
+from app.jsontext import parse
+from app.livesocket import CloseReason, ConnectionClosed, LiveSocket, SocketLimits
+from app.security import origin_is_allowed
+from app.services import services
+from app.sessions import Worker
+from app.settings import Settings
+from engine.errors import CommandError, GlassboxError, HostUnavailable, LimitExceeded
+from engine.wire import MAX_COMMAND_BYTES, VERSION, validate
+from engine.worker.client import Closed
+from engine.worker.frames import JSON
+
+#: Commands that are no commands which one session may send before it is ended.
+MAX_BAD_COMMANDS = 32
+#: Refusals that may be explained at once; beyond, the handshake itself is refused.
+MAX_EXPLAINED_REFUSALS = 8
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a session is over: the `reason` of its goodbye event, the close code, and the sentence in English."""
+
+    reason: str
+    code: int
+    message: str
+
+
+SHUTDOWN = Ending("shutdown", CloseReason.GOING_AWAY, "The server is restarting. Your program is still on this page.")
+IDLE = Ending("idle", CloseReason.NORMAL_CLOSURE, "Nothing happened here for a while, so the session was ended.")
+BUSY = Ending("busy", CloseReason.TRY_AGAIN_LATER, "All places are taken right now. Please try again in a minute.")
+ADDRESS = Ending(
+    "address", CloseReason.TRY_AGAIN_LATER, "Too many sessions are open from your network. Close one, then try again."
+)
+BAD_COMMANDS = Ending("killed", CloseReason.POLICY_VIOLATION, "The page sent too many commands that make no sense.")
+REFUSALS = {"sessions": BUSY, "sessions_per_address": ADDRESS, "workers": BUSY}
+
+
+def socket_limits(settings: Settings) -> SocketLimits:
+    """The bounds of a live socket, from the settings."""
+    return SocketLimits(
+        message_bytes=MAX_COMMAND_BYTES,
+        inbox_messages=settings.inbox_messages,
+        inbox_bytes=settings.inbox_bytes,
+        ping_s=settings.ping_s,
+        message_s=settings.message_s,
+        unread_s=settings.unread_s,
+    )
+
+
+class LiveSession:
+    """One socket and one worker, joined by two threads until one side ends or `end` is called.
+
+    The thread of the request brings commands to the worker; a second one brings frames to the browser. (The socket's
+    own reader thread is the third.)
+    """
+
+    def __init__(self, socket: LiveSocket, worker: Worker, idle_s: float, say: Callable[[Ending], str]) -> None:
+        self._socket = socket
+        self._worker = worker
+        self._idle_s = idle_s
+        self._say = say
+        self._lock = threading.Lock()
+        self.ending: Ending | None = None
+        self._bad_commands = 0
+
+    def run(self) -> None:
+        """Relay until the session is over, then leave nothing behind. The socket is not finished yet."""
+        relay = threading.Thread(target=self._relay_frames, name="live-relay", daemon=True)
+        self._socket.on_lost = self._worker_must_go
+        relay.start()
+        try:
+            self._relay_commands()
+        except ConnectionClosed:
+            pass  # the browser left, or was sent away by the socket's own limits
+        finally:
+            if self.ending is not None:
+                farewell(self._socket, self.ending, self._say(self.ending))
+            self._worker_must_go()
+            self._socket.finish()
+            relay.join()
+
+    def end(self, ending: Ending) -> None:
+        """End the session for this reason, unless it is ending already. Returns at once; any thread may call it."""
+        with self._lock:
+            if self.ending is None:
+                self.ending = ending
+        self._socket.interrupt()
+
+    def shut_down(self) -> None:
+        """The server stops."""
+        self.end(SHUTDOWN)
+        # The command thread may be waiting for a worker that takes no commands.
+        self._worker_must_go()
+
+    def _worker_must_go(self) -> None:
+        self._worker.kill(self.ending.reason if self.ending else "ended")
+
+    def _relay_commands(self) -> None:
+        while True:
+            message = self._socket.receive(self._idle_s)
+            if message is None:
+                self.end(IDLE)
+                return
+            if isinstance(message, bytes):
+                self._socket.close(CloseReason.UNSUPPORTED_DATA, "commands are text messages")
+                return
+            try:
+                command = check(message)
+            except CommandError as error:
+                self._bad_commands += 1
+                if self._bad_commands > MAX_BAD_COMMANDS:
+                    self.end(BAD_COMMANDS)
+                    return
+                self._socket.send(failed(message, error))
+            else:
+                self._worker.send(command)
+
+    def _relay_frames(self) -> None:
+        """What the second thread does. It ends when the worker is gone or the browser is."""
+        try:
+            while True:
+                frame = self._worker.receive(None)
+                if isinstance(frame, Closed):
+                    self.end(Ending(frame.reason, CloseReason.INTERNAL_ERROR, frame.message))
+                    return
+                if frame is not None:
+                    self._socket.send(frame.payload.decode() if frame.kind == JSON else frame.payload)
+        except ConnectionClosed:
+            return
+        except UnicodeDecodeError:
+            self.end(Ending("crashed", CloseReason.INTERNAL_ERROR, "The machine's process sent no proper text."))
+
+
+def check(message: str) -> bytes:
+    """The bytes to hand to the worker, or CommandError if this is no command that it could know."""
+    validate(parse(message))
+    return message.encode()
+
+
+def failed(message: str, error: GlassboxError) -> str:
+    """The `failed` event for a command that was not passed on; it answers the command if that had a number."""
+    try:
+        command = parse(message)
+    except CommandError:
+        command = None
+    number = command.get("id") if isinstance(command, dict) else None
+    answers = number if type(number) is int else None
+    return json.dumps({"v": VERSION, "re": answers, "event": "failed", "error": error.to_wire()})
+
+
+def farewell(socket: LiveSocket, ending: Ending, message: str) -> None:
+    """Send the goodbye event and the close frame that belong to an ending."""
+    goodbye = {"v": VERSION, "re": None, "event": "goodbye", "reason": ending.reason, "message": message}
+    socket.close(ending.code, ending.reason, last=json.dumps(goodbye))
+
+
+class UpgradedResponse(Response):
+    """What is left to say to the web server after a live socket: nothing, the connection was ours."""
+
+    def __call__(self, *_args: Any) -> Any:  # noqa: ANN401 - a WSGI response
+        """Gunicorn takes StopIteration as `close the connection without an answer`."""
+        raise StopIteration
+
+
+class LiveSock(Sock):  # type: ignore[misc]  # flask_sock has no types
+    """flask-sock, whose sockets are `LiveSocket`s and whose requests are checked before they are upgraded."""
+
+    def route(self, path: str, bp: Any = None, **options: Any) -> Callable[[Callable[[LiveSocket], None]], None]:  # noqa: ANN401
+        """As in flask-sock: the decorated function gets the open socket."""
+
+        def decorator(handler: Callable[[LiveSocket], None]) -> None:
+            def endpoint() -> Response:
+                return serve(handler)
+
+            (bp or self.app).add_url_rule(path, handler.__name__, endpoint, websocket=True, **options)
+
+        return decorator
+
+
+def serve(handler: Callable[[LiveSocket], None]) -> Response:
+    """Check the request, answer the handshake, let the handler work, and end the connection properly."""
+    settings = services().settings
+    if not origin_is_allowed(request.headers.get("Origin"), request.host, settings):
+        abort(403)
+    if "gunicorn.socket" not in request.environ:
+        raise HostUnavailable("live sessions need gunicorn", hint="start the server with `make run`")
+    release = request.environ.get("glassbox.upgraded")
+    try:
+        socket = LiveSocket(request.environ, socket_limits(settings))
+    except (ProtocolError, HandshakeError):
+        abort(400)
+    if release is not None:
+        release()  # the deadline of plain requests does not hold for this connection
+    try:
+        handler(socket)
+    except ConnectionClosed:
+        pass
+    except Exception:
+        current_app.logger.exception("a live session failed")
+        socket.close(CloseReason.INTERNAL_ERROR, "something went wrong on the server")
+    finally:
+        socket.finish()
+    return UpgradedResponse()
+
+
+class Refusals:
+    """How many refusals are being explained right now: each takes a thread until its browser has closed."""
+
+    def __init__(self) -> None:
+        self._free = threading.Semaphore(MAX_EXPLAINED_REFUSALS)
+
+    def explain(self, socket: LiveSocket, ending: Ending, message: str) -> None:
+        """Say why there is no session; when many must be told at once, the later ones only get the close code."""
+        if self._free.acquire(blocking=False):
+            try:
+                farewell(socket, ending, message)
+                socket.finish()
+            finally:
+                self._free.release()
+        else:
+            socket.close(ending.code, ending.reason)
+            socket.finish(linger_s=0.0)
+
+
+def install(sock: LiveSock) -> None:
+    """Add `/live` to the application."""
+    refusals = Refusals()
+
+    @sock.route("/live")
+    def live(socket: LiveSocket) -> None:
+        """One visitor's session."""
+        found = services()
+        language: Language = language_of(request)
+
+        def say(ending: Ending) -> str:
+            return found.catalogue.say(f"goodbye.{ending.reason}", language, ending.message)
+
+        try:
+            with found.sessions.place(request.remote_addr or "unknown"):
+                session = LiveSession(socket, found.sessions.pool.start(), found.settings.idle_s, say)
+                with found.sessions.registered(session):
+                    session.run()
+        except LimitExceeded as full:
+            ending = SHUTDOWN if found.sessions.is_draining else REFUSALS[full.limit]
+            refusals.explain(socket, ending, say(ending))
+        except HostUnavailable as error:
+            ending = Ending("host", CloseReason.INTERNAL_ERROR, error.message)
+            refusals.explain(socket, ending, say(ending))

@@ -1,0 +1,126 @@
+"""The pages: the workbench, the same with a shared program, and what is beside them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, render_template, request
+
+from app.catalogue import LANGUAGES, language_of
+from app.security import NotFound, csp_nonce
+from app.services import services
+from app.store import Shared
+from engine.errors import GlassboxError
+from engine.examples import load_examples
+from engine.rooms import ROOMS, Room
+from engine.wire import MAX_SOURCE_BYTES
+
+blueprint = Blueprint("pages", __name__)
+
+#: Decoded steps that the page keeps, so that scrubbing within them asks for nothing.
+TRACE_WINDOW = 500_000
+
+
+def room_data(room: Room) -> dict[str, Any]:
+    """A room as the page knows it: everything but how it is run."""
+    data = asdict(room)
+    del data["module_name"]
+    return data
+
+
+def example_data() -> list[dict[str, object]]:
+    """All examples in menu order."""
+    return [example.to_wire() for example in load_examples()]
+
+
+def boot_data(shared: Shared | None, error: GlassboxError | None = None) -> dict[str, Any]:
+    """What the page's script starts from, embedded in the page as JSON."""
+    found = services()
+    return {
+        "rooms": [room_data(room) for room in ROOMS],
+        "examples": example_data(),
+        "shared": {"id": shared.id, "payload": shared.payload} if shared else None,
+        "error": error.to_wire() if error else None,
+        "languages": list(LANGUAGES),
+        "language": language_of(request),
+        "version": found.version,
+        "limits": {
+            "source_bytes": MAX_SOURCE_BYTES,
+            "link_bytes": found.settings.link_bytes,
+            "trace_window": TRACE_WINDOW,
+        },
+    }
+
+
+def workbench(shared: Shared | None = None, error: GlassboxError | None = None, status: int = 200) -> Response:
+    """The workbench page. Never stored by caches: it carries a nonce and names the newest files."""
+    boot = boot_data(shared, error)
+    html = render_template("workbench.html", boot=boot, language=boot["language"], csp_nonce=csp_nonce())
+    response = make_response(html, status)
+    response.cache_control.no_cache = True
+    response.headers["Content-Language"] = boot["language"]
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return response
+
+
+@blueprint.get("/")
+def index() -> Response:
+    """The workbench with an example."""
+    return workbench()
+
+
+def no_such_link() -> NotFound:
+    """The error for an id that nobody stored, in the visitor's language."""
+    text = "There is no program under this link. Was it copied whole?"
+    return NotFound(services().catalogue.say("error.no_link", language_of(request), text))
+
+
+@blueprint.get("/s/<link_id>")
+def shared_page(link_id: str) -> Response:
+    """The workbench with a shared program; with a message and status 404 if there is none."""
+    try:
+        shared = services().store.load(link_id)
+    except GlassboxError as away:
+        return workbench(error=away, status=503)
+    if shared is None:
+        return workbench(error=no_such_link(), status=404)
+    return workbench(shared)
+
+
+@blueprint.get("/s/<link_id>.<suffix>")
+def shared_source(link_id: str, suffix: str) -> Response:
+    """The main file of a shared program as plain text; the suffix is the file's own, or `txt`."""
+    shared = services().store.load(link_id)
+    if shared is None:
+        raise no_such_link()
+    main = shared.payload["files"][0]
+    if suffix not in ("txt", main["name"].rpartition(".")[2]):
+        raise no_such_link()
+    response = Response(main["text"], content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'inline; filename="{main["name"]}"'
+    return response
+
+
+@blueprint.get("/examples")
+def examples() -> Response:
+    """All examples as JSON."""
+    return jsonify(examples=example_data())
+
+
+@blueprint.get("/health")
+def health() -> tuple[Response, int]:
+    """Whether this web process can serve: 200 or 503, with what it is made of."""
+    found = services()
+    draining, store_is_up = found.sessions.is_draining, found.store.is_up()
+    well = store_is_up and not draining
+    answer = jsonify(
+        status="ok" if well else "draining" if draining else "degraded",
+        version=found.version,
+        sessions=len(found.sessions),
+        sessions_limit=found.sessions.most,
+        store=store_is_up,
+        workers=found.sessions.pool.report,
+    )
+    answer.cache_control.no_store = True
+    return answer, 200 if well else 503

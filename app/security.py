@@ -1,0 +1,150 @@
+"""What every answer carries and what no request may do: security headers, origins, the one shape of errors."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from app.settings import Settings
+from engine.errors import GlassboxError, HostUnavailable, LimitExceeded, SourceError
+
+#: Status of each kind of error that the API answers; a kind that is missing here is the request's fault (400).
+STATUS_OF = ((SourceError, 422), (LimitExceeded, 413), (HostUnavailable, 503))
+
+FIXED_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
+class NotFound(GlassboxError):
+    """What a request names does not exist."""
+
+    kind = "not_found"
+
+
+def csp_nonce() -> str:
+    """The nonce of this request's style elements: the editor adds some while it runs."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    nonce: str = g.csp_nonce
+    return nonce
+
+
+def content_security_policy(nonce: str, host: str) -> str:
+    """The policy of a page: scripts from this server alone, nothing inline but styles with the nonce.
+
+    `connect-src` names the socket's address besides 'self', because not every browser counts ws: as 'self'.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            f"style-src 'self' 'nonce-{nonce}'",
+            "img-src 'self' data:",
+            f"connect-src 'self' ws://{host} wss://{host}",
+            "font-src 'self'",
+            "manifest-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'self'",
+        )
+    )
+
+
+def origin_is_allowed(origin: str | None, host: str, settings: Settings) -> bool:
+    """Whether a page of this origin may open the live socket.
+
+    Same host and port as the request was for, or in the list of settings. Browsers always send an origin with a
+    WebSocket; without one, or with the `null` of a sandboxed page, the answer is no.
+    """
+    if not origin or origin == "null":
+        return False
+    if origin.rstrip("/") in {allowed.rstrip("/") for allowed in settings.origins}:
+        return True
+    parts = urlsplit(origin)
+    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+
+def error_answer(error: GlassboxError, status: int | None = None) -> Response:
+    """The error as an API answer: `{"error": {kind, message, hint, diagnostics}}`."""
+    response = jsonify(error=error.to_wire())
+    response.status_code = status or next((code for kind, code in STATUS_OF if isinstance(error, kind)), 400)
+    return response
+
+
+def wants_json() -> bool:
+    """Whether an error of this request is answered as JSON: everything but pages and plain texts."""
+    return request.path.startswith("/api/") or request.path in ("/examples", "/health")
+
+
+def _on_glassbox_error(error: GlassboxError) -> Response:
+    status = 404 if isinstance(error, NotFound) else None
+    return error_answer(error, status) if wants_json() else _plain(error.message, status or 400)
+
+
+def _on_http_error(error: HTTPException) -> Response | HTTPException:
+    status = error.code or 500
+    if status < 400:
+        return error  # a redirect is its own answer
+    if not wants_json():
+        return _plain(HTTPStatus(status).phrase, status)
+    shape: Mapping[str, Any] = {
+        "kind": "limit" if status in (413, 429) else "not_found" if status == 404 else "request",
+        "message": HTTPStatus(status).phrase,
+        "hint": None,
+        "diagnostics": [],
+    }
+    response = jsonify(error=shape)
+    response.status_code = status
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _on_failure(error: Exception) -> Response:
+    # The details are for the log only: they may hold paths, or what a visitor typed.
+    current_app.logger.exception("%s %s failed", request.method, request.path)
+    if wants_json():
+        return error_answer(GlassboxError("something went wrong on the server"), 500)
+    return _plain("Something went wrong on the server.", 500)
+
+
+def _plain(message: str, status: int) -> Response:
+    return Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in FIXED_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if response.mimetype == "text/html":
+        policy = content_security_policy(csp_nonce(), request.host)
+    else:
+        policy = "default-src 'none'; frame-ancestors 'none'"
+    response.headers.setdefault("Content-Security-Policy", policy)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Caps on bodies, the error handlers and the headers of every answer."""
+    app.config["MAX_CONTENT_LENGTH"] = settings.request_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.request_bytes
+    if settings.hosts:
+        app.config["TRUSTED_HOSTS"] = list(settings.hosts)
+    app.register_error_handler(GlassboxError, _on_glassbox_error)
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(Exception, _on_failure)
+    app.after_request(_add_headers)

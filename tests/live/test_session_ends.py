@@ -1,0 +1,130 @@
+"""Every end of a session has a reason that reaches the browser, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from tests.live.conftest import wait_until
+from tests.live.rawclient import CLOSE, DEADLINE_S, TEXT
+
+
+def test_a_command_reaches_the_worker_and_its_answer_the_browser(server):
+    with server.connect() as client:
+        client.command("listing", number=7)
+        assert client.message().event == {"v": 1, "re": 7, "event": "inspected"}
+
+
+def test_a_command_that_makes_no_sense_fails_without_ending_the_session(server):
+    with server.connect() as client:
+        client.command("fly", number=3)
+        event = client.message().event
+        assert (event["event"], event["re"], event["error"]["kind"]) == ("failed", 3, "command")
+        assert "'fly'" in event["error"]["message"]
+        client.send_frame(TEXT, b"not json")
+        assert client.message().event["re"] is None
+        client.send_frame(TEXT, b"[" * 100_000)
+        assert client.message().event["error"]["message"] == "the JSON is nested too deeply"
+        client.ask("echo")
+        assert client.message().event["event"] == "inspected"
+
+
+def test_a_page_that_sends_nothing_but_nonsense_is_sent_away(server):
+    with server.connect() as client:
+        for _ in range(33):
+            client.command("fly")
+        events, close = client.until_close()
+        assert len(events) == 33
+        assert events[-1].event["event"] == "goodbye"
+        assert close.close_code == 1008
+
+
+@pytest.mark.parametrize("reason", ["limit", "crashed", "killed"])
+def test_the_end_of_a_worker_is_told_with_its_reason(server, reason):
+    with server.connect() as client:
+        client.ask("stream", frames=2, bytes=1000)
+        client.message()
+        client.message()
+        client.ask("die", reason=reason)
+        events, close = client.until_close()
+        goodbye = events[-1].event
+        assert (goodbye["event"], goodbye["re"], goodbye["reason"]) == ("goodbye", None, reason)
+        assert goodbye["message"]
+        assert close.close_code == 1011
+        assert client.is_ended()
+    server.wait_for_sessions(0)
+
+
+def test_an_idle_session_is_ended_with_a_reason(start_server):
+    server = start_server(idle_s=0.5)
+    with server.connect() as client:
+        events, close = client.until_close()
+        assert events[-1].event["reason"] == "idle"
+        assert close.close_code == 1000
+    server.wait_for_sessions(0)
+
+
+def test_a_browser_that_leaves_ends_its_worker_even_when_that_takes_no_commands(server):
+    client = server.connect()
+    client.ask("stall")
+    client.ask("echo")
+    server.wait_for_sessions(1)
+    client.close()
+    server.wait_for_sessions(0)
+
+
+def test_the_closing_handshake_of_the_browser_is_answered_with_its_code(server):
+    with server.connect() as client:
+        client.send_frame(CLOSE, (4001).to_bytes(2, "big") + b"bye")
+        assert client.until_close()[1].close_code == 4001
+        assert client.is_ended()
+
+
+def test_sigterm_tells_every_browser_and_ends_the_server_at_once(start_server):
+    server = start_server(sessions=20, sessions_per_address=20, graceful_s=300, web_workers=2)
+    clients = [server.connect() for _ in range(12)]
+    clients[0].ask("stall")
+    clients[0].ask("echo")
+    clients[1].ask("stream", frames=1_000_000, bytes=16384)  # and it never reads: nobody waits for it
+    server.process.send_signal(signal.SIGTERM)
+    for client in [clients[0], *clients[2:]]:
+        events, close = client.until_close()
+        assert events[-1].event["reason"] == "shutdown"
+        assert close.close_code == 1001
+    # The graceful timeout is five minutes: an exit within the deadline does not come from it.
+    assert server.process.wait(DEADLINE_S) == 0
+    assert "Traceback" not in server.log
+    for client in clients:
+        client.close()
+
+
+def test_an_interrupt_of_the_terminal_ends_the_server_with_sessions_open(start_server):
+    server = start_server(graceful_s=300)
+    with server.connect() as client:
+        client.ask("echo")
+        client.message()
+        server.process.send_signal(signal.SIGINT)
+        assert client.until_close()[1].close_code == 1001
+    assert server.process.wait(DEADLINE_S) == 0
+
+
+def test_a_web_process_that_dies_is_replaced(start_server):
+    server = start_server()
+    (pid,) = server.web_pids()
+    signal_process(pid)
+    wait_until(lambda: server.web_pids() not in ([], [pid]), "a new web process")
+    wait_until(lambda: server.get("/health")[0] == 200, "it answers")
+
+
+def signal_process(pid: int) -> None:
+    import os
+
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_no_control_socket_and_nothing_else_is_left_in_the_home_folder(start_server):
+    server = start_server()
+    assert json.loads(server.get("/health")[1])["status"] == "ok"
+    assert list(server.home.rglob("*")) == []

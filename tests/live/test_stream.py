@@ -1,0 +1,75 @@
+"""What reaches a browser is what was sent, however slowly it reads and whatever else is on the line."""
+
+from __future__ import annotations
+
+import time
+
+from tests.live.rawclient import BINARY, PING, PONG
+from tests.live.stand_in import stream_frame
+
+
+def test_a_slow_reader_gets_every_byte(server):
+    with server.connect(receive_buffer=4096) as client:
+        client.ask("stream", frames=800, bytes=16384)
+        for number in range(800):
+            received = client.message(piece=3001)
+            assert received.opcode == BINARY
+            assert received.payload == stream_frame(number, 16384)
+            if number % 40 == 0:
+                time.sleep(0.01)
+
+
+def test_frames_of_a_megabyte_arrive_whole(server):
+    with server.connect(receive_buffer=65536) as client:
+        client.ask("stream", frames=6, bytes=1 << 20)
+        for number in range(6):
+            assert client.message(piece=50001).payload == stream_frame(number, 1 << 20)
+
+
+def test_pings_of_the_server_do_not_tear_a_stream(start_server):
+    server = start_server(ping_s=0.02)
+    pings = 0
+    with server.connect(receive_buffer=4096) as client:
+        client.ask("stream", frames=600, bytes=16384)
+        number = 0
+        while number < 600:
+            received = client.frame(piece=3001)
+            if received.opcode == PING:
+                pings += 1
+                client.send_frame(PONG, received.payload)
+                continue
+            assert received.payload == stream_frame(number, 16384)
+            number += 1
+            if number % 8 == 0:
+                time.sleep(0.005)
+    assert pings > 0
+
+
+def test_pings_of_the_browser_are_answered_between_the_frames(server):
+    answered = set()
+    with server.connect() as client:
+        client.ask("stream", frames=400, bytes=16384)
+        number = 0
+        while number < 400:
+            if number % 20 == 0:
+                client.send_frame(PING, str(number).encode())
+            received = client.frame()
+            if received.opcode == PONG:
+                answered.add(received.payload)
+                continue
+            assert received.payload == stream_frame(number, 16384)
+            number += 1
+        client.send_frame(PING, b"last")
+        while True:
+            received = client.frame()
+            assert received.opcode == PONG
+            if received.payload == b"last":
+                return
+
+
+def test_events_and_trace_frames_keep_their_kind(server):
+    with server.connect() as client:
+        client.ask("echo")
+        assert client.message().event == {"v": 1, "re": 1, "event": "inspected"}
+        client.ask("stream", frames=1, bytes=100)
+        assert client.message().opcode == BINARY
