@@ -1,0 +1,56 @@
+"""How fast this machine runs and saves here, and what follows: how long a slice is, how far checkpoints are apart.
+
+Measured times decide only where checkpoints lie and how often the timeline looks up; never what a state is.
+"""
+
+from __future__ import annotations
+
+#: Work between two looks at what else is wanted (pause, credit).
+SLICE_S = 0.010
+#: The least replay that is worth a checkpoint.
+INTERVAL_S = 0.010
+#: Checkpoints while recording may take one part in this many of the time.
+SAVE_SHARE = 20
+
+#: Runs are added up to this before they count: a single short one says more about the clock than about the machine.
+_LEARN_S = 100e-6
+#: After this long at a new speed the old one is forgotten.
+_FORGET_S = 0.002
+
+
+class Pace:
+    """Moving averages of ticks per second and seconds per checkpoint."""
+
+    def __init__(self) -> None:
+        self.ticks_per_s = 100_000.0
+        self.save_s = 100e-6
+        self._ticks = 0
+        self._seconds = 0.0
+
+    def ran(self, ticks: int, seconds: float) -> None:
+        """Learn from one run."""
+        self._ticks += ticks
+        self._seconds += seconds
+        if self._ticks > 0 and self._seconds >= _LEARN_S:
+            weight = min(1.0, self._seconds / _FORGET_S)
+            self.ticks_per_s += weight * (self._ticks / self._seconds - self.ticks_per_s)
+            self._ticks, self._seconds = 0, 0.0
+
+    def saved(self, seconds: float) -> None:
+        """Learn from one checkpoint."""
+        self.save_s += 0.5 * (seconds - self.save_s)
+
+    @property
+    def slice_ticks(self) -> int:
+        """Ticks to run between two looks up."""
+        return max(1, int(self.ticks_per_s * SLICE_S))
+
+    @property
+    def interval_ticks(self) -> int:
+        """Ticks between two checkpoints while recording."""
+        return max(1, int(self.ticks_per_s * max(INTERVAL_S, SAVE_SHARE * self.save_s)))
+
+    @property
+    def near_ticks(self) -> int:
+        """A distance so short that replaying it costs about as much as saving and restoring a checkpoint."""
+        return max(16, int(self.ticks_per_s * 4 * self.save_s))

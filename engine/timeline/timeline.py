@@ -1,0 +1,363 @@
+"""One machine's past and present: record forward, go to any tick, search backwards.
+
+The **frontier** is how far the recording reaches; the **position** is where the machine is now. Only a run from the
+frontier records: it makes events, checkpoints and at last the program's end. Everywhere else the timeline restores
+the nearest checkpoint and replays, and whatever a replay says again is dropped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from engine.errors import MachineFault
+from engine.events import Event
+from engine.machine import Checkpoint, Machine, Stop, StopReason
+from engine.timeline.checkpoints import Checkpoints
+from engine.timeline.eventlog import EventLog
+from engine.timeline.pace import Pace
+from engine.trace import TraceBatch
+
+DEFAULT_BUDGET_BYTES = 64 << 20
+
+#: More breakpoint hits than this between two checkpoints make a search backwards look at smaller pieces.
+MANY_HITS = 256
+
+#: Asked between slices of about 10 ms; True means: stop as soon as possible.
+Poll = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Where a motion ended and why: a StopReason's word, or `seek`, `step`, `start`, `pause`."""
+
+    reason: str
+    tick: int
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TraceSink(Protocol):
+    """Takes recorded steps."""
+
+    def batch(self) -> TraceBatch | None:
+        """The empty batch to fill next, or None when no more steps are wanted."""
+        ...
+
+    def deliver(self, batch: TraceBatch) -> None:
+        """Take the steps out of `batch`; it is reused afterwards. May wait for a slow reader."""
+        ...
+
+
+class _PausedError(Exception):
+    """A search was asked to stop."""
+
+
+def _never() -> bool:
+    return False
+
+
+class Timeline:
+    """Drives one machine, which from now on nobody else may run or restore. It starts at the machine's tick 0."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        max_ticks: int = 100_000_000,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        on_event: Callable[[Event], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._machine = machine
+        self._max_ticks = max_ticks
+        self._on_event = on_event
+        self._clock = clock
+        self._pace = Pace()
+        self._checkpoints = Checkpoints(budget_bytes)
+        self._breakpoints: frozenset[int] = frozenset()
+        self._one_step = TraceBatch(step_capacity=1, write_capacity=1024, text_capacity=2 * TraceBatch.text_margin)
+        self._flags = (0, 0)  # (tick, StepFlag bits of that step)
+        self._last_checkpoint_tick = 0
+        self.frontier = 0
+        #: The program's end, once it is recorded: final for the machine, or LIMIT {limit: "ticks"} at `max_ticks`.
+        self.ended: Stop | None = None
+        self._ended_by_itself = False
+        #: What the program waits for at the frontier (a Stop with reason INPUT), or None.
+        self.waiting: Stop | None = None
+        self.events = EventLog()
+        self._checkpoints.add(self._save(machine.tick), is_local=False, position=0)
+
+    # -- where we are ------------------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> int:
+        """The machine's tick."""
+        return self._machine.tick
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the checkpoints hold."""
+        return self._checkpoints.held_bytes
+
+    @property
+    def checkpoint_ticks(self) -> list[int]:
+        """Where checkpoints are kept, ascending."""
+        return self._checkpoints.ticks
+
+    def events_until(self, tick: int) -> Iterator[Event]:
+        """What the program did up to `tick`: its output, exits, errors."""
+        return self.events.until(tick)
+
+    def set_breakpoints(self, wheres: Iterable[int]) -> None:
+        """Replace the rows that searches with breakpoints stop at."""
+        self._breakpoints = frozenset(wheres)
+        self._machine.set_breakpoints(self._breakpoints)
+
+    def step_flags(self) -> int:
+        """StepFlag bits of the step that led to the position (0 at the start)."""
+        position = self.position
+        if position and self._flags[0] != position:
+            self._go(position - 1, _never)
+            self._replay_last_step()
+        return self._flags[1] if position else 0
+
+    # -- motions -----------------------------------------------------------------------------------------------------
+
+    def seek(self, tick: int, poll: Poll = _never, *, reason: str = "seek") -> Arrival:
+        """Go to `tick`, at least 0; what lies beyond the frontier is recorded on the way."""
+        target = max(0, tick)
+        if not self._go(min(target, self.frontier), poll):
+            return Arrival("pause", self.position)
+        if target > self.frontier and self.ended is None:
+            arrival = self.run_forward(target, poll=poll)
+            if arrival.reason != StopReason.BUDGET:
+                return arrival
+        elif target > self.frontier and self.ended is not None:
+            return Arrival(self.ended.reason, self.position, self.ended.detail)
+        return Arrival(reason, self.position)
+
+    def step(self, count: int, poll: Poll = _never) -> Arrival:
+        """Go `count` steps on, or back if negative (to the start at most)."""
+        return self.seek(self.position + count, poll, reason="step")
+
+    def run_forward(
+        self,
+        to: int | None = None,
+        *,
+        trace: TraceSink | None = None,
+        breakpoints: bool = False,
+        poll: Poll = _never,
+    ) -> Arrival:
+        """Run on from the position, recording beyond the frontier, until tick `to`, the end, or what else is asked.
+
+        With `trace`, executed steps go to it as long as it has a batch for them. With `breakpoints`, stop before a
+        row that has one, except at the first step. Reason `budget` means that `to` is reached.
+        """
+        start = self.position
+        goal = self._max_ticks if to is None else min(to, self._max_ticks)
+        while True:
+            at = self.position
+            if self.ended is not None and at >= self.ended.tick and (to is None or to > at):
+                return Arrival(self.ended.reason, at, self.ended.detail)
+            if at >= goal:
+                return Arrival(StopReason.BUDGET, at)
+            if poll():
+                return Arrival("pause", at)
+            batch = trace.batch() if trace else None
+            if batch is not None:
+                batch.clear()
+            stop = self._advance(min(goal, at + self._pace.slice_ticks), batch, breakpoints)
+            if trace and batch is not None and batch.step_count:
+                self._learn_flags(batch)
+                trace.deliver(batch)
+            if stop.reason in (StopReason.INPUT, StopReason.BREAKPOINT):
+                return Arrival(stop.reason, self.position, stop.detail)
+            # A slice may end just before a breakpoint, and the next one would take it for the place it starts from.
+            if breakpoints and self.position > start and self._machine.where in self._breakpoints:
+                return Arrival(StopReason.BREAKPOINT, self.position)
+
+    def run_back(self, poll: Poll = _never) -> Arrival:
+        """Go back to the last place before the position whose next row has a breakpoint, or to the start.
+
+        Searches from checkpoint to checkpoint backwards, so the cost grows with the distance of the place. A pause
+        leaves the position where the search has come to.
+        """
+        end, filled = self.position, None
+        try:
+            while end > 0 and self._breakpoints:
+                begin = self._checkpoints.before(end - 1)
+                is_fine = filled == end or end - begin.tick <= 2 * self._pace.near_ticks
+                found, is_complete = self._last_breakpoint(begin, end, poll, None if is_fine else MANY_HITS)
+                if not is_complete:
+                    # Hits are dense here: look at the last bit of the stretch first, from checkpoints nearby.
+                    filled = end
+                    if not self._go(end - 1, poll):
+                        raise _PausedError
+                elif found is not None:
+                    self._go(found, _never)
+                    return Arrival(StopReason.BREAKPOINT, found)
+                else:
+                    end = begin.tick
+        except _PausedError:
+            self._go(end, _never)
+            return Arrival("pause", end)
+        self._go(0, _never)
+        return Arrival("start", 0)
+
+    def trace(self, first: int, last: int, sink: TraceSink, poll: Poll = _never) -> bool:
+        """Send the steps `first` … `last` (1 <= first, last <= frontier) to `sink`, by replay; the position stays.
+
+        False if `poll` or the sink ended it early.
+        """
+        here = self._save(self.position)
+        try:
+            if not self._go(first - 1, poll):
+                return False
+            while self.position < last:
+                batch = sink.batch()
+                if batch is None or poll():
+                    return False
+                batch.clear()
+                self._advance(min(last, self.position + self._pace.slice_ticks), batch, False)
+                if batch.step_count:
+                    sink.deliver(batch)
+            return True
+        finally:
+            self._restore(here)
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _advance(self, to: int, batch: TraceBatch | None, breakpoints: bool) -> Stop:
+        """One call of the machine's `run`, towards `to`: recording if it starts at the frontier, else not across it."""
+        machine, at = self._machine, self._machine.tick
+        is_recording = at == self.frontier
+        goal = to if is_recording else min(to, self.frontier)
+        started = self._clock()
+        stop = machine.run(goal - at, batch, breakpoints=breakpoints)
+        self._pace.ran(machine.tick - at, self._clock() - started)
+        if is_recording:
+            self._record(stop)
+        else:
+            machine.drain_events()
+            if machine.tick < goal and stop.reason not in (StopReason.BUDGET, StopReason.BREAKPOINT):
+                raise MachineFault(f"the replay stopped with {stop.reason} at tick {machine.tick}; the run had not")
+            self._settle_at_end()
+        return stop
+
+    def _record(self, stop: Stop) -> None:
+        """Take note of a run that started at the frontier: its events, its end, a checkpoint when one is due."""
+        machine = self._machine
+        if not stop.is_final and machine.where is None:
+            stop = machine.run(1)  # executes nothing: the program is over, and this is how the machine says why
+        events = machine.drain_events()
+        self.frontier = machine.tick
+        self.waiting = stop if stop.reason is StopReason.INPUT else None
+        if self.ended is None:
+            for event in events:
+                if self.events.add(event) and self._on_event:
+                    self._on_event(event)
+            if stop.is_final:
+                self.ended, self._ended_by_itself = stop, True
+            elif self.frontier >= self._max_ticks:
+                message = f"the program reached its limit of {self._max_ticks:,} instructions"
+                self.ended = Stop(StopReason.LIMIT, self.frontier, {"limit": "ticks", "message": message})
+        if self.frontier - self._last_checkpoint_tick >= self._pace.interval_ticks:
+            self._last_checkpoint_tick = self.frontier
+            self._keep(is_local=False)
+
+    def _settle_at_end(self) -> None:
+        """A replay that reached the program's end lets the machine notice it, as the recorded run did."""
+        if self._ended_by_itself and self.position == self.frontier:
+            self._machine.run(1)
+            self._machine.drain_events()
+
+    def _learn_flags(self, batch: TraceBatch) -> None:
+        last = batch.step_count - 1
+        self._flags = (batch.first_tick + last, batch.column("flags")[last])
+
+    # -- going to a recorded tick ------------------------------------------------------------------------------------
+
+    def _go(self, target: int, poll: Poll) -> bool:
+        """Be at `target`, which is recorded. False if `poll` ended it on the way.
+
+        The stretch behind the target gets checkpoints at halving distances, so that going back step by step from
+        there replays little: each time one is used up, the next stretch is filled the same way.
+        """
+        at = self.position
+        if at == target:
+            return True
+        base = self._checkpoints.before(target)
+        if not at < target or base.tick > at:
+            self._leave()
+            self._restore(base)
+        mark = self._halfway(target)
+        while self.position < target - 1:
+            if poll():
+                return False
+            self._advance(min(target - 1, self.position + self._pace.slice_ticks, mark), None, False)
+            if self.position == mark:
+                self._keep(is_local=True)
+                mark = self._halfway(target)
+        if self.position < target:
+            self._replay_last_step()
+        return True
+
+    def _halfway(self, target: int) -> int:
+        """Where the next checkpoint on the way to `target` belongs; `target` itself when the rest of it is near."""
+        rest = (target - self.position) // 2
+        return self.position + rest if rest > self._pace.near_ticks else target
+
+    def _replay_last_step(self) -> None:
+        """One step, traced, for its flags."""
+        self._one_step.clear()
+        self._advance(self.position + 1, self._one_step, False)
+        if self._one_step.step_count:
+            self._learn_flags(self._one_step)
+
+    def _leave(self) -> None:
+        """Before going elsewhere: a checkpoint here, if coming back would take long."""
+        if self.position - self._checkpoints.before(self.position).tick > self._pace.near_ticks:
+            self._keep(is_local=True)
+
+    def _keep(self, *, is_local: bool) -> None:
+        position = self.position
+        if not self._checkpoints.has(position):
+            self._checkpoints.add(self._save(position), is_local=is_local, position=position)
+
+    def _save(self, near: int) -> Checkpoint:
+        """A checkpoint of the machine as it is, sharing with the kept one before tick `near`."""
+        started = self._clock()
+        previous = self._checkpoints.before(near) if self._checkpoints.ticks else None
+        checkpoint = self._machine.save(previous)
+        self._pace.saved(self._clock() - started)
+        return checkpoint
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self._machine.restore(checkpoint)
+        self._machine.drain_events()
+        self._settle_at_end()
+
+    # -- searching backwards -----------------------------------------------------------------------------------------
+
+    def _last_breakpoint(self, begin: Checkpoint, end: int, poll: Poll, most: int | None) -> tuple[int | None, bool]:
+        """(the last tick from `begin` up to but without `end` whose next row has a breakpoint, True).
+
+        (None, False) as soon as there are more than `most` such ticks. Raises _PausedError when `poll` says so.
+        """
+        if self.position != begin.tick:
+            self._leave()
+            self._restore(begin)
+        found = self.position if self._machine.where in self._breakpoints else None
+        hits = 0
+        while self.position < end:
+            if poll():
+                raise _PausedError
+            self._advance(min(end, self.position + self._pace.slice_ticks), None, True)
+            if self.position < end and self._machine.where in self._breakpoints:
+                found = self.position
+                hits += 1
+                if most is not None and hits > most:
+                    return None, False
+        return found, True
