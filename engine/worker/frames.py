@@ -121,6 +121,9 @@ class FrameSocket:
         except OSError:
             return
 
+    def __del__(self) -> None:
+        self._stream.close()
+
     @property
     def is_closed(self) -> bool:
         """True after `close`."""

@@ -1,0 +1,442 @@
+"""One visitor's session: a program, its machine, its timeline, the breakpoints; commands in, events out.
+
+`execute` carries out one command of engine/wire.py and answers it with the events that the table there promises.
+While a long command is at work the session looks up every few milliseconds for the commands that may come at any time
+(`pause`, `credit`); all others wait their turn.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine import rooms
+from engine.breakpoints import MAX_PLACES, Place, resolve
+from engine.errors import CommandError, GlassboxError, LimitExceeded
+from engine.events import Event
+from engine.machine import Journal, Limits, Machine
+from engine.rooms import Room, SourceFile
+from engine.timeline import Arrival, Timeline
+from engine.trace import TraceBatch
+from engine.wire import MAX_SOURCE_BYTES, VERSION, Command, validate
+
+log = logging.getLogger("glassbox.session")
+
+#: Frames that may be sent before the page grants more, and the most that it can have open.
+FIRST_CREDIT = 32
+MAX_CREDIT = 1024
+#: Steps that one `run` streams; afterwards it goes on without.
+TRACE_WINDOW = 100_000
+#: Commands that may wait while one is at work.
+MAX_WAITING = 64
+MAX_FILES = 32
+#: VM exits that are announced one by one; the rest is there to be inspected.
+MAX_EXITS_SENT = 10_000
+PROGRESS_S = 0.2
+#: A listing that keeps growing is sent again this often at most.
+GROWTH_S = 0.25
+#: Batches of up to about 16 KiB as a frame: what fits besides the room that a core keeps free for one step.
+BATCH_STEPS, BATCH_WRITES, BATCH_TEXT = 256, 288, 4096
+
+
+class Closed:
+    """The type of CLOSED."""
+
+
+#: What `next_message` answers when no more commands will come.
+CLOSED: Final = Closed()
+
+#: Called with a timeout in seconds (0 = only look, None = wait): a command, None if there is none, or CLOSED.
+NextMessage = Callable[[float | None], object]
+
+
+class SessionOver(Exception):
+    """The other side closed while a command was at work."""
+
+
+def nothing_more(timeout_s: float | None) -> object:
+    """For a caller that executes one command after the other: nothing ever comes in between."""
+    return None if timeout_s is not None else CLOSED
+
+
+@dataclass
+class Opened:
+    """The program of a session and what belongs to it."""
+
+    room: Room
+    main_file: str
+    machine: Machine
+    timeline: Timeline
+
+
+class FrameStream:
+    """The trace sink of one command: encodes batches into frames, and waits for credit before it sends one."""
+
+    def __init__(self, session: Session, window: int | None = None) -> None:
+        self._session = session
+        self._left = window
+        self._batch = TraceBatch(
+            BATCH_STEPS, BATCH_WRITES + TraceBatch.write_margin, BATCH_TEXT + TraceBatch.text_margin
+        )
+
+    def batch(self) -> TraceBatch | None:
+        """The batch, until the window is used up."""
+        return None if self._left is not None and self._left <= 0 else self._batch
+
+    def deliver(self, batch: TraceBatch) -> None:
+        """Send the steps; a pause while it waits for credit drops them (the page can ask for them by `trace`)."""
+        if self._left is not None:
+            self._left -= batch.step_count
+        if self._session.await_credit():
+            self._session.send_frame(batch.encode())
+
+
+class Session:
+    """Executes commands. `send_event` takes a complete event, `send_frame` one binary trace frame.
+
+    `find_room` answers the room of a name, `limits` are the machine's budgets.
+    """
+
+    def __init__(
+        self,
+        send_event: Callable[[dict[str, Any]], None],
+        send_frame: Callable[[bytes], None],
+        next_message: NextMessage = nothing_more,
+        *,
+        limits: Limits | None = None,
+        find_room: Callable[[str], Room] = rooms.room,
+        trace_window: int = TRACE_WINDOW,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._send_event = send_event
+        self.send_frame = send_frame
+        self._next_message = next_message
+        self._limits = limits or Limits()
+        self._find_room = find_room
+        self._trace_window = trace_window
+        self._clock = clock
+        self._opened: Opened | None = None
+        self._places: list[Place] = []
+        self._waiting: deque[object] = deque()
+        self._credit = FIRST_CREDIT
+        self._is_pausing = False
+        self._at_work: int | None = None  # the id of the command at work
+        self._has_grown = False
+        self._grown_at = self._progress_at = 0.0
+        self._exits_sent = 0
+        self._decoders: dict[str, codecs.IncrementalDecoder] = {}
+        self._handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "open": self._open,
+            "run": self._run,
+            "seek": self._seek,
+            "step": self._step,
+            "continue": self._continue,
+            "breakpoints": self._set_breakpoints,
+            "trace": self._trace,
+            "listing": self._listing,
+            "inspect": self._inspect,
+            "input": self._input,
+            "pause": self._pause,
+            "credit": self._grant,
+        }
+
+    # -- commands in, events out -------------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Execute what `next_message` brings until it answers CLOSED; then free the machine."""
+        try:
+            while True:
+                message = self._waiting.popleft() if self._waiting else self._next_message(None)
+                if message is CLOSED:
+                    return
+                self.execute(message)
+        except SessionOver:
+            return
+        finally:
+            self.close()
+
+    def execute(self, message: object) -> None:
+        """Carry out one command and answer it. What goes wrong becomes a `failed` event.
+
+        Only the ends of the connection come out as exceptions: SessionOver, and what `send_event` raises (OSError).
+        """
+        number = number_of(message)
+        try:
+            command, arguments = validate(message)
+            self._perform(number, command, arguments)
+        except (SessionOver, ConnectionError):
+            raise
+        except GlassboxError as error:
+            self._fail(number, error.to_wire())
+        except MemoryError:
+            full = LimitExceeded("memory", "the session's process ran out of memory", hint="run a smaller program")
+            self._fail(number, full.to_wire())
+        except Exception:
+            log.exception("a command failed")
+            hint = "what was recorded before is still there; if it happens again, reload the page"
+            message = "the machine's program has a bug: this command was not carried out"
+            self._fail(number, {"kind": "internal", "message": message, "hint": hint, "diagnostics": []})
+
+    def _perform(self, number: int | None, command: Command, arguments: dict[str, Any]) -> None:
+        if command.anytime:
+            self._event(number, command.result, self._handlers[command.name](arguments))
+            return
+        self._at_work, self._is_pausing = number, False
+        self._progress_at = self._clock()
+        try:
+            fields = self._handlers[command.name](arguments)
+            self._announce_growth()
+        finally:
+            self._at_work = None
+        self._event(number, command.result, fields)
+
+    def close(self) -> None:
+        """Free the machine. Idempotent."""
+        if self._opened is not None:
+            self._opened.machine.close()
+            self._opened = None
+
+    def _event(self, number: int | None, name: str, fields: Mapping[str, Any]) -> None:
+        self._send_event({"v": VERSION, "re": number, "event": name, **fields})
+
+    def _fail(self, number: int | None, error: dict[str, Any]) -> None:
+        self._event(number, "failed", {"error": error})
+
+    # -- while a command is at work ----------------------------------------------------------------------------------
+
+    def _poll(self) -> bool:
+        """Between slices: hear the commands that came, show progress; True when asked to pause."""
+        for _ in range(MAX_WAITING):
+            message = self._next_message(0)
+            if message is None:
+                break
+            self._hear(message)
+        now = self._clock()
+        if now - self._progress_at >= PROGRESS_S:
+            self._progress_at = now
+            self._event(self._at_work, "progress", {"frontier": self._program.timeline.frontier})
+        if self._has_grown and now - self._grown_at >= GROWTH_S:
+            self._announce_growth()
+        return self._is_pausing
+
+    def _hear(self, message: object) -> None:
+        """One command while another is at work: now if it may be, else later."""
+        if message is CLOSED:
+            raise SessionOver
+        do = message.get("do") if isinstance(message, Mapping) else None
+        if do in ("pause", "credit"):
+            self.execute(message)
+        elif len(self._waiting) >= MAX_WAITING:
+            self._fail(number_of(message), CommandError(f"{MAX_WAITING} commands wait already").to_wire())
+        else:
+            self._waiting.append(message)
+
+    def await_credit(self) -> bool:
+        """Use one frame's credit, waiting until there is some; False if a pause came first."""
+        while self._credit <= 0:
+            if self._is_pausing:
+                return False
+            self._hear(self._next_message(None))
+        self._credit -= 1
+        return True
+
+    def _on_event(self, event: Event) -> None:
+        """What the program did just now, for the first time."""
+        if event.kind == "output":
+            stream = event.data["stream"]
+            if stream not in self._decoders:
+                # A character's bytes may come one by one.
+                self._decoders[stream] = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+            self._output(event.tick, stream, self._decoders[stream].decode(event.data["bytes"]))
+        elif event.kind == "exit" and self._exits_sent < MAX_EXITS_SENT:
+            self._exits_sent += 1
+            self._event(self._at_work, "exit", {"tick": event.tick, "data": dict(event.data)})
+        elif event.kind == "program_grew":
+            self._has_grown = True
+
+    def _output(self, tick: int, stream: str, text: str) -> None:
+        if text:
+            self._event(self._at_work, "output", {"tick": tick, "stream": stream, "text": text})
+
+    def _announce_growth(self) -> None:
+        """Send the listing if it has new rows; breakpoints on lines may now mean more rows."""
+        if self._has_grown:
+            self._has_grown = False
+            self._grown_at = self._clock()
+            self._apply_breakpoints()
+            self._event(self._at_work, "grew", {"listing": self._program.machine.listing()})
+
+    # -- the commands ------------------------------------------------------------------------------------------------
+
+    @property
+    def _program(self) -> Opened:
+        if self._opened is None:
+            raise CommandError("no program is open", hint="open one first")
+        return self._opened
+
+    def _open(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        room = self._find_room(arguments["room"])
+        files = source_files(arguments["files"])
+        options = chosen_options(room, arguments["options"] or {})
+        program = room.module.build(files, options)
+        self.close()
+        machine = room.module.start(program, Journal(), self._limits)
+        self._places = []
+        self._has_grown, self._exits_sent = False, 0
+        self._decoders.clear()
+        timeline = Timeline(machine, max_ticks=self._limits.max_ticks, on_event=self._on_event)
+        self._opened = Opened(room, files[0].name, machine, timeline)
+        limits = self._limits
+        return {
+            "room": room.name,
+            "listing": machine.listing(),
+            "view": machine.view(),
+            "notice": room.module.notice(machine),
+            "limits": {
+                "max_ticks": limits.max_ticks,
+                "memory_bytes": limits.memory_bytes,
+                "output_bytes": limits.output_bytes,
+                "trace_window": self._trace_window,
+            },
+        }
+
+    def _run(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        timeline = self._program.timeline
+        to = arguments["to"]
+        if to is not None and to < 0:
+            raise CommandError("`to` of `run` is a tick: 0 or more")
+        arrival = timeline.seek(timeline.frontier, self._poll)
+        if arrival.reason != "pause":
+            stream = FrameStream(self, self._trace_window)
+            arrival = timeline.run_forward(to, trace=stream, poll=self._poll)
+        return self._stopped(arrival)
+
+    def _seek(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["tick"] < 0:
+            raise CommandError("`tick` of `seek` is 0 or more")
+        return self._stopped(self._program.timeline.seek(arguments["tick"], self._poll))
+
+    def _step(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return self._stopped(self._program.timeline.step(arguments["count"], self._poll))
+
+    def _continue(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        timeline, direction = self._program.timeline, arguments["direction"]
+        if direction == 1:
+            return self._stopped(timeline.run_forward(breakpoints=True, poll=self._poll))
+        if direction == -1:
+            return self._stopped(timeline.run_back(self._poll))
+        raise CommandError("`direction` of `continue` is 1 or -1")
+
+    def _stopped(self, arrival: Arrival) -> dict[str, Any]:
+        """The fields of `stopped`."""
+        opened = self._program
+        timeline, ended = opened.timeline, opened.timeline.ended
+        if ended is not None:
+            for stream, decoder in self._decoders.items():
+                self._output(ended.tick, stream, decoder.decode(b"", final=True))
+            self._decoders.clear()
+        return {
+            "tick": timeline.position,
+            "frontier": timeline.frontier,
+            "reason": str(arrival.reason),
+            "detail": dict(arrival.detail),
+            "ended": {"reason": str(ended.reason), "tick": ended.tick, "detail": dict(ended.detail)} if ended else None,
+            "flags": timeline.step_flags(),
+            "view": opened.machine.view(),
+        }
+
+    def _set_breakpoints(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        opened, places = self._program, arguments["places"]
+        if len(places) > MAX_PLACES:
+            raise CommandError(f"at most {MAX_PLACES} breakpoints")
+        self._places = [Place.parse(place) for place in places]
+        opened.timeline.set_breakpoints([])
+        return {"places": self._apply_breakpoints()}
+
+    def _apply_breakpoints(self) -> list[dict[str, Any]]:
+        if not self._places:
+            return []
+        opened = self._program
+        found = resolve(self._places, opened.machine.listing(), opened.main_file)
+        opened.timeline.set_breakpoints(place["where"] for place in found)
+        return found
+
+    def _trace(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        timeline, first, last = self._program.timeline, arguments["from"], arguments["to"]
+        if not 1 <= first <= last <= timeline.frontier:
+            raise CommandError(f"recorded are the steps 1 to {timeline.frontier}, not {first} to {last}")
+        timeline.trace(first, last, FrameStream(self), self._poll)
+        return {}
+
+    def _listing(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"listing": self._program.machine.listing()}
+
+    def _inspect(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        opened, query = self._program, arguments["query"]
+        return {"query": query, "tick": opened.timeline.position, "answer": opened.machine.inspect(query)}
+
+    def _input(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        opened, text = self._program, arguments["text"]
+        waiting = opened.timeline.waiting
+        if waiting is None:
+            raise CommandError("the program does not wait for input")
+        if not text and not arguments["end"]:
+            raise CommandError("there is no text to give", hint="to say that no more will come, give `end`")
+        channel, journal = waiting.detail["channel"], opened.machine.journal
+        if text:
+            journal.append(channel, text.encode("utf-8", "surrogatepass"))
+        if arguments["end"]:
+            journal.append(channel, b"")
+        opened.timeline.waiting = None
+        return {}
+
+    def _pause(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._is_pausing = True
+        return {}
+
+    def _grant(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not 1 <= arguments["frames"] <= MAX_CREDIT:
+            raise CommandError(f"`frames` of `credit` is 1 to {MAX_CREDIT}")
+        self._credit = min(MAX_CREDIT, self._credit + arguments["frames"])
+        return {}
+
+
+def number_of(message: object) -> int | None:
+    """The id of a command, however malformed the rest is."""
+    number = message.get("id") if isinstance(message, Mapping) else None
+    return number if type(number) is int else None
+
+
+def source_files(data: list[Any]) -> list[SourceFile]:
+    """The files of an `open` command; CommandError if they are not `[{name, text}]` within the limits."""
+    if not 1 <= len(data) <= MAX_FILES:
+        raise CommandError(f"a program has 1 to {MAX_FILES} files")
+    files: list[SourceFile] = []
+    for item in data:
+        if not isinstance(item, Mapping) or set(item) != {"name", "text"}:
+            raise CommandError("a file is {name, text}")
+        name, text = item["name"], item["text"]
+        if not isinstance(name, str) or not isinstance(text, str) or not 1 <= len(name) <= 100:
+            raise CommandError("a file's name is a text of 1 to 100 characters, its text a text")
+        files.append(SourceFile(name, text))
+    if len({file.name for file in files}) < len(files):
+        raise CommandError("two files have the same name")
+    if sum(len(file.text.encode("utf-8", "surrogatepass")) for file in files) > MAX_SOURCE_BYTES:
+        raise LimitExceeded("source", f"the program is longer than {MAX_SOURCE_BYTES >> 10} KiB")
+    return files
+
+
+def chosen_options(room: Room, chosen: Mapping[str, Any]) -> dict[str, str]:
+    """Every option of the room with the value chosen, or its default; CommandError for what does not exist."""
+    known = {option.name: option.values for option in room.options}
+    for name, value in chosen.items():
+        if name not in known:
+            raise CommandError(f"{room.title} has no option {str(name)[:40]!r}")
+        if value not in known[name]:
+            raise CommandError(f"option {name!r} is one of {', '.join(known[name])}")
+    return {name: chosen.get(name, values[0]) for name, values in known.items()}
