@@ -8,7 +8,7 @@
 extern const NativeReg base_natives[], base_inner_natives[];
 extern const NativeReg coroutine_natives[], coroutine_inner_natives[];
 extern const NativeReg table_natives[], sort_natives[];
-extern const NativeReg math_natives[];
+extern const NativeReg math_natives[], random_natives[];
 extern const NativeReg string_natives[], string_metamethods[], string_pattern_natives[], string_format_natives[],
     string_pack_natives[], string_inner_natives[];
 extern const NativeReg utf8_natives[], utf8_inner_natives[];
