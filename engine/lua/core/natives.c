@@ -6,7 +6,9 @@
 #include "native.h"
 
 const NativeReg *const native_libraries[] = {
-    base_natives, base_inner_natives, coroutine_natives, coroutine_inner_natives, NULL,
+    base_natives, base_inner_natives, coroutine_natives, coroutine_inner_natives, table_natives, sort_natives,
+    math_natives, random_natives, string_natives, string_pattern_natives, string_format_natives, string_pack_natives,
+    string_metamethods, string_inner_natives, utf8_natives, utf8_inner_natives, NULL,
 };
 
 enum { ROOM = 512, SLOTS = 1024 };
@@ -52,8 +54,8 @@ void open_libraries(Thread *L) {
     const char *name;
     void (*open)(Thread *L);
   } libraries[] = {
-      {"_G", open_base},
-      {"coroutine", open_coroutine},
+      {"_G", open_base},     {"coroutine", open_coroutine}, {"table", open_table}, {"string", open_string},
+      {"math", open_math},   {"utf8", open_utf8},
   };
   get_subtable(L, REGISTRY_INDEX, "_LOADED");
   for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
