@@ -88,8 +88,8 @@ class Worker:
             except EOFError:
                 self._ended.wait(_REPORT_WAIT_S)
             except FrameError:
+                self._end(Closed("crashed", MESSAGES["crashed"]))
                 self.kill("crashed")
-                self._ended.wait(_REPORT_WAIT_S)
             self._frames.close()
         return self._closed or Closed("crashed", MESSAGES["crashed"])
 

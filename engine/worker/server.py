@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+from engine import rooms
+from engine.rooms import Room
 from engine.session import CLOSED, Closed, Session
 from engine.worker.frames import BINARY, JSON, FrameSocket
 from engine.worker.limits import WorkerLimits
 
 
-def serve(frames: FrameSocket, limits: WorkerLimits) -> None:
+def serve(frames: FrameSocket, limits: WorkerLimits, find_room: Callable[[str], Room] = rooms.room) -> None:
     """Answer commands until the pipe ends. EOFError and BrokenPipeError are that end, wherever they are noticed."""
 
     def send_event(event: dict[str, Any]) -> None:
@@ -33,6 +36,6 @@ def serve(frames: FrameSocket, limits: WorkerLimits) -> None:
         return message
 
     try:
-        Session(send_event, send_frame, next_message, limits=limits.session).serve()
+        Session(send_event, send_frame, next_message, limits=limits.session, find_room=find_room).serve()
     except (BrokenPipeError, ConnectionResetError):
         return
