@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(assets.blueprint)
-    live.install(live.LiveSock(app))
+    live.install(live.LiveSock(app), settings)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

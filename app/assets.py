@@ -6,7 +6,7 @@ import json
 import mimetypes
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, current_app, request, send_file
+from flask import Blueprint, Response, abort, current_app, request
 from werkzeug.security import safe_join
 
 from engine.errors import HostUnavailable
@@ -45,11 +45,15 @@ def asset(name: str) -> Response:
         abort(404)
     packed = path.with_name(path.name + ".gz")
     use_packed = packed.is_file() and request.accept_encodings["gzip"] > 0
+    sent = packed if use_packed else path
     mimetype = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    response = send_file(packed if use_packed else path, mimetype=mimetype, conditional=True, max_age=ONE_YEAR_S)
+    response = Response(sent.read_bytes(), mimetype=mimetype)
+    response.set_etag(sent.name)
+    response.cache_control.max_age = ONE_YEAR_S
     response.cache_control.public = True
     response.cache_control.immutable = True
     response.headers["Vary"] = "Accept-Encoding"
     if use_packed:
         response.headers["Content-Encoding"] = "gzip"
+    response.make_conditional(request)
     return response

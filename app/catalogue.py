@@ -1,4 +1,7 @@
-"""The words that the server says to visitors, from the page's own catalogue: `{key: {language: text}}`."""
+"""The words that the server says to visitors: English stands in the code, other languages in the page's catalogue.
+
+The catalogue is `{key: {language: text}}`; a test compares its English with the code's.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 class Catalogue:
-    """Sentences by key and language. A key that is missing is said in the words of the caller, in English."""
+    """Sentences by key and language."""
 
     def __init__(self, words: Mapping[str, Mapping[str, str]]) -> None:
         self._words = words
@@ -24,9 +27,9 @@ class Catalogue:
         """The catalogue in a file; an empty one if there is no such file (the server runs without a page too)."""
         return cls(json.loads(path.read_text()) if path.is_file() else {})
 
-    def say(self, key: str, language: Language, otherwise: str) -> str:
-        """The sentence for `key` in that language."""
-        return self._words.get(key, {}).get(language, otherwise)
+    def say(self, key: str, language: Language, english: str) -> str:
+        """The sentence for `key`: `english` itself in English, and where the catalogue lacks it."""
+        return english if language == "en" else self._words.get(key, {}).get(language, english)
 
 
 def language_of(request: Request) -> Language:

@@ -32,8 +32,8 @@ from engine.worker.frames import JSON
 
 #: Commands that are no commands which one session may send before it is ended.
 MAX_BAD_COMMANDS = 32
-#: Refusals that may be explained at once; beyond, the handshake itself is refused.
-MAX_EXPLAINED_REFUSALS = 8
+#: Of the spare threads, one in so many may be explaining a refusal; beyond that, refusals are cut short.
+SPARE_PER_REFUSAL = 4
 
 
 @dataclass(frozen=True)
@@ -226,8 +226,8 @@ def serve(handler: Callable[[LiveSocket], None]) -> Response:
 class Refusals:
     """How many refusals are being explained right now: each takes a thread until its browser has closed."""
 
-    def __init__(self) -> None:
-        self._free = threading.Semaphore(MAX_EXPLAINED_REFUSALS)
+    def __init__(self, settings: Settings) -> None:
+        self._free = threading.Semaphore(max(1, settings.spare_threads // SPARE_PER_REFUSAL))
 
     def explain(self, socket: LiveSocket, ending: Ending, message: str) -> None:
         """Say why there is no session; when many must be told at once, the later ones only get the close code."""
@@ -242,9 +242,9 @@ class Refusals:
             socket.finish(linger_s=0.0)
 
 
-def install(sock: LiveSock) -> None:
+def install(sock: LiveSock, settings: Settings) -> None:
     """Add `/live` to the application."""
-    refusals = Refusals()
+    refusals = Refusals(settings)
 
     @sock.route("/live")
     def live(socket: LiveSocket) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -210,6 +211,8 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
                     discarded += len(data)
                 if not self._take(data) or not self._keep_deadlines():
                     return
+            # Still talking after all that: closing must reset the connection, or its end would linger in the kernel.
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         except (OSError, ValueError, ProtocolError, ConnectionClosed):
             return  # the peer is gone or talks nonsense; `finally` says so to whoever waits
         finally:

@@ -20,6 +20,7 @@ blueprint = Blueprint("pages", __name__)
 
 #: Decoded steps that the page keeps, so that scrubbing within them asks for nothing.
 TRACE_WINDOW = 500_000
+NO_LINK = "There is no program under this link. Was it copied whole?"
 
 
 def room_data(room: Room) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def boot_data(shared: Shared | None, error: GlassboxError | None = None) -> dict
 def workbench(shared: Shared | None = None, error: GlassboxError | None = None, status: int = 200) -> Response:
     """The workbench page. Never stored by caches: it carries a nonce and names the newest files."""
     boot = boot_data(shared, error)
-    html = render_template("workbench.html", boot=boot, language=boot["language"], csp_nonce=csp_nonce())
+    html = render_template("workbench.html", boot=boot, csp_nonce=csp_nonce())
     response = make_response(html, status)
     response.cache_control.no_cache = True
     response.headers["Content-Language"] = boot["language"]
@@ -72,8 +73,7 @@ def index() -> Response:
 
 def no_such_link() -> NotFound:
     """The error for an id that nobody stored, in the visitor's language."""
-    text = "There is no program under this link. Was it copied whole?"
-    return NotFound(services().catalogue.say("error.no_link", language_of(request), text))
+    return NotFound(services().catalogue.say("error.no_link", language_of(request), NO_LINK))
 
 
 @blueprint.get("/s/<link_id>")

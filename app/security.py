@@ -14,9 +14,6 @@ from werkzeug.exceptions import HTTPException
 from app.settings import Settings
 from engine.errors import GlassboxError, HostUnavailable, LimitExceeded, SourceError
 
-#: Status of each kind of error that the API answers; a kind that is missing here is the request's fault (400).
-STATUS_OF = ((SourceError, 422), (LimitExceeded, 413), (HostUnavailable, 503))
-
 FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -31,6 +28,10 @@ class NotFound(GlassboxError):
     """What a request names does not exist."""
 
     kind = "not_found"
+
+
+#: Status of each kind of error; a kind that is missing here is the request's fault (400).
+STATUS_OF = ((NotFound, 404), (SourceError, 422), (LimitExceeded, 413), (HostUnavailable, 503))
 
 
 def csp_nonce() -> str:
@@ -77,20 +78,18 @@ def origin_is_allowed(origin: str | None, host: str, settings: Settings) -> bool
 
 
 def error_answer(error: GlassboxError, status: int | None = None) -> Response:
-    """The error as an API answer: `{"error": {kind, message, hint, diagnostics}}`."""
+    """The error as the API answers it, `{"error": {kind, message, hint, diagnostics}}`, or as text beside a page."""
+    status = status or next((code for kind, code in STATUS_OF if isinstance(error, kind)), 400)
+    if not wants_json():
+        return _plain(f"{error.message} ({error.hint})" if error.hint else error.message, status)
     response = jsonify(error=error.to_wire())
-    response.status_code = status or next((code for kind, code in STATUS_OF if isinstance(error, kind)), 400)
+    response.status_code = status
     return response
 
 
 def wants_json() -> bool:
     """Whether an error of this request is answered as JSON: everything but pages and plain texts."""
     return request.path.startswith("/api/") or request.path in ("/examples", "/health")
-
-
-def _on_glassbox_error(error: GlassboxError) -> Response:
-    status = 404 if isinstance(error, NotFound) else None
-    return error_answer(error, status) if wants_json() else _plain(error.message, status or 400)
 
 
 def _on_http_error(error: HTTPException) -> Response | HTTPException:
@@ -116,9 +115,7 @@ def _on_http_error(error: HTTPException) -> Response | HTTPException:
 def _on_failure(error: Exception) -> Response:
     # The details are for the log only: they may hold paths, or what a visitor typed.
     current_app.logger.exception("%s %s failed", request.method, request.path)
-    if wants_json():
-        return error_answer(GlassboxError("something went wrong on the server"), 500)
-    return _plain("Something went wrong on the server.", 500)
+    return error_answer(GlassboxError("something went wrong on the server"), 500)
 
 
 def _plain(message: str, status: int) -> Response:
@@ -144,7 +141,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.request_bytes
     if settings.hosts:
         app.config["TRUSTED_HOSTS"] = list(settings.hosts)
-    app.register_error_handler(GlassboxError, _on_glassbox_error)
+    app.register_error_handler(GlassboxError, error_answer)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_failure)
     app.after_request(_add_headers)

@@ -61,7 +61,7 @@ def new_id() -> str:
     for _ in range(ID_LENGTH):
         number, digit = divmod(number, len(ALPHABET))
         digits.append(ALPHABET[digit])
-    return "".join(digits)
+    return "".join(reversed(digits))
 
 
 def is_id(text_: str) -> bool:

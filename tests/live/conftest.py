@@ -32,6 +32,7 @@ class LiveServer:
         self.home.mkdir()
         self._log_path = folder / "log"
         self.port = free_port()
+        self._open: list[socket.socket] = []
         variables = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -87,12 +88,29 @@ class LiveServer:
         return sum(int(s.split("VmRSS:")[1].split()[0]) << 10 for s in statuses)
 
     def connect(self, **options: Any) -> RawClient:
-        return RawClient(self.port, **options)
+        """A WebSocket client; `leave` closes it at the latest."""
+        client = RawClient(self.port, **options)
+        self._open.append(client.socket)
+        return client
+
+    def raw(self, data: bytes) -> socket.socket:
+        """A connection on which these bytes were sent; `leave` closes it."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_S)
+        self._open.append(connection)
+        connection.sendall(data)
+        return connection
+
+    def leave(self) -> None:
+        """Close every client of this server."""
+        for connection in self._open:
+            connection.close()
+        self._open.clear()
 
     def wait_for_sessions(self, count: int) -> None:
         wait_until(lambda: self.health()["sessions"] == count, f"{count} sessions are open")
 
     def stop(self) -> None:
+        self.leave()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -116,7 +134,7 @@ def wait_until(is_true: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture()
+@pytest.fixture
 def start_server() -> Iterator[Callable[..., LiveServer]]:
     """Starts a server with settings of the test's own: `start_server(idle_s=1)`."""
     started: list[LiveServer] = []
@@ -134,9 +152,16 @@ def start_server() -> Iterator[Callable[..., LiveServer]]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[LiveServer]:
-    """A server that tests share; each leaves it with no sessions open."""
+def shared_server() -> Iterator[LiveServer]:
     with tempfile.TemporaryDirectory() as folder:
         live = LiveServer(Path(folder), STAND_IN, sessions=24, sessions_per_address=24, ping_s=5)
         yield live
         live.stop()
+
+
+@pytest.fixture
+def server(shared_server: LiveServer) -> Iterator[LiveServer]:
+    """A server that tests share; the next test finds it without sessions."""
+    yield shared_server
+    shared_server.leave()
+    shared_server.wait_for_sessions(0)

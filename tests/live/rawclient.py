@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -133,11 +134,13 @@ class RawClient:
                 return received
 
     def until_close(self) -> tuple[list[Received], Received]:
-        """All messages up to the close frame, and the close frame."""
+        """All messages up to the close frame, and the close frame, which is answered as browsers do."""
         before = []
         while True:
             received = self.message()
             if received.opcode == CLOSE:
+                with contextlib.suppress(OSError):
+                    self.send_frame(CLOSE, received.payload[:2])
                 return before, received
             before.append(received)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import struct
 import zlib
 
@@ -175,41 +174,23 @@ def test_a_handshake_that_is_none_is_refused(server, headers):
         assert client.status == 400
 
 
-def half_closed_holders(port: int, count: int) -> list[socket.socket]:
-    """Clients whose request is answered with the end of the connection, and who never end their side."""
-    holders = []
-    for _ in range(count):
-        holder = socket.create_connection(("127.0.0.1", port))
-        holder.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        holders.append(holder)
-    return holders
-
-
 def test_clients_that_never_close_stall_nobody(server):
     pids = server.web_pids()
     sockets = [server.connect() for _ in range(20)]
     for client in sockets:
         client.socket.sendall(frame(3, b""))
-    holders = half_closed_holders(server.port, 20)
+    for _ in range(20):
+        server.raw(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert server.get("/health", timeout_s=10)[0] == 200
     server.wait_for_sessions(0)
     assert server.web_pids() == pids
-    for client in sockets:
-        client.close()
-    for holder in holders:
-        holder.close()
 
 
 def test_half_sent_requests_do_not_keep_the_threads(start_server):
     server = start_server(sessions=1, spare_threads=3, request_s=1)
-    slow = []
     for _ in range(4):
-        connection = socket.create_connection(("127.0.0.1", server.port))
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: ")
-        slow.append(connection)
+        server.raw(b"GET / HTTP/1.1\r\nHost: ")
     assert server.get("/health")[0] == 200
-    for connection in slow:
-        connection.close()
     assert "Traceback" not in server.log
 
 
@@ -228,8 +209,6 @@ def test_whoever_comes_when_all_places_are_taken_is_told_and_pages_are_still_ser
     with server.connect() as next_one:
         next_one.ask("echo")
         assert next_one.message().event["event"] == "inspected"
-    for client in inside:
-        client.close()
 
 
 def test_one_address_does_not_take_all_places(start_server):
@@ -252,4 +231,3 @@ def test_refusals_beyond_the_threads_are_cut_short(start_server):
         assert server.get("/health")[0] == 200
         for client in outside:
             assert client.until_close()[1].close_code == 1013
-            client.close()

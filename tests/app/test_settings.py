@@ -1,0 +1,95 @@
+"""Settings: one table, its variables, its page."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from app.catalogue import Catalogue
+from app.live import ADDRESS, BUSY, IDLE, SHUTDOWN
+from app.pages import NO_LINK
+from app.sessions import network_of
+from app.settings import ROOT, SETTINGS, Settings, unknown_variables
+from app.settingsgen import generated
+from engine.worker.client import MESSAGES
+
+
+def test_the_settings_page_is_fresh():
+    for path, text in generated().items():
+        assert path.read_text() == text, "run `make gen`"
+
+
+def test_every_setting_says_what_it_does():
+    assert all(len(row.help) > 20 and row.help.endswith(".") for row in SETTINGS)
+
+
+def test_variables_set_settings():
+    settings = Settings.from_environ(
+        {
+            "GLASSBOX_SESSIONS": " 7 ",
+            "GLASSBOX_IDLE_S": "1.5",
+            "GLASSBOX_ORIGINS": "https://a, https://b,",
+            "PORT": "99",
+        }
+    )
+    assert (settings.sessions, settings.idle_s) == (7, 1.5)
+    assert settings.origins == ("https://a", "https://b")
+    assert settings.bind == "127.0.0.1:99"
+    assert Settings.from_environ({}) == Settings()
+    assert Settings.from_environ({"PORT": "99", "GLASSBOX_BIND": "0.0.0.0:80"}).bind == "0.0.0.0:80"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("many", "a whole number, not 'many'"), ("1.5", "a whole number"), ("-1", "must not be negative")],
+)
+def test_a_value_that_makes_no_sense_is_refused_with_the_name_of_its_variable(text, words):
+    with pytest.raises(ValueError, match=f"GLASSBOX_SESSIONS must.*{words.split('must ')[-1]}"):
+        Settings.from_environ({"GLASSBOX_SESSIONS": text})
+
+
+def test_slips_in_the_names_of_variables_are_found():
+    assert unknown_variables({"GLASSBOX_SESSION": "1", "GLASSBOX_SESSIONS": "1", "HOME": "/"}) == ["GLASSBOX_SESSION"]
+
+
+def test_the_threads_of_a_process_are_more_than_its_sessions():
+    settings = Settings(sessions=5, web_workers=2, spare_threads=4)
+    assert (settings.sessions_per_process, settings.threads) == (3, 7)
+
+
+def test_a_relative_data_folder_counts_from_the_program():
+    assert Settings().data_path == ROOT / "instance"
+    assert str(Settings(data_dir="/var/lib/x").data_path) == "/var/lib/x"
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("", ""),
+    ],
+)
+def test_one_visitor_is_one_ipv4_address_or_one_ipv6_network(address, network):
+    assert network_of(address) == network
+
+
+def test_a_sentence_that_the_catalogue_lacks_is_said_in_english():
+    catalogue = Catalogue({"goodbye.idle": {"en": "Idle.", "zh": "空闲。"}})
+    assert catalogue.say("goodbye.idle", "zh", "Nothing happened.") == "空闲。"
+    assert catalogue.say("goodbye.idle", "en", "Nothing happened.") == "Nothing happened."
+    assert catalogue.say("goodbye.busy", "zh", "Busy.") == "Busy."
+
+
+def test_every_sentence_of_the_server_is_in_the_catalogue():
+    words = json.loads((ROOT / "static" / "i18n" / "catalogue.json").read_text())
+    english = {f"goodbye.{ending.reason}": ending.message for ending in (SHUTDOWN, IDLE, BUSY, ADDRESS)}
+    for reason, message in MESSAGES.items():
+        english.setdefault(f"goodbye.{reason}", message)
+    english["error.no_link"] = NO_LINK
+    for key, sentence in english.items():
+        assert words[key]["en"] == sentence
+        assert re.search("[\u4e00-\u9fff]", words[key]["zh"])
