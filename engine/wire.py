@@ -170,7 +170,10 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(
         "goodbye",
         "The session is over: the worker was ended. The socket closes after it.",
-        (("reason", "limit, idle, killed, shutdown"), ("message", "a sentence for the visitor")),
+        (
+            ("reason", "limit, idle, killed, crashed, ended, shutdown; busy, address, host: it could not begin"),
+            ("message", "a sentence for the visitor"),
+        ),
     ),
 )
 
