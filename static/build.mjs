@@ -1,0 +1,75 @@
+// Builds the page: bundles js/main.js and css/workbench.css into dist/ under names that carry their content's hash,
+// writes a .gz beside each file and dist/manifest.json ({"workbench.js": "workbench-HASH.js", …}) for the server's
+// templates. The words of each language and the editor are chunks of their own. `npm ci && node build.mjs` is all
+// that it needs. Fails when the first load outgrows its budget.
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = join(here, "dist");
+const BUDGET = 150 * 1024;
+
+/** `words:en` is the catalogue in one language: {key: sentence}. */
+const words = {
+  name: "words",
+  setup(setup) {
+    setup.onResolve({ filter: /^words:/ }, ({ path }) => ({ path: path.replace(":", "-"), namespace: "words" }));
+    setup.onLoad({ filter: /.*/, namespace: "words" }, ({ path }) => {
+      const language = path.replace("words-", "");
+      const file = join(here, "i18n", "catalogue.json");
+      const catalogue = JSON.parse(readFileSync(file, "utf8"));
+      const missing = Object.keys(catalogue).filter((key) => typeof catalogue[key][language] !== "string");
+      const errors = missing.map((key) => ({ text: `${key} has no text in ${language}` }));
+      const texts = Object.fromEntries(Object.entries(catalogue).map(([key, entry]) => [key, entry[language]]));
+      return { contents: JSON.stringify(texts), loader: "json", errors, watchFiles: [file] };
+    });
+  },
+};
+
+const result = await build({
+  absWorkingDir: here,
+  entryPoints: [
+    { in: "js/main.js", out: "workbench" },
+    { in: "css/workbench.css", out: "workbench" },
+  ],
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: "esm",
+  target: ["es2022"],
+  charset: "utf8",
+  legalComments: "none",
+  entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
+  outdir: "dist",
+  plugins: [words],
+  write: false,
+});
+
+/** @type {Record<string, string>} */
+const manifest = {};
+const sizes = [];
+mkdirSync(dist, { recursive: true });
+for (const file of result.outputFiles) {
+  const name = basename(file.path);
+  const plain = name.replace(/-[A-Z0-9]{8}\./, ".");
+  if (plain !== "chunk.js") manifest[plain] = name;
+  const packed = gzipSync(file.contents, { level: 9 });
+  writeFileSync(join(dist, name), file.contents);
+  writeFileSync(join(dist, `${name}.gz`), packed);
+  sizes.push({ name, plain, bytes: file.contents.length, gzip: packed.length });
+}
+// The manifest is written when everything that it names is there; old bundles go after it.
+writeFileSync(join(dist, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
+const keep = new Set(["manifest.json", ...sizes.flatMap(({ name }) => [name, `${name}.gz`])]);
+for (const name of readdirSync(dist)) if (!keep.has(name)) rmSync(join(dist, name), { recursive: true });
+
+for (const { name, bytes, gzip } of sizes) console.log(`${name}  ${bytes} B, ${gzip} B gzip`);
+const languages = sizes.filter(({ plain }) => plain.startsWith("words-"));
+const rest = sizes.filter((one) => !languages.includes(one));
+const first = rest.reduce((sum, { gzip }) => sum + gzip, 0) + Math.max(...languages.map(({ gzip }) => gzip));
+console.log(`first load besides the document: ${first} B gzip of ${BUDGET}`);
+if (first > BUDGET) process.exitCode = 1;

@@ -1,0 +1,240 @@
+// @ts-check
+// The source editor: CodeMirror with gutters for breakpoints, counts, line numbers and hues, the current line, and
+// underlined diagnostics.
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { StreamLanguage, bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { lua } from "@codemirror/legacy-modes/mode/lua";
+import { Compartment, EditorState, StateEffect, StateField } from "@codemirror/state";
+import { Decoration, EditorView, GutterMarker, gutter, keymap } from "@codemirror/view";
+import { classHighlighter } from "@lezer/highlight";
+import { nasm } from "./nasm.js";
+import { compact } from "./values.js";
+
+/** Editor modes by the language that a room names. @type {Record<string, any>} */
+const LANGUAGES = { lua: StreamLanguage.define(lua), nasm: StreamLanguage.define(nasm) };
+
+/**
+ * What the gutters and lines show besides the text. Lines count from 1.
+ * @typedef {object} Marks
+ * @property {Set<number>} breakpoints
+ * @property {Map<number, number>} counts    how often the line ran
+ * @property {Map<number, number>} hues      1 … 8
+ * @property {number} now                    the line of the shown step, or 0
+ * @property {number} pair                   the line that the pointer is on elsewhere, or 0
+ * @property {number[][]} spans              diagnostics: [line, column, end line, end column]
+ * @property {string[]} messages             their messages
+ */
+
+/** @type {Marks} */
+const NOTHING = {
+  breakpoints: new Set(),
+  counts: new Map(),
+  hues: new Map(),
+  now: 0,
+  pair: 0,
+  spans: [],
+  messages: [],
+};
+
+/** @type {import("@codemirror/state").StateEffectType<Marks>} */
+const setMarks = StateEffect.define();
+
+const marksField = StateField.define({
+  create: () => NOTHING,
+  update(value, tr) {
+    for (const effect of tr.effects) if (effect.is(setMarks)) value = effect.value;
+    return value;
+  },
+});
+
+class Mark extends GutterMarker {
+  /**
+   * @param {string} kind
+   * @param {string} text
+   */
+  constructor(kind, text = "") {
+    super();
+    this.kind = kind;
+    this.text = text;
+  }
+  /** @param {GutterMarker} other */
+  eq(other) {
+    return other instanceof Mark && other.kind === this.kind && other.text === this.text;
+  }
+  toDOM() {
+    const node = document.createElement("span");
+    node.className = this.kind;
+    node.textContent = this.text;
+    return node;
+  }
+}
+
+/** @param {import("@codemirror/view").ViewUpdate} update */
+const marksChanged = (update) => update.startState.field(marksField) !== update.state.field(marksField);
+
+/**
+ * A gutter that asks for each line's mark.
+ * @param {string} name
+ * @param {(marks: Marks, line: number) => GutterMarker | null} pick
+ * @param {Record<string, any>} [more]
+ */
+function marked(name, pick, more = {}) {
+  return gutter({
+    class: `gb-${name}`,
+    lineMarker: (view, block) => pick(view.state.field(marksField), view.state.doc.lineAt(block.from).number),
+    lineMarkerChange: marksChanged,
+    ...more,
+  });
+}
+
+/**
+ * @param {EditorState} state
+ * @param {number} line
+ * @param {number} column counted from 1 in characters
+ */
+function offset(state, line, column) {
+  const at = state.doc.line(Math.min(Math.max(line, 1), state.doc.lines));
+  const units = [...at.text].slice(0, Math.max(0, column - 1)).join("").length;
+  return Math.min(at.to, at.from + units);
+}
+
+const decorations = EditorView.decorations.compute(["doc", marksField], (state) => {
+  const marks = state.field(marksField);
+  const set = [];
+  for (let n = 1; n <= state.doc.lines; n++) {
+    const names = [];
+    if (n === marks.now) names.push("now");
+    if (n === marks.pair) names.push("pair");
+    const hue = marks.hues.get(n);
+    if (hue) names.push(`h${hue}`);
+    if (names.length) {
+      const at = state.doc.line(n).from;
+      set.push(Decoration.line({ class: names.join(" ") }).range(at));
+    }
+  }
+  marks.spans.forEach(([line, column, endLine, endColumn], i) => {
+    let from = offset(state, line, column);
+    let to = offset(state, endLine, endColumn);
+    if (to <= from) {
+      // Nothing to underline at the end of a line: take the character before.
+      const whole = state.doc.lineAt(from);
+      to = Math.min(whole.to, from + 1);
+      if (to <= from) from = Math.max(whole.from, from - 1);
+    }
+    if (to > from) set.push(Decoration.mark({ class: "gb-wrong", attributes: { title: marks.messages[i] } }).range(from, to));
+  });
+  return Decoration.set(set, true);
+});
+
+/**
+ * @typedef {object} EditorOptions
+ * @property {string} nonce
+ * @property {string} label
+ * @property {(text: string) => void} onChange
+ * @property {(line: number) => void} onBreakpoint
+ * @property {(line: number) => void} onLine     the pointer is on this line (0 = none)
+ */
+
+export class Editor {
+  #language = new Compartment();
+  /** Set while the text is replaced by us, which is not the visitor's edit. */
+  #quiet = false;
+
+  /**
+   * @param {HTMLElement} parent
+   * @param {EditorOptions} options
+   */
+  constructor(parent, options) {
+    const press = {
+      /** @type {(view: EditorView, block: any, event: Event) => boolean} */
+      mousedown: (view, block, event) => {
+        options.onBreakpoint(view.state.doc.lineAt(block.from).number);
+        event.preventDefault();
+        return true;
+      },
+    };
+    const dot = new Mark("dot");
+    this.view = new EditorView({
+      parent,
+      state: EditorState.create({
+        extensions: [
+          EditorView.cspNonce.of(options.nonce),
+          EditorView.contentAttributes.of({ "aria-label": options.label }),
+          marksField,
+          marked("bp", (m, n) => (m.breakpoints.has(n) ? dot : null), {
+            domEventHandlers: press,
+            initialSpacer: () => dot,
+          }),
+          marked("hits", (m, n) => (m.counts.get(n) ? new Mark("hits", `${compact(m.counts.get(n) ?? 0)}×`) : null), {
+            domEventHandlers: press,
+          }),
+          marked("no", (m, n) => new Mark(n === m.now ? "no now" : "no", String(n)), {
+            domEventHandlers: press,
+            initialSpacer: () => new Mark("no", "00"),
+          }),
+          marked("hue", (m, n) => (m.hues.get(n) ? new Mark(`hue h${m.hues.get(n)}`) : null)),
+          decorations,
+          history(),
+          bracketMatching(),
+          indentUnit.of("  "),
+          EditorState.tabSize.of(8),
+          syntaxHighlighting(classHighlighter),
+          this.#language.of([]),
+          keymap.of([...defaultKeymap.filter((k) => k.key !== "Mod-Enter"), ...historyKeymap, indentWithTab]),
+          EditorView.updateListener.of((update) => {
+            if (update.docChanged && !this.#quiet) options.onChange(update.state.doc.toString());
+          }),
+          EditorView.domEventHandlers({
+            mousemove: (event, view) => {
+              const at = view.posAtCoords({ x: event.clientX, y: event.clientY });
+              options.onLine(at === null ? 0 : view.state.doc.lineAt(at).number);
+            },
+            mouseleave: () => options.onLine(0),
+          }),
+        ],
+      }),
+    });
+  }
+
+  /** The line of the cursor. */
+  get line() {
+    return this.view.state.doc.lineAt(this.view.state.selection.main.head).number;
+  }
+
+  /** @param {string} name the language that the room names */
+  setLanguage(name) {
+    this.view.dispatch({ effects: this.#language.reconfigure(LANGUAGES[name] ?? []) });
+  }
+
+  /** @param {string} text */
+  setText(text) {
+    const { doc } = this.view.state;
+    if (doc.toString() === text) return;
+    this.#quiet = true;
+    this.view.dispatch({ changes: { from: 0, to: doc.length, insert: text }, selection: { anchor: 0 } });
+    this.#quiet = false;
+  }
+
+  /** @param {Marks} marks */
+  setMarks(marks) {
+    this.view.dispatch({ effects: setMarks.of(marks) });
+  }
+
+  /**
+   * Bring a line into sight unless it is.
+   * @param {number} line
+   */
+  reveal(line) {
+    const { doc } = this.view.state;
+    if (line < 1 || line > doc.lines) return;
+    const block = this.view.lineBlockAt(doc.line(line).from);
+    const { scrollTop, clientHeight } = this.view.scrollDOM;
+    if (block.top < scrollTop + 20 || block.bottom > scrollTop + clientHeight - 20) {
+      this.view.scrollDOM.scrollTop = block.top - clientHeight * 0.4;
+    }
+  }
+
+  destroy() {
+    this.view.destroy();
+  }
+}

@@ -1,0 +1,68 @@
+// @ts-check
+// The words of the page, all from one catalogue: t(key, args) in the visitor's language.
+
+/** @typedef {"en" | "zh"} Language */
+
+/** @type {Record<Language, () => Promise<{default: Record<string, string>}>>} */
+const LANGUAGES = { en: () => import("words:en"), zh: () => import("words:zh") };
+
+/** @type {Record<string, string>} */
+let words = {};
+
+/** @type {Language} */
+let current = "en";
+
+/** @returns {Language} */
+export function language() {
+  return current;
+}
+
+/**
+ * Fetch the words of a language and use them from now on.
+ * @param {string} wanted
+ */
+export async function setLanguage(wanted) {
+  current = wanted.startsWith("zh") ? "zh" : "en";
+  words = (await LANGUAGES[current]()).default;
+  document.documentElement.lang = current === "zh" ? "zh-Hans" : "en";
+}
+
+/**
+ * Fill `{name}` and `{name:one|many}` (the first form when the number is 1) in a text.
+ * @param {string} text
+ * @param {Record<string, string | number>} args
+ */
+export function format(text, args) {
+  return text.replace(/\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g, (_all, name, one, many) => {
+    const value = args[name];
+    if (many !== undefined) return Number(value) === 1 ? one : many;
+    return typeof value === "number" ? number(value) : String(value ?? "");
+  });
+}
+
+/**
+ * A whole number with separators.
+ * @param {number} value
+ */
+export function number(value) {
+  return value.toLocaleString("en-US");
+}
+
+/**
+ * The catalogue's sentence for `key`; a missing key throws, so that no test run passes with one.
+ * @param {string} key
+ * @param {Record<string, string | number>} [args]
+ */
+export function t(key, args = {}) {
+  const text = words[key];
+  if (text === undefined) throw new Error(`the catalogue lacks ${key}`);
+  return format(text, args);
+}
+
+/**
+ * True when the catalogue has `key` (for keys that the server names, like notices).
+ * @param {string} key
+ */
+export function has(key) {
+  return key in words;
+}

@@ -1,0 +1,98 @@
+// @ts-check
+// The key map: one table for what keys do, where they do it, and the dialog under `?`.
+import { h } from "./dom.js";
+import { t } from "./i18n.js";
+
+/**
+ * `where`: "any" = everywhere, also in the editor; "page" = unless text is being typed; "pane" = single letters, only
+ * while a pane or the timeline has the focus (WCAG 2.1.4).
+ * @typedef {{name: string, keys: string[], where: "any" | "page" | "pane", run: (a: Actions) => void}} Binding
+ * @typedef {{session: import("./session.js").Session, run: () => void, rerun: () => void, help: () => void, share: () => void}} Actions
+ */
+
+/** Keys are written as `Ctrl+Enter`; Cmd counts as Ctrl. @type {Binding[]} */
+export const KEYS = [
+  { name: "run", keys: ["Ctrl+Enter"], where: "any", run: (a) => a.run() },
+  { name: "rerun", keys: ["Ctrl+Shift+Enter"], where: "any", run: (a) => a.rerun() },
+  { name: "step", keys: ["ArrowRight"], where: "page", run: (a) => a.session.stepBy(1) },
+  { name: "back", keys: ["ArrowLeft"], where: "page", run: (a) => a.session.stepBy(-1) },
+  { name: "step", keys: ["F11"], where: "any", run: (a) => a.session.stepBy(1) },
+  { name: "back", keys: ["Shift+F11"], where: "any", run: (a) => a.session.stepBy(-1) },
+  { name: "over", keys: ["F10"], where: "any", run: (a) => a.session.stepOver(1) },
+  { name: "backOver", keys: ["Shift+F10"], where: "any", run: (a) => a.session.stepOver(-1) },
+  { name: "step", keys: ["S"], where: "pane", run: (a) => a.session.stepBy(1) },
+  { name: "back", keys: ["Shift+S"], where: "pane", run: (a) => a.session.stepBy(-1) },
+  { name: "out", keys: ["F"], where: "pane", run: (a) => a.session.stepOut(1) },
+  { name: "backOut", keys: ["Shift+F"], where: "pane", run: (a) => a.session.stepOut(-1) },
+  { name: "continue", keys: ["C"], where: "pane", run: (a) => void a.session.continue(1) },
+  { name: "backContinue", keys: ["Shift+C"], where: "pane", run: (a) => void a.session.continue(-1) },
+  { name: "play", keys: ["Space"], where: "pane", run: (a) => a.session.togglePlay() },
+  { name: "first", keys: ["Home"], where: "pane", run: (a) => a.session.first() },
+  { name: "last", keys: ["End"], where: "pane", run: (a) => a.session.last() },
+  { name: "share", keys: ["L"], where: "pane", run: (a) => a.share() },
+  { name: "help", keys: ["?"], where: "page", run: (a) => a.help() },
+];
+
+/** What the dialog lists besides KEYS: keys that a control handles itself. @type {{name: string, keys: string[]}[]} */
+const ELSEWHERE = [
+  { name: "hundred", keys: ["PageUp", "PageDown"] },
+  { name: "breakpoint", keys: ["F9"] },
+  { name: "leave", keys: ["Escape", "Tab"] },
+];
+
+/**
+ * @param {KeyboardEvent} event
+ * @returns {string} as the table writes it
+ */
+function chord(event) {
+  const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  const ctrl = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
+  // `?` is what Shift types on most keyboards: the character says it already.
+  const shift = event.shiftKey && key !== "?" ? "Shift+" : "";
+  return `${event.altKey ? "Alt+" : ""}${ctrl}${shift}${key}`;
+}
+
+/** @param {Element | null} at */
+function isTyping(at) {
+  return at !== null && at.closest("input, textarea, select, [contenteditable='true'], dialog") !== null;
+}
+
+/** @param {Actions} actions */
+export function listenToKeys(actions) {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    const pressed = chord(event);
+    const at = document.activeElement;
+    const binding = KEYS.find((b) => b.keys.includes(pressed));
+    if (!binding) return;
+    if (binding.where !== "any" && isTyping(at)) return;
+    if (binding.where !== "any" && at?.closest("[role=tablist]") && pressed.startsWith("Arrow")) return;
+    if (binding.where === "pane" && !at?.closest(".pane, .time")) return;
+    // Space presses the button that has the focus.
+    if (pressed === "Space" && at?.closest("button, a, summary")) return;
+    event.preventDefault();
+    binding.run(actions);
+  });
+}
+
+/** The dialog that lists the keys. */
+export function keyDialog() {
+  const rows = new Map();
+  for (const { name, keys } of [...KEYS, ...ELSEWHERE]) rows.set(name, [...(rows.get(name) ?? []), ...keys]);
+  const dialog = h(
+    "dialog",
+    { class: "dialog", "aria-labelledby": "keys-title" },
+    h("h2", { id: "keys-title" }, t("keys.title")),
+    h("table", {}, h("caption", { class: "sr" }, t("keys.title")), h("tbody", {}, [...rows].map(([name, keys]) =>
+      h("tr", {}, h("th", { scope: "row" }, t(`keys.${name}`)), h("td", {}, keys.map((/** @type {string} */ key) => h("kbd", {}, keyName(key)))))))),
+    h("p", { class: "none" }, t("keys.letters")),
+    h("form", { method: "dialog" }, h("button", { class: "btn edge" }, t("dialog.close"))),
+  );
+  return dialog;
+}
+
+/** @param {string} key */
+function keyName(key) {
+  const names = /** @type {Record<string, string>} */ ({ ArrowRight: "→", ArrowLeft: "←", PageUp: "Page Up", PageDown: "Page Down", Escape: "Esc" });
+  return key.split("+").map((part) => names[part] ?? part).join(" ");
+}

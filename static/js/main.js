@@ -1,0 +1,143 @@
+// @ts-check
+// Starts the page: reads what the server put into it, builds the parts, opens the first program.
+import { byId } from "./dom.js";
+import { language, setLanguage, t } from "./i18n.js";
+import { keyDialog, listenToKeys } from "./keys.js";
+import { Session } from "./session.js";
+import { share } from "./share.js";
+import { Store } from "./store.js";
+import { mountTimeline } from "./timeline.js";
+import { mountTopbar } from "./topbar.js";
+import { Workbench, mountNotice } from "./workbench.js";
+
+const THEMES = ["system", "light", "dark"];
+
+const boot = JSON.parse(byId("boot").textContent ?? "{}");
+const nonce = document.documentElement.dataset.nonce ?? "";
+const store = new Store();
+const session = new Session(store, `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
+
+/**
+ * A setting kept in the browser; private windows may refuse.
+ * @param {string} name
+ */
+function remembered(name) {
+  try {
+    return localStorage.getItem(`glassbox.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} value
+ */
+function remember(name, value) {
+  try {
+    localStorage.setItem(`glassbox.${name}`, value);
+  } catch {
+    // Nothing is lost but the preference.
+  }
+}
+
+function themeName() {
+  return document.documentElement.dataset.theme ?? "system";
+}
+
+/** @param {string} name */
+function setTheme(name) {
+  if (name === "light" || name === "dark") document.documentElement.dataset.theme = name;
+  else delete document.documentElement.dataset.theme;
+}
+
+const help = () => {
+  const dialog = keyDialog();
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+};
+
+const actions = {
+  session,
+  run: () => void session.run(),
+  rerun: () => void session.run(store.state.tick),
+  stop: () => session.pause(),
+  share: () => void share(store.state),
+  help,
+  open: (/** @type {any} */ example) => open(example, example.tick),
+  blank: (/** @type {any} */ room) => {
+    session.load({ room, files: [{ name: room.main_file, text: "" }] });
+  },
+  theme: () => {
+    const next = THEMES[(THEMES.indexOf(themeName()) + 1) % THEMES.length];
+    setTheme(next);
+    remember("theme", next);
+  },
+  themeName,
+  language: () => {
+    const next = language() === "en" ? "zh" : "en";
+    remember("language", next);
+    // The server speaks this language too, in what it says itself.
+    document.cookie = `lang=${next}; path=/; max-age=31536000; samesite=lax`;
+    void setLanguage(next).then(build);
+  },
+};
+
+/**
+ * Load a program and run it to the step worth seeing.
+ * @param {any} example with room, files, options
+ * @param {number} [tick]
+ */
+function open(example, tick) {
+  const room = boot.rooms.find((/** @type {any} */ r) => r.name === example.room);
+  session.load({ room, files: example.files, options: example.options, example: example.name ? example : null });
+  if (example.breakpoints) store.set({ breakpoints: example.breakpoints });
+  void session.run(tick || undefined);
+}
+
+/** @type {(() => void)[]} */
+let parts = [];
+
+/** Build everything that shows words; again when the language changes. */
+function build() {
+  for (const part of parts) part();
+  document.title = t("top.name");
+  for (const node of document.querySelectorAll("[data-words]")) node.textContent = t(/** @type {HTMLElement} */ (node).dataset.words ?? "");
+  for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", t(/** @type {HTMLElement} */ (node).dataset.label ?? ""));
+  const bench = new Workbench(store, session, nonce);
+  parts = [
+    mountTopbar(byId("topbar"), boot, store, actions),
+    mountTimeline(byId("timeline"), store, session),
+    mountNotice(byId("notice"), store, session),
+    () => bench.destroy(),
+  ];
+  store.touch(...Object.keys(store.state));
+}
+
+/** The program that the page opens with: a shared one, the one that the address names, or the first example. */
+function first() {
+  const { shared } = boot;
+  if (shared) return open(shared.payload, shared.payload.tick);
+  const asked = new URLSearchParams(location.search);
+  const named = boot.examples.find((/** @type {any} */ e) => e.name === asked.get("example") && (!asked.get("room") || e.room === asked.get("room")));
+  const example = named ?? [...boot.examples].sort((a, b) => roomRank(a) - roomRank(b) || a.order - b.order)[0];
+  if (example) open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick);
+  else actions.blank(boot.rooms[0]);
+}
+
+/** @param {any} example */
+function roomRank(example) {
+  return boot.rooms.findIndex((/** @type {any} */ r) => r.name === example.room);
+}
+
+const asked = new URLSearchParams(location.search);
+setTheme(asked.get("theme") ?? remembered("theme") ?? "system");
+await setLanguage(asked.get("lang") ?? remembered("language") ?? boot.language ?? "en");
+build();
+listenToKeys(actions);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) session.stop();
+});
+first();
+if (boot.error) store.set({ notice: { key: "notice.error", args: { text: boot.error.message }, tone: "error" } });

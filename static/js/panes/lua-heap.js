@@ -1,0 +1,192 @@
+// @ts-check
+// Lua's heap: what the running frames reach. Tables with both parts, closures, and closed upvalues as boxes that are
+// drawn once, with a wire from every closure that shares them.
+import { fill, h, svg } from "../dom.js";
+import { Write } from "../gen/protocol.js";
+import { t } from "../i18n.js";
+import { changeNode, valueNode, valueText } from "../values.js";
+
+/** Objects, cells and rows that are drawn at most. */
+const MOST = { objects: 24, cells: 32, rows: 24 };
+
+/** @type {import("./index.js").Pane} */
+export default {
+  id: "lua-heap",
+  titleKey: "pane.heap",
+  tabKey: "tab.heap",
+  mount: (body, ctx) => new LuaHeap(body, ctx),
+};
+
+class LuaHeap {
+  /** Tables that the visitor unfolded. @type {Set<number>} */
+  open = new Set();
+
+  /**
+   * @param {HTMLElement} body
+   * @param {import("./index.js").Context} ctx
+   */
+  constructor(body, ctx) {
+    this.body = body;
+    this.ctx = ctx;
+    this.heap = h("div", { class: "heap" });
+    fill(body, this.heap);
+    this.resizer = new ResizeObserver(() => this.wires());
+    this.resizer.observe(body);
+  }
+
+  destroy() {
+    this.resizer.disconnect();
+  }
+
+  /**
+   * @param {import("../store.js").State} state
+   * @param {Set<string>} changed
+   */
+  update(state, changed) {
+    if (!["view", "viewTick", "trace", "program", "stale"].some((name) => changed.has(name))) return;
+    if (changed.has("program")) this.open.clear();
+    this.ctx.section.classList.toggle("stale", state.stale);
+    const heap = state.view?.heap;
+    if (!heap) {
+      this.ctx.meta("");
+      fill(this.heap, h("p", { class: "none" }, t("heap.empty")));
+      return;
+    }
+    const step = state.trace.step(state.viewTick);
+    const closed = heap.upvalues.filter((/** @type {any} */ u) => !u.open);
+    this.ctx.meta(t("heap.meta", { tables: heap.tables.length, functions: heap.functions.length, upvalues: heap.upvalues.length }));
+    const names = new Map(heap.functions.flatMap((/** @type {any} */ f) => f.upvalues.map((/** @type {any} */ u) => [u.id, u.name])));
+    const owners = (/** @type {number} */ id) => heap.functions.filter((/** @type {any} */ f) => f.upvalues.some((/** @type {any} */ u) => u.id === id));
+    const shared = new Set(closed.flatMap((/** @type {any} */ u) => owners(u.id).map((/** @type {any} */ f) => f.id)));
+    const first = heap.functions.filter((/** @type {any} */ f) => shared.has(f.id));
+    const rest = heap.functions.filter((/** @type {any} */ f) => !shared.has(f.id));
+    const plain = heap.tables.filter((/** @type {any} */ one) => !isGlobals(one)).slice(0, MOST.objects);
+    const globals = heap.tables.filter(isGlobals);
+    fill(
+      this.heap,
+      first.length ? h("div", { class: "two" }, first.slice(0, 12).map((/** @type {any} */ f) => this.closure(f, heap))) : null,
+      closed.length ? h("div", { class: "boxes" }, closed.slice(0, MOST.objects).map((/** @type {any} */ u) => this.box(u, names.get(u.id), owners(u.id).length, step))) : null,
+      plain.map((/** @type {any} */ table) => this.table(table, step, plain.length <= 6)),
+      rest.length ? h("div", { class: "two" }, rest.slice(0, 12).map((/** @type {any} */ f) => this.closure(f, heap))) : null,
+      globals.map((/** @type {any} */ table) => this.table(table, step, false)),
+      state.view.memory ? h("p", { class: "none" }, t("heap.memory", { bytes: state.view.memory.bytes, objects: state.view.memory.objects, n: state.view.memory.collections })) : null,
+    );
+    this.wires();
+  }
+
+  /**
+   * @param {any} f
+   * @param {any} heap
+   */
+  closure(f, heap) {
+    const rows = f.upvalues.slice(0, MOST.rows).map((/** @type {any} */ u) => {
+      const up = heap.upvalues.find((/** @type {any} */ one) => one.id === u.id);
+      const open = up?.open ?? false;
+      return h("tr", {}, h("th", { scope: "row" }, u.name ?? ""), h("td", { class: open ? "ref" : "cref", "data-box": open ? null : u.id },
+        open ? t("heap.slot", { n: String(up.slot) }) : `UpVal #${u.id}`));
+    });
+    return h("article", { class: "obj fn" }, h("header", {}, h("b", {}, f.name ?? t("value.function")), h("span", { class: "id" }, `#${f.id}`), h("span", { class: "meta" }, t("value.function"))),
+      rows.length ? h("table", {}, h("caption", { class: "sr" }, t("heap.upvalues", { name: f.name ?? "" })), h("tbody", {}, rows)) : null);
+  }
+
+  /**
+   * @param {any} u
+   * @param {string | undefined} name
+   * @param {number} owners
+   * @param {import("../trace.js").Step | null} step
+   */
+  box(u, name, owners, step) {
+    const write = step?.writes.findLast((w) => w.kind === Write.UPVALUE && w.owner === u.id);
+    return h("article", { class: "obj uv", "data-uv": u.id },
+      h("header", {}, h("b", {}, name ?? ""), h("span", { class: "id" }, `UpVal #${u.id}`), h("span", { class: "meta" }, t("heap.closed", { n: owners }))),
+      h("div", { class: "uvv" }, write ? changeNode(write.old, u.value) : valueNode(u.value)));
+  }
+
+  /**
+   * @param {any} table
+   * @param {import("../trace.js").Step | null} step
+   * @param {boolean} roomy few tables: all are unfolded
+   */
+  table(table, step, roomy) {
+    const open = this.open.has(table.id) || roomy;
+    const title = [h("b", { class: "v-tab" }, table.name ?? t("value.table")), h("span", { class: "id" }, t("heap.table", { id: String(table.id) }))];
+    const count = t("heap.entries", { n: table.entries });
+    if (!open || table.entries === 0) {
+      const toggle = () => {
+        this.open.add(table.id);
+        this.update(this.ctx.store.state, new Set(["view"]));
+      };
+      return h("article", { class: "obj" }, h("header", {}, title, table.entries && !open
+        ? h("button", { type: "button", class: "meta more", "aria-expanded": "false", on: { click: toggle } }, count, " ▸")
+        : h("span", { class: "meta" }, count)));
+    }
+    const close = () => {
+      this.open.delete(table.id);
+      this.update(this.ctx.store.state, new Set(["view"]));
+    };
+    const fields = new Map((step?.writes ?? []).filter((w) => w.kind === Write.FIELD && w.owner === table.id).map((w) => [valueText(w.key), w]));
+    const shown = (/** @type {any} */ key, /** @type {any} */ value) => {
+      const write = fields.get(valueText(key));
+      if (!write) return valueNode(value);
+      return write.old.t === "absent" || write.old.t === "nil" ? h("span", { class: "wrote" }, valueText(value)) : changeNode(write.old, value);
+    };
+    return h(
+      "article",
+      { class: "obj" },
+      h("header", {}, title, roomy ? h("span", { class: "meta" }, count) : h("button", { type: "button", class: "meta more", "aria-expanded": "true", on: { click: close } }, count, " ▾")),
+      table.array.length ? this.array(table, shown) : null,
+      table.hash.length ? this.hash(table, shown) : null,
+      table.metatable ? h("div", { class: "part" }, t("heap.metatable"), h("span", {}, `#${table.metatable}`)) : null,
+      table.more ? h("div", { class: "part" }, t("heap.more")) : null,
+    );
+  }
+
+  /**
+   * @param {any} table
+   * @param {(key: any, value: any) => Node} shown
+   */
+  array(table, shown) {
+    return [
+      h("div", { class: "part" }, t("heap.array"), h("span", {}, t("heap.size", { n: table.array_size }))),
+      h("div", { class: "arr" }, table.array.slice(0, MOST.cells).map((/** @type {any} */ value, /** @type {number} */ i) =>
+        h("div", {}, h("small", {}, String(i + 1)), shown({ t: "integer", s: String(i + 1) }, value)))),
+    ];
+  }
+
+  /**
+   * @param {any} table
+   * @param {(key: any, value: any) => Node} shown
+   */
+  hash(table, shown) {
+    return [
+      h("div", { class: "part" }, t("heap.hash"), h("span", {}, t("heap.size", { n: table.hash_size }))),
+      h("table", {}, h("caption", { class: "sr" }, t("heap.hash")), h("tbody", {}, table.hash.slice(0, MOST.rows).map((/** @type {any} */ [key, value]) =>
+        h("tr", {}, h("th", { scope: "row" }, valueNode(key)), h("td", {}, shown(key, value)))))),
+    ];
+  }
+
+  /** A wire from every closure's closed upvalue to its box. */
+  wires() {
+    this.heap.querySelector(".wires")?.remove();
+    const origin = this.heap.getBoundingClientRect();
+    if (!origin.height) return;
+    /** @type {SVGElement[]} */
+    const paths = [];
+    for (const from of /** @type {NodeListOf<HTMLElement>} */ (this.heap.querySelectorAll("[data-box]"))) {
+      const box = this.heap.querySelector(`[data-uv="${from.dataset.box}"]`)?.getBoundingClientRect();
+      const card = from.closest(".obj")?.getBoundingClientRect();
+      if (!box || !card || box.top < card.bottom) continue;
+      const x = Math.min(Math.max(card.left + card.width * 0.75, box.left + 8), box.right - 8) - origin.left;
+      const y1 = card.bottom - origin.top;
+      const y2 = box.top - origin.top - 1;
+      paths.push(svg("path", { class: "x", d: `M${x} ${y1}V${y2 - 4}` }));
+      paths.push(svg("path", { class: "xt", d: `M${x - 3.5} ${y2 - 6}h7l-3.5 6z` }));
+    }
+    if (paths.length) this.heap.append(svg("svg", { class: "wires", "aria-hidden": "true" }, paths));
+  }
+}
+
+/** @param {any} table */
+function isGlobals(table) {
+  return table.name === "_G" || table.name === "_ENV";
+}

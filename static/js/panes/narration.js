@@ -1,0 +1,73 @@
+// @ts-check
+// The step in words: what the instruction does, then what it changed just now. A polite live region.
+import { fill, h } from "../dom.js";
+import { Flag, Write } from "../gen/protocol.js";
+import { t } from "../i18n.js";
+import { changeNode, valueText } from "../values.js";
+
+/** Changes that are told one by one; the rest is counted. */
+const TOLD = 4;
+
+/** Words for what a step did besides its writes. @type {[number, string][]} */
+const EVENTS = [
+  [Flag.UPVALUE_OPEN, "say.upvalue_open"],
+  [Flag.UPVALUE_CLOSE, "say.upvalue_close"],
+  [Flag.COROUTINE, "say.coroutine"],
+  [Flag.COLLECTION, "say.collection"],
+  [Flag.ERROR, "say.error"],
+  [Flag.OUTPUT, "say.output"],
+  [Flag.EXIT, "say.exit"],
+  [Flag.HALT, "say.halt"],
+  [Flag.FAULT, "say.fault"],
+  [Flag.INTERRUPT, "say.interrupt"],
+  [Flag.TRUNCATED, "say.truncated"],
+];
+
+/** @type {import("./index.js").Pane} */
+export default {
+  id: "narration",
+  titleKey: "pane.narration",
+  tabKey: "tab.narration",
+  mount(body, ctx) {
+    const say = h("div", { class: "say", "aria-live": "polite", "aria-atomic": "true" });
+    fill(body, say);
+    return {
+      update(state, changed) {
+        if (!["tick", "trace", "program", "view", "phase", "stale"].some((name) => changed.has(name))) return;
+        ctx.section.classList.toggle("stale", state.stale);
+        const { program, tick, trace } = state;
+        const step = trace.step(tick);
+        const at = step ? program?.at(step.where) : program?.at(state.viewTick === tick ? state.view?.last?.where : null);
+        if (!program || tick === 0 || !at) {
+          const next = program?.at(trace.has(1) ? trace.where(1) : state.view?.next?.where);
+          ctx.meta("");
+          if (!program) fill(say, h("p", {}, t("say.empty")));
+          else if (tick > 0) fill(say, h("p", {}, t("say.unknown", { n: tick })));
+          else {
+            fill(say, h("p", {}, t("say.start")), next ? h("p", {}, t("say.next"), " ", ctx.adapter().sentence(state, next.row, next.routine)) : null);
+          }
+          return;
+        }
+        const { row, routine } = at;
+        const where = routine.name ? t("say.where", { n: tick, name: routine.name }) : t("say.step", { n: tick });
+        ctx.meta(row.line === null ? where : `${where}${t("say.line", { n: String(row.line) })}`);
+        const changes = step ? step.writes.filter((w) => w.old.s !== w.value.s || w.old.t !== w.value.t || w.old.id !== w.value.id) : [];
+        const told = changes.slice(0, TOLD).map((w) =>
+          h("li", {}, h("span", { class: w.kind === Write.UPVALUE ? "cl" : "rd" }, ctx.adapter().place(state, w, /** @type {any} */ (step))), " ",
+            w.old.t === "absent" ? h("span", { class: "wr" }, `= ${valueText(w.value)}`) : changeNode(w.old, w.value, "wr")));
+        if (changes.length > TOLD) told.push(h("li", {}, t("say.more", { n: changes.length - TOLD })));
+        const flags = step?.flags ?? 0;
+        const events = EVENTS.filter(([flag]) => flags & flag).map(([, key]) => t(key));
+        const ran = step ? trace.countsAt(tick)[step.where] : 0;
+        if (ran > 1) events.push(t("say.nth", { n: ran }));
+        if (tick === state.frontier && state.ended) events.push(t(`ended.${state.ended.reason}`));
+        fill(
+          say,
+          h("p", {}, h("code", { class: "opname" }, row.op), " ", ctx.adapter().sentence(state, row, routine)),
+          told.length ? h("ul", { class: "changes" }, told) : null,
+          events.length ? h("p", {}, events.join(" ")) : null,
+        );
+      },
+    };
+  },
+};

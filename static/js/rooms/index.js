@@ -1,0 +1,45 @@
+// @ts-check
+// What is particular to each machine beyond its panes, in one contract: how its listing reads, how a step is told and
+// taken apart. One file and one row a machine.
+import { lua } from "./lua.js";
+import { x86 } from "./x86.js";
+
+/** @typedef {import("../dom.js").Child} Child */
+/** @typedef {import("../program.js").Row} Row */
+/** @typedef {import("../program.js").Routine} Routine */
+/** @typedef {import("../trace.js").Step} Step */
+/** @typedef {import("../trace.js").StepWrite} StepWrite */
+
+/**
+ * A stretch of the instruction's bits. `use`: what this step did with it.
+ * @typedef {{bits: string, label: string, use?: "read" | "write"}} Field
+ */
+
+/**
+ * A row taken apart, for the drawer.
+ * @typedef {{title: Child[], effect: string, note: string, fields: Field[]}} Decoded
+ */
+
+/**
+ * @typedef {object} Adapter
+ * @property {string} name
+ * @property {string} listingKey                                  catalogue key of the listing pane's title
+ * @property {string[]} columns                                   of the listing, between jumps and `ran`
+ * @property {(row: Row, column: string) => string} cell           a column's text
+ * @property {boolean} stackOrder                                 list running functions first and fold the others
+ * @property {(routine: Routine) => Child[]} heading              of a function in the listing
+ * @property {(view: any) => {routine: number | null, pc: number | null}[]} frames  innermost first
+ * @property {(state: import("../store.js").State, write: StepWrite, step: Step) => string} place  a written place's name
+ * @property {(state: import("../store.js").State, row: Row, routine: Routine) => Decoded} decode
+ * @property {(state: import("../store.js").State, row: Row, routine: Routine) => string} sentence  what the instruction does
+ */
+
+/** @type {Record<string, Adapter>} */
+const ADAPTERS = { lua, x86 };
+
+/** @param {string} room @returns {Adapter} */
+export function adapter(room) {
+  const found = ADAPTERS[room];
+  if (!found) throw new Error(`no adapter for the machine ${room}`);
+  return found;
+}

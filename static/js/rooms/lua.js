@@ -1,0 +1,258 @@
+// @ts-check
+// Lua: how its instructions read. Facts about instructions come from the opcode table (gen/opcodes.js).
+import { h } from "../dom.js";
+import { EVENTS, FIELDS, LAYOUTS, OFFSETS, OPCODES } from "../gen/opcodes.js";
+import { Write } from "../gen/protocol.js";
+import { format, language, t } from "../i18n.js";
+import { valueText } from "../values.js";
+
+/** @typedef {import("../program.js").Row} Row */
+/** @typedef {import("../program.js").Routine} Routine */
+
+/** @type {Map<string, any>} */
+const BY_NAME = new Map(OPCODES.map((/** @type {any} */ op) => [op.name, op]));
+
+/**
+ * The bit fields of an instruction, high to low, by the operand's name: what is stored and how wide it is.
+ * @param {any} op
+ * @param {Row} row
+ */
+function bitFields(op, row) {
+  const layouts = /** @type {Record<string, readonly string[]>} */ (LAYOUTS);
+  const places = /** @type {Record<string, {position: number, size: number}>} */ (FIELDS);
+  return layouts[op.format].map((name) => {
+    const { position, size } = places[name];
+    const stored = Math.floor(Number(row.word) / 2 ** position) % 2 ** size;
+    return { name: op.format === "iAsBx" && name === "Bx" ? "sBx" : name, stored, bits: stored.toString(2).padStart(size, "0") };
+  });
+}
+
+/**
+ * What is taken off a stored signed operand to get its value.
+ * @param {string} name
+ */
+function excess(name) {
+  return name === "sBx" ? OFFSETS.sBx : name === "sJ" ? OFFSETS.sJ : OFFSETS.sC;
+}
+
+/** Signs of the operators behind metamethod events. @type {Record<string, string>} */
+const SIGNS = {
+  add: "+", sub: "-", mul: "*", mod: "%", pow: "^", div: "/", idiv: "//", band: "&", bor: "|", bxor: "~", shl: "<<",
+  shr: ">>", unm: "-", bnot: "~", lt: "<", le: "<=", concat: "..", eq: "==", len: "#",
+};
+
+/**
+ * The operands of an instruction, with signed ones as their value.
+ * @param {Row} row
+ * @returns {Record<string, number>}
+ */
+export function operands(row) {
+  const op = BY_NAME.get(row.op);
+  /** @type {Record<string, number>} */
+  const out = {};
+  if (!op) return out;
+  for (const { name, stored } of bitFields(op, row)) {
+    out[name] = op.fields[name] === "sI" || name === "sJ" ? stored - excess(name) : stored;
+  }
+  return out;
+}
+
+/**
+ * Registers that an operand expression of the opcode table names: `B`, `A+3`, `A..A+B`, `C?`.
+ * @param {string} text
+ * @param {Record<string, number>} o
+ * @returns {number[]}
+ */
+function registers(text, o) {
+  if (text.endsWith("?")) return o.k ? [] : registers(text.slice(0, -1), o);
+  const ends = text.split("..").map((end) =>
+    end.split(/(?=[+-])/).reduce((sum, term) => {
+      const sign = term[0] === "-" ? -1 : 1;
+      const name = term.replace(/^[+-]/, "");
+      return sum + sign * (/^\d+$/.test(name) ? Number(name) : (o[name] ?? Number.NaN));
+    }, 0),
+  );
+  if (ends.some(Number.isNaN)) return [];
+  const out = [];
+  for (let r = ends[0]; r <= (ends[1] ?? ends[0]) && out.length < 64; r++) out.push(r);
+  return out;
+}
+
+/**
+ * Registers that the instruction reads, relative to its frame.
+ * @param {Row} row
+ * @returns {Set<number>}
+ */
+export function reads(row) {
+  const op = BY_NAME.get(row.op);
+  if (!op) return new Set();
+  const o = operands(row);
+  return new Set(op.reads.flatMap((/** @type {string} */ text) => registers(text, o)));
+}
+
+/**
+ * The name of a register at an instruction, or null.
+ * @param {Routine} routine
+ * @param {number} register
+ * @param {number} pc from 1
+ */
+export function localName(routine, register, pc) {
+  const active = (at = pc) => (routine.locals ?? []).filter((v) => v.start <= at && at < v.end);
+  const name = active()[register]?.name ?? active(pc + 1)[register]?.name;
+  return name && !name.startsWith("(") ? name : null;
+}
+
+/**
+ * @param {Routine} routine
+ * @param {number} register
+ * @param {number} pc
+ */
+function registerText(routine, register, pc) {
+  const name = localName(routine, register, pc);
+  return name ? `R${register} (${name})` : `R${register}`;
+}
+
+/**
+ * What an operand stands for, in words or names.
+ * @param {any} state
+ * @param {Routine} routine
+ * @param {Row} row
+ * @param {string} kind of the operand
+ * @param {number} value
+ * @param {boolean} constant
+ */
+function operandText(state, routine, row, kind, value, constant) {
+  const literal = () => (routine.constants?.[value] ? valueText(routine.constants[value]) : `K${value}`);
+  switch (kind) {
+    case "R":
+      return registerText(routine, value, row.pc ?? 1);
+    case "U":
+      return routine.upvalues?.[value]?.name || `U${value}`;
+    case "K":
+      return literal();
+    case "RK":
+      return constant ? literal() : registerText(routine, value, row.pc ?? 1);
+    case "P": {
+      const child = state.program?.routines.filter((/** @type {any} */ r) => r.parent === routine.id)[value];
+      return child?.name ?? `P${value}`;
+    }
+    case "E":
+      return `__${EVENTS[value] ?? value}`;
+    case "bool":
+      return value ? "true" : "false";
+    default:
+      return String(value);
+  }
+}
+
+/**
+ * Values of a narration's placeholders.
+ * @param {any} state
+ * @param {Row} row
+ * @param {Routine} routine
+ */
+function placeholders(state, row, routine) {
+  const op = BY_NAME.get(row.op);
+  const o = operands(row);
+  /** @type {Record<string, string>} */
+  const out = {};
+  for (const [name, kind] of Object.entries(op.fields)) {
+    out[name] = operandText(state, routine, row, String(kind), o[name], Boolean(o.k));
+  }
+  const extra = routine.rows[row.pc ?? 0];
+  const ax = extra?.op === "EXTRAARG" ? operands(extra).Ax : 0;
+  const countOr = (/** @type {number} */ n, /** @type {string} */ key) => (n < 0 ? t(`${key}.all`) : t(key, { n }));
+  out.target = String(row.jump ?? "");
+  out.K = operandText(state, routine, row, "K", ax, true);
+  out.op = SIGNS[EVENTS[o.C]] ?? "";
+  out.args = countOr(o.B - 1, "count.arguments");
+  out.results = countOr((op.name === "RETURN" ? o.B : o.C) - 1, "count.results");
+  if (op.name === "VARARG") out.results = countOr(o.C - 1, "count.values");
+  out.count = op.name === "LOADNIL" ? String(o.B + 1) : op.name === "SETLIST" ? countOr(o.B || -1, "count.values") : String(o.B);
+  out.last = registerText(routine, o.A + (op.name === "LOADNIL" ? o.B : 0), row.pc ?? 1);
+  out.size = String(o.C + (o.k ? 256 * ax : 0));
+  out.first = String(o.C + (o.k ? 256 * ax : 0) + 1);
+  return out;
+}
+
+/** @type {import("./index.js").Adapter} */
+export const lua = {
+  name: "lua",
+  listingKey: "pane.listing",
+  columns: ["pc", "line", "op", "args", "comment"],
+  stackOrder: true,
+  cell(row, column) {
+    if (column === "pc") return String(row.pc);
+    if (column === "args") return row.args;
+    return row.comment;
+  },
+  heading(routine) {
+    const ups = routine.upvalues?.length ?? 0;
+    return [
+      h("b", {}, routine.name ?? ""),
+      " ",
+      t("lua.heading", { from: String(routine.line_defined), to: String(routine.last_line), slots: routine.slots ?? 0, ups }),
+    ];
+  },
+  frames(view) {
+    const thread = view?.threads?.find((/** @type {any} */ one) => one.id === view.thread);
+    return (thread?.frames ?? []).map((/** @type {any} */ f) => ({ routine: f.function?.proto ?? null, pc: f.pc }));
+  },
+  place(state, write, step) {
+    const at = state.program?.at(step.where);
+    switch (write.kind) {
+      case Write.SLOT: {
+        const register = write.index - step.base;
+        if (register >= 0 && at) return registerText(at.routine, register, at.row.pc ?? 1);
+        return t("place.slot", { n: String(write.index) });
+      }
+      case Write.UPVALUE: {
+        const name = write.index >= 0 ? at?.routine.upvalues?.[write.index]?.name : null;
+        return t("place.upvalue", { name: name ?? `#${write.owner}` });
+      }
+      case Write.FIELD:
+        return t("place.field", { key: valueText(write.key), id: String(write.owner) });
+      case Write.METATABLE:
+        return t("place.metatable", { id: String(write.owner) });
+      default:
+        return "";
+    }
+  },
+  decode(state, row, routine) {
+    const op = BY_NAME.get(row.op);
+    if (!op) return { title: [row.op], effect: "", note: "", fields: [] };
+    const o = operands(row);
+    const written = new Set(op.writes);
+    const fields = bitFields(op, row).map(({ name, bits }) => {
+      if (name === "op") return { bits, label: t("decode.op", { n: String(op.code) }) };
+      const kind = op.fields[name];
+      const base = `${name} ${o[name]}`;
+      if (!kind || kind === "-" || kind === "I" || kind === "sI" || kind === "bool") return { bits, label: base };
+      const label = `${base}: ${operandText(state, routine, row, kind, o[name], Boolean(o.k))}`;
+      const isRegister = kind === "R" || (kind === "RK" && !o.k);
+      const writes = (isRegister && [...written].some((w) => w === name || w.startsWith(`${name}..`))) ||
+        (kind === "U" && row.op === "SETUPVAL");
+      const read = (isRegister && op.reads.some((/** @type {string} */ r) => r.replace("?", "") === name)) ||
+        (kind === "U" && !writes);
+      return { bits, label, use: /** @type {"read" | "write" | undefined} */ (writes ? "write" : read ? "read" : undefined) };
+    });
+    return {
+      title: [h("b", {}, op.name), " ", h("code", {}, Object.keys(op.fields).join(" "))],
+      effect: op.effect,
+      note: row.word ?? "",
+      fields,
+    };
+  },
+  sentence(state, row, routine) {
+    const op = BY_NAME.get(row.op);
+    return op ? format(op[language()], placeholders(state, row, routine)) : row.op;
+  },
+};
+
+/**
+ * The opcode's row of the table, for the tooltip.
+ * @param {string} name
+ */
+export function opcode(name) {
+  return BY_NAME.get(name);
+}

@@ -1,0 +1,91 @@
+// @ts-check
+// x86: how its instructions read. The disassembly comes from the server; here it is told and taken apart.
+import { h } from "../dom.js";
+import { Write } from "../gen/protocol.js";
+import { has, t } from "../i18n.js";
+
+/** Mnemonics whose sentence is another one's. @type {Record<string, string>} */
+const SAME = {
+  jz: "je", jnz: "jne", jnae: "jb", jc: "jb", jnb: "jae", jnc: "jae", jna: "jbe", jnbe: "ja", jnge: "jl", jnl: "jge",
+  jng: "jle", jnle: "jg", retn: "ret", sal: "shl", loopz: "loope", loopnz: "loopne", jmpe: "jmp",
+  movsw: "movsb", movsd: "movsb", stosw: "stosb", stosd: "stosb", lodsw: "lodsb", lodsd: "lodsb", scasw: "scasb",
+  cmpsw: "cmpsb", pushaw: "pusha", popaw: "popa", pushfw: "pushf", popfw: "popf", insb: "in", outsb: "out",
+};
+
+const PREFIXES = new Set(["26", "2e", "36", "3e", "64", "65", "66", "67", "f0", "f2", "f3"]);
+
+/** @param {number} address */
+export function hex4(address) {
+  return address.toString(16).padStart(4, "0");
+}
+
+/** @param {string} bytes */
+function pairs(bytes) {
+  return bytes.match(/../g) ?? [];
+}
+
+/** @type {import("./index.js").Adapter} */
+export const x86 = {
+  name: "x86",
+  listingKey: "pane.disassembly",
+  columns: ["address", "line", "bytes", "op", "operands"],
+  stackOrder: false,
+  cell(row, column) {
+    if (column === "address") return hex4(row.address ?? 0);
+    if (column === "bytes") {
+      const all = pairs(row.bytes ?? "");
+      return all.length > 6 ? `${all.slice(0, 5).join(" ")} …` : all.join(" ");
+    }
+    return row.args;
+  },
+  heading(routine) {
+    const first = routine.rows[0]?.address ?? 0;
+    const last = routine.rows.at(-1)?.address ?? first;
+    return [h("b", {}, routine.name ?? t("x86.nameless")), " ", t("x86.heading", { from: hex4(first), to: hex4(last) })];
+  },
+  frames() {
+    return [];
+  },
+  place(state, write) {
+    if (write.kind === Write.REGISTER) return state.program?.listing.registers?.[write.index] ?? `r${write.index}`;
+    return t("place.memory", { at: hex4(write.index) });
+  },
+  decode(_state, row) {
+    const fields = [];
+    const bytes = pairs(row.bytes ?? "");
+    let i = 0;
+    while (!row.data && i < bytes.length - 1 && PREFIXES.has(bytes[i])) {
+      fields.push({ bits: bytes[i++], label: t("decode.prefix") });
+    }
+    const two = bytes[i] === "0f" && i + 1 < bytes.length ? 2 : 1;
+    if (row.data) fields.push({ bits: bytes.join(" "), label: t("decode.data") });
+    else {
+      fields.push({ bits: bytes.slice(i, i + two).join(" "), label: t("decode.opcode") });
+      if (i + two < bytes.length) fields.push({ bits: bytes.slice(i + two).join(" "), label: t("decode.operands") });
+    }
+    return {
+      title: [h("b", {}, row.op), " ", h("code", {}, row.args)],
+      effect: "",
+      note: t("decode.bytes", { n: bytes.length, at: hex4(row.address ?? 0) }),
+      fields,
+    };
+  },
+  sentence(_state, row) {
+    const words = row.op.toLowerCase().split(" ");
+    const name = words.at(-1) ?? "";
+    const base = SAME[name] ?? name;
+    const key = `x86.op.${base}`;
+    const [first = "", second = ""] = splitOperands(row.args);
+    if (!has(key)) return t("x86.op.other", { text: `${row.op} ${row.args}`.trim() });
+    const text = t(key, { a: first, b: second || first });
+    return words.length > 1 && words[0].startsWith("rep") ? t("x86.op.rep", { text }) : text;
+  },
+};
+
+/**
+ * Operands at top-level commas.
+ * @param {string} text
+ */
+function splitOperands(text) {
+  return text.split(/,\s*(?![^[]*\])/).map((part) => part.trim()).filter(Boolean);
+}

@@ -1,0 +1,414 @@
+// @ts-check
+// What a visitor can do, as methods: each changes the store and talks to the machine through the wire.
+import { Flag } from "./gen/protocol.js";
+import { Program } from "./program.js";
+import { Wire, WireError } from "./wire.js";
+
+/** Steps on either side of the position that are fetched when the trace window lacks them. */
+const MARGIN = 2000;
+/** Steps a second while playing. */
+const PLAY_RATE = 6;
+
+export class Session {
+  /** The newest tick asked for and not yet sent. @type {number | null} */
+  #wanted = null;
+  #seeking = false;
+  /** Counts runs, so that answers of an abandoned run are dropped. */
+  #run = 0;
+  /** The run whose events are being received. */
+  #receiving = -1;
+  /** @type {ReturnType<typeof setInterval> | 0} */
+  #player = 0;
+
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {string} url of the live socket
+   */
+  constructor(store, url) {
+    this.store = store;
+    this.wire = new Wire(url, {
+      event: (event) => this.#event(event),
+      frame: (frame) => this.#frame(frame),
+      state: (connection) => this.#connection(connection),
+    });
+  }
+
+  get state() {
+    return this.store.state;
+  }
+
+  // ----- the program ---------------------------------------------------------------------------------------------
+
+  /**
+   * Show a program in the editor; nothing runs yet.
+   * @param {{room: any, files: import("./store.js").SourceFile[], options?: Record<string, string>, example?: any}} what
+   */
+  load({ room, files, options, example }) {
+    this.#run++;
+    this.stop();
+    this.state.trace.clear();
+    this.store.set({
+      room,
+      files: files.map((f) => ({ ...f })),
+      file: 0,
+      options: { ...defaults(room), ...options },
+      example: example ?? null,
+      phase: "idle",
+      program: null,
+      tick: 0,
+      view: null,
+      viewTick: 0,
+      frontier: 0,
+      ended: null,
+      outputs: [],
+      exits: [],
+      breakpoints: [],
+      places: [],
+      diagnostics: [],
+      notice: null,
+      stale: false,
+      level: 0,
+      pick: "",
+    });
+  }
+
+  /**
+   * The visitor typed: the text of the shown file changes and what is on the page is out of date.
+   * @param {string} text
+   */
+  edit(text) {
+    const { files, file, program } = this.state;
+    if (files[file].text === text) return;
+    files[file].text = text;
+    this.store.set({ files, stale: program !== null, diagnostics: [] });
+  }
+
+  /**
+   * Compile and run the program from its beginning, then show `tick`; without one, the first breakpoint or tick 0.
+   * @param {number} [tick]
+   */
+  async run(tick) {
+    const run = ++this.#run;
+    const { room, files, options } = this.state;
+    this.stop();
+    this.#wanted = null;
+    if (this.wire.busy) this.wire.send("pause").catch(() => {});
+    this.store.set({ phase: "opening", diagnostics: [], notice: null });
+    try {
+      const opened = await this.wire.send("open", { room: room.name, files, options });
+      if (run !== this.#run) return;
+      this.#opened(opened);
+      this.#receiving = run;
+      await this.#sendBreakpoints();
+      const stopped = await this.wire.send("run");
+      if (run !== this.#run) return;
+      this.#stopped(stopped);
+      this.store.set({ phase: "ready" });
+      await this.#start(tick);
+    } catch (error) {
+      if (run === this.#run) this.#failed(error);
+    }
+  }
+
+  /** @param {any} opened */
+  #opened(opened) {
+    const { trace } = this.state;
+    trace.clear();
+    const program = new Program(opened.listing);
+    trace.natives = opened.listing.natives ?? [];
+    this.store.set({
+      phase: "running",
+      program,
+      view: opened.view,
+      viewTick: 0,
+      tick: 0,
+      frontier: 0,
+      ended: null,
+      outputs: [],
+      exits: [],
+      stale: false,
+      level: 0,
+      pick: "",
+      notice: opened.notice ? { ...notice(opened.notice), tone: "info" } : null,
+    });
+    this.store.touch("trace");
+  }
+
+  /** @param {number | undefined} tick */
+  async #start(tick) {
+    const { ended, breakpoints } = this.state;
+    if (ended && ended.reason !== "halt") {
+      const text = ended.detail?.message ?? "";
+      const key = ended.reason === "limit" ? "notice.limit" : "notice.fault";
+      this.store.set({ notice: { key, args: { n: ended.tick, text }, tone: "error", tick: ended.tick, action: "seek" } });
+    }
+    if (tick !== undefined) return this.goTo(tick);
+    await this.wire.send("seek", { tick: 0 }).then((event) => this.#stopped(event));
+    if (!breakpoints.length) return;
+    const hit = await this.wire.send("continue", { direction: 1 });
+    if (hit.reason === "breakpoint") this.#stopped(hit);
+    else await this.wire.send("seek", { tick: 0 }).then((event) => this.#stopped(event));
+  }
+
+  /** Ask the machine to stop the command at work; what is recorded stays. */
+  pause() {
+    if (this.wire.busy) this.wire.send("pause").catch(() => {});
+  }
+
+  // ----- moving in time ------------------------------------------------------------------------------------------
+
+  /**
+   * Show the state at `tick`. The listing and the timeline move at once; the state follows from the machine, and of
+   * several wishes only the newest is sent.
+   * @param {number} tick
+   */
+  goTo(tick) {
+    const { phase, frontier, ended } = this.state;
+    if (phase !== "ready") return;
+    const target = Math.max(0, ended ? Math.min(tick, frontier) : tick);
+    if (target === this.state.tick && target === this.state.viewTick) return;
+    this.#wanted = target;
+    this.store.set({ tick: Math.min(target, frontier), level: 0, pick: "" });
+    this.#seek();
+  }
+
+  async #seek() {
+    if (this.#seeking) return;
+    this.#seeking = true;
+    const run = this.#run;
+    try {
+      while (this.#wanted !== null && run === this.#run) {
+        const tick = this.#wanted;
+        this.#wanted = null;
+        const event = await this.wire.send("seek", { tick });
+        if (run !== this.#run) return;
+        this.#stopped(event, this.#wanted !== null);
+        if (this.#wanted !== null) await new Promise((done) => requestAnimationFrame(done));
+      }
+      await this.#fetchTrace();
+    } catch (error) {
+      if (run === this.#run) this.#failed(error);
+    } finally {
+      this.#seeking = false;
+      if (this.#wanted !== null && run !== this.#run) this.#wanted = null;
+    }
+  }
+
+  /** Have the steps around the position in the trace window. */
+  async #fetchTrace() {
+    const { tick, frontier, trace } = this.state;
+    const missing = (tick > 0 && !trace.has(tick)) || (tick < frontier && !trace.has(tick + 1));
+    if (!missing || frontier === 0) return;
+    await this.wire.send("trace", { from: Math.max(1, tick - MARGIN), to: Math.min(frontier, tick + MARGIN) });
+    this.store.touch("trace", "tick");
+  }
+
+  /** @param {number} count steps forward, or back if negative */
+  stepBy(count) {
+    this.goTo((this.#wanted ?? this.state.tick) + count);
+  }
+
+  /**
+   * Step over what the next instruction calls, or back over what was called last.
+   * @param {1 | -1} direction
+   */
+  stepOver(direction) {
+    const { tick, trace, frontier } = this.state;
+    const depth = direction > 0 ? trace.depth(tick + 1) : trace.depth(tick + 1) || trace.depth(tick);
+    if (!depth) return this.stepBy(direction);
+    const found = trace.positionAtDepth(tick, direction, depth);
+    this.goTo(found >= 0 ? found : direction > 0 ? frontier : 0);
+  }
+
+  /**
+   * Leave the running function: forward to after its return, or back to before its call.
+   * @param {1 | -1} direction
+   */
+  stepOut(direction) {
+    const { tick, trace, frontier } = this.state;
+    const depth = trace.depth(tick + 1) || trace.depth(tick);
+    const found = depth > 1 ? trace.positionAtDepth(tick, direction, depth - 1) : -1;
+    this.goTo(found >= 0 ? found : direction > 0 ? frontier : 0);
+  }
+
+  /**
+   * On to the next breakpoint, or back to the previous one; without one, to the end or the start.
+   * @param {1 | -1} direction
+   */
+  async continue(direction) {
+    if (this.state.phase !== "ready" || this.#seeking) return;
+    this.stop();
+    try {
+      this.#stopped(await this.wire.send("continue", { direction }));
+      await this.#fetchTrace();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  first() {
+    this.goTo(0);
+  }
+
+  last() {
+    this.goTo(this.state.frontier);
+  }
+
+  /** Play forward, or stop playing. */
+  togglePlay() {
+    if (this.state.playing) return this.stop();
+    if (this.state.phase !== "ready") return;
+    if (this.state.ended && this.state.tick >= this.state.frontier) this.goTo(0);
+    this.store.set({ playing: true });
+    this.#player = setInterval(() => {
+      if (this.state.ended && this.state.tick >= this.state.frontier) this.stop();
+      else this.stepBy(1);
+    }, 1000 / PLAY_RATE);
+  }
+
+  /** Stop playing. */
+  stop() {
+    if (this.#player) clearInterval(this.#player);
+    this.#player = 0;
+    if (this.state.playing) this.store.set({ playing: false });
+  }
+
+  // ----- breakpoints ---------------------------------------------------------------------------------------------
+
+  /**
+   * Set or clear the breakpoint on a source line.
+   * @param {number} line
+   * @param {string} file
+   */
+  toggleLine(line, file) {
+    const { breakpoints } = this.state;
+    const at = breakpoints.findIndex((b) => "line" in b && b.line === line && b.file === file);
+    this.#setBreakpoints(at < 0 ? [...breakpoints, { line, file }] : breakpoints.filter((_b, i) => i !== at));
+  }
+
+  /**
+   * Set or clear the breakpoint on a listing row.
+   * @param {number} where
+   */
+  toggleRow(where) {
+    const { breakpoints } = this.state;
+    const at = breakpoints.findIndex((b) => "where" in b && b.where === where);
+    this.#setBreakpoints(at < 0 ? [...breakpoints, { where }] : breakpoints.filter((_b, i) => i !== at));
+  }
+
+  /** @param {import("./store.js").Breakpoint[]} breakpoints */
+  #setBreakpoints(breakpoints) {
+    this.store.set({ breakpoints });
+    if (this.state.program && this.state.connection === "open" && !this.state.stale) {
+      this.#sendBreakpoints().catch((error) => this.#failed(error));
+    }
+  }
+
+  async #sendBreakpoints() {
+    if (!this.state.breakpoints.length && !this.state.places.length) return;
+    const answer = await this.wire.send("breakpoints", { places: this.state.breakpoints });
+    this.store.set({ places: answer.places });
+  }
+
+  // ----- what the machine says -----------------------------------------------------------------------------------
+
+  /** @param {any} event */
+  #event(event) {
+    if (event.event === "goodbye") {
+      this.store.set({ notice: { key: "notice.goodbye", args: { text: event.message }, tone: "error", action: "reconnect" } });
+      return;
+    }
+    if (this.#receiving !== this.#run) return;
+    const { outputs, exits } = this.state;
+    switch (event.event) {
+      case "output":
+        outputs.push({ tick: event.tick, stream: event.stream, text: event.text });
+        this.store.touch("outputs");
+        break;
+      case "exit":
+        exits.push({ tick: event.tick, data: event.data });
+        this.store.touch("exits");
+        break;
+      case "grew":
+        this.#grew(event.listing);
+        break;
+      case "progress":
+        this.store.set({ frontier: event.frontier });
+        break;
+    }
+  }
+
+  /** @param {any} listing */
+  #grew(listing) {
+    this.state.trace.natives = listing.natives ?? [];
+    this.store.set({ program: new Program(listing) });
+  }
+
+  /** @param {ArrayBuffer} frame */
+  #frame(frame) {
+    if (this.#receiving !== this.#run) return;
+    const { trace } = this.state;
+    trace.add(frame);
+    this.store.touch("trace");
+  }
+
+  /**
+   * @param {any} event
+   * @param {boolean} [moving] a newer wish is waiting: keep the shown tick
+   */
+  #stopped(event, moving = false) {
+    /** @type {Partial<import("./store.js").State>} */
+    const patch = { view: event.view, viewTick: event.tick, frontier: event.frontier, ended: event.ended };
+    if (!moving) patch.tick = event.tick;
+    this.store.set(patch);
+  }
+
+  /** @param {"connecting" | "open" | "closed"} connection */
+  #connection(connection) {
+    this.store.set({ connection });
+    if (connection === "closed") this.stop();
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    this.stop();
+    const phase = this.state.program && this.state.phase === "ready" ? "ready" : "failed";
+    if (!(error instanceof WireError)) {
+      this.store.set({ phase: "failed", notice: { key: "notice.bug", args: { text: String(error) }, tone: "error" } });
+      throw error;
+    }
+    if (error.kind === "source") {
+      this.store.set({ phase: "failed", diagnostics: error.diagnostics, notice: null });
+    } else if (error.kind === "connection") {
+      const said = this.state.notice?.key === "notice.goodbye";
+      this.store.set({
+        phase: "failed",
+        notice: said ? this.state.notice : { key: "notice.connection", tone: "error", action: "reconnect" },
+      });
+    } else {
+      const text = error.hint ? `${error.message} (${error.hint})` : error.message;
+      this.store.set({ phase, notice: { key: "notice.error", args: { text }, tone: "error" } });
+    }
+  }
+}
+
+/**
+ * The first value of each of a room's options.
+ * @param {any} room
+ */
+function defaults(room) {
+  return Object.fromEntries(room.options.map((/** @type {any} */ o) => [o.name, o.values[0]]));
+}
+
+/**
+ * What a server's notice says: a sentence, or a catalogue key with arguments.
+ * @param {any} said
+ */
+function notice(said) {
+  return typeof said === "string" ? { text: said } : { key: `notice.${said.key}`, args: said.args ?? {} };
+}
+
+/** Flags that put a mark on the timeline. */
+export const MARKED =
+  Flag.OUTPUT | Flag.INPUT | Flag.ERROR | Flag.COROUTINE | Flag.COLLECTION | Flag.EXIT | Flag.HALT | Flag.FAULT |
+  Flag.COMPILE | Flag.INTERRUPT;

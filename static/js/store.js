@@ -1,0 +1,116 @@
+// @ts-check
+// The one state object of the page, and who wants to know when it changes. Panes read it; only the session and the
+// controls' actions write it.
+import { TraceWindow } from "./trace.js";
+
+/**
+ * @typedef {{name: string, text: string}} SourceFile
+ * @typedef {{line: number, file: string} | {where: number}} Breakpoint
+ * @typedef {{message: string, file: string, span: number[] | null, hint: string | null}} Diagnostic
+ * @typedef {{key?: string, args?: Record<string, any>, text?: string, tone: "info" | "error", tick?: number,
+ *   action?: "reconnect" | "seek"}} Notice
+ * @typedef {"idle" | "opening" | "running" | "ready" | "failed"} Phase
+ */
+
+/**
+ * @typedef {object} State
+ * @property {any} room             the room's row of the boot data
+ * @property {SourceFile[]} files
+ * @property {number} file          the file that the editor shows
+ * @property {Record<string, string>} options
+ * @property {any | null} example   the example that the source came from
+ * @property {Phase} phase
+ * @property {"connecting" | "open" | "closed"} connection
+ * @property {import("./program.js").Program | null} program
+ * @property {TraceWindow} trace
+ * @property {number} tick          the position that the page shows
+ * @property {any | null} view      the last view that the server sent
+ * @property {number} viewTick      its tick
+ * @property {number} frontier      how far the recording reaches
+ * @property {{reason: string, tick: number, detail: any} | null} ended
+ * @property {{tick: number, stream: string, text: string}[]} outputs
+ * @property {{tick: number, data: any}[]} exits
+ * @property {Breakpoint[]} breakpoints
+ * @property {{where: number, line: number | null, file: string}[]} places   the same as the server resolved them
+ * @property {Diagnostic[]} diagnostics
+ * @property {Notice | null} notice
+ * @property {boolean} stale        the source was edited after the run
+ * @property {boolean} playing
+ * @property {number} level         the call frame that the state pane shows, 0 = innermost
+ * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
+ */
+
+/** @returns {State} */
+function initial() {
+  return {
+    room: null,
+    files: [],
+    file: 0,
+    options: {},
+    example: null,
+    phase: "idle",
+    connection: "closed",
+    program: null,
+    trace: new TraceWindow(),
+    tick: 0,
+    view: null,
+    viewTick: 0,
+    frontier: 0,
+    ended: null,
+    outputs: [],
+    exits: [],
+    breakpoints: [],
+    places: [],
+    diagnostics: [],
+    notice: null,
+    stale: false,
+    playing: false,
+    level: 0,
+    pick: "",
+  };
+}
+
+export class Store {
+  state = initial();
+  /** @type {Set<(state: State, changed: Set<string>) => void>} */
+  #listeners = new Set();
+  /** @type {Set<string>} */
+  #changed = new Set();
+  #scheduled = false;
+
+  /**
+   * Change some fields. Listeners hear of it once, in the next frame.
+   * @param {Partial<State>} patch
+   */
+  set(patch) {
+    Object.assign(this.state, patch);
+    this.touch(...Object.keys(patch));
+  }
+
+  /**
+   * Say that fields changed inside (a list grew, the trace has more steps).
+   * @param {...string} names
+   */
+  touch(...names) {
+    for (const name of names) this.#changed.add(name);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    requestAnimationFrame(() => this.#tell());
+  }
+
+  #tell() {
+    this.#scheduled = false;
+    const changed = this.#changed;
+    this.#changed = new Set();
+    for (const listener of this.#listeners) listener(this.state, changed);
+  }
+
+  /**
+   * @param {(state: State, changed: Set<string>) => void} listener
+   * @returns {() => void} stop listening
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

@@ -1,0 +1,137 @@
+// @ts-check
+// The top bar: which machine, which example, Run, Share, theme and language.
+import { fill, h, setText, svg } from "./dom.js";
+import { has, language, number, t } from "./i18n.js";
+
+/**
+ * @typedef {object} TopActions
+ * @property {() => void} run
+ * @property {() => void} stop
+ * @property {() => void} share
+ * @property {() => void} help
+ * @property {(example: any) => void} open
+ * @property {(room: any) => void} blank      an empty program of a room
+ * @property {() => void} theme
+ * @property {() => string} themeName
+ * @property {() => void} language
+ */
+
+/**
+ * @param {HTMLElement} root
+ * @param {any} boot
+ * @param {import("./store.js").Store} store
+ * @param {TopActions} actions
+ */
+export function mountTopbar(root, boot, store, actions) {
+  const rooms = h("select", { class: "pick opt", id: "room", "aria-label": t("top.machine") }, boot.rooms.map((/** @type {any} */ r) => h("option", { value: r.name }, r.title)));
+  const examples = h("select", { class: "pick", id: "example", "aria-label": t("top.example") });
+  const options = h("span", { class: "options opt" });
+  const run = h("button", { type: "button", class: "btn run", id: "run" });
+  const info = h("span", { class: "runinfo", role: "status" });
+  const share = h("button", { type: "button", class: "btn edge", id: "share", on: { click: actions.share } }, h("span", { class: "long" }, t("top.share")), h("span", { class: "short" }, t("top.shareshort")));
+  const theme = h("button", { type: "button", class: "btn opt", id: "theme", on: { click: () => {
+    actions.theme();
+    label();
+  } } });
+  const words = h("button", { type: "button", class: "btn opt", id: "language", lang: language() === "en" ? "zh-Hans" : "en", on: { click: actions.language } }, t("top.language"));
+  const keys = h("button", { type: "button", class: "btn opt hide-m", id: "keys", title: `${t("top.keys")} (?)`, on: { click: actions.help } }, t("top.keys"));
+  fill(
+    root,
+    h("a", { class: "mark", href: "/" }, svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, svg("path", { d: "M3 5.5 10 2l7 3.5v9L10 18l-7-3.5z" }), svg("path", { d: "M3 5.5 10 9l7-3.5M10 9v9" })), h("span", {}, t("top.name"))),
+    rooms, examples, options, run, info, h("span", { class: "gap" }), share, keys, h("span", { class: "sep opt" }), theme, words,
+  );
+
+  function label() {
+    const text = t(`theme.${actions.themeName()}`);
+    setText(theme, t("top.theme"));
+    theme.setAttribute("aria-label", text);
+    theme.title = text;
+  }
+  label();
+  rooms.addEventListener("change", () => {
+    const first = boot.examples.find((/** @type {any} */ e) => e.room === rooms.value);
+    if (first) actions.open(first);
+    else actions.blank(boot.rooms.find((/** @type {any} */ r) => r.name === rooms.value));
+  });
+  examples.addEventListener("change", () => {
+    const example = boot.examples.find((/** @type {any} */ e) => `${e.room}/${e.name}` === examples.value);
+    if (example) actions.open(example);
+    else if (examples.value === "blank") actions.blank(store.state.room);
+  });
+  run.addEventListener("click", () => (busy(store.state) ? actions.stop() : actions.run()));
+
+  const busy = (/** @type {import("./store.js").State} */ s) => s.phase === "running" || s.phase === "opening";
+
+  /**
+   * @param {import("./store.js").State} state
+   * @param {Set<string>} changed
+   */
+  function update(state, changed) {
+    if (changed.has("room") || changed.has("example") || changed.has("stale") || changed.has("files")) {
+      rooms.value = state.room?.name ?? "";
+      fillExamples(examples, boot, state);
+    }
+    if (changed.has("room") || changed.has("options")) fill(options, optionSelects(store));
+    const working = busy(state);
+    fill(run, working ? t("top.stop") : t("top.run"), working ? null : h("kbd", { class: "opt" }, t("key.run")));
+    run.disabled = state.phase === "opening";
+    setText(info, runInfo(state));
+    share.disabled = !state.files.length;
+  }
+  const stop = store.subscribe(update);
+  update(store.state, new Set(["room", "example", "options"]));
+  return stop;
+}
+
+/**
+ * @param {HTMLSelectElement} select
+ * @param {any} boot
+ * @param {import("./store.js").State} state
+ */
+function fillExamples(select, boot, state) {
+  const own = !state.example || state.files.some((f, i) => state.example.files[i]?.text !== f.text);
+  fill(
+    select,
+    own ? h("option", { value: "own" }, t("top.own")) : null,
+    boot.rooms.map((/** @type {any} */ room) => {
+      const mine = boot.examples.filter((/** @type {any} */ e) => e.room === room.name);
+      mine.sort((/** @type {any} */ a, /** @type {any} */ b) => a.order - b.order);
+      return mine.length ? h("optgroup", { label: room.title }, mine.map((/** @type {any} */ e) =>
+        h("option", { value: `${e.room}/${e.name}` }, e.title[language()] ?? e.title.en ?? e.name))) : null;
+    }),
+    h("option", { value: "blank" }, t("top.blank")),
+  );
+  select.value = own ? "own" : `${state.example.room}/${state.example.name}`;
+}
+
+/** @param {import("./store.js").Store} store */
+function optionSelects(store) {
+  const { room, options } = store.state;
+  return (room?.options ?? []).filter((/** @type {any} */ o) => o.values.length > 1).map((/** @type {any} */ o) => {
+    const select = h("select", { class: "pick", "aria-label": optionText(`option.${o.name}`, o.name), title: optionText(`option.${o.name}`, o.name) },
+      o.values.map((/** @type {string} */ v) => h("option", { value: v }, optionText(`option.${o.name}.${v}`, v))));
+    select.value = options[o.name];
+    select.addEventListener("change", () => store.set({ options: { ...store.state.options, [o.name]: select.value }, stale: store.state.program !== null }));
+    return select;
+  });
+}
+
+/**
+ * @param {string} key
+ * @param {string} otherwise
+ */
+function optionText(key, otherwise) {
+  return has(key) ? t(key) : otherwise;
+}
+
+/** @param {import("./store.js").State} state */
+function runInfo(state) {
+  const { phase, frontier, outputs, diagnostics, stale } = state;
+  if (phase === "opening") return t("run.opening");
+  if (phase === "running") return frontier ? t("run.running", { n: frontier }) : t("run.starting");
+  if (diagnostics.length) return t("run.diagnostics", { n: diagnostics.length });
+  if (stale) return t("run.stale");
+  if (phase !== "ready") return "";
+  const lines = outputs.reduce((sum, o) => sum + o.text.split("\n").length - 1, 0);
+  return lines ? t("run.done", { n: frontier, text: t("run.lines", { n: lines }) }) : t("run.steps", { n: number(frontier), count: frontier });
+}

@@ -1,0 +1,460 @@
+// @ts-check
+// The trace in the browser: frames stay as they arrived (typed arrays over their buffer), found by tick.
+import { COLUMNS, HEADER_BYTES, TRACE_VERSION, Tag, Write } from "./gen/protocol.js";
+
+/** Bytes of one item of a column, by struct code. */
+const SIZE = /** @type {Record<string, number>} */ ({ Q: 8, I: 4, H: 2, B: 1 });
+
+/**
+ * A value as the panes show it; the same shape as in the views (docs/views.md). `absent`: there was nothing before.
+ * @typedef {{t: string, s: string, id?: number}} Value
+ */
+
+/**
+ * @typedef {object} StepWrite
+ * @property {number} kind       a Write
+ * @property {number} owner
+ * @property {Value} key
+ * @property {number} index      the key as a number when it is a whole one, else -1
+ * @property {Value} old
+ * @property {Value} value       what it is now
+ */
+
+/**
+ * @typedef {{tick: number, where: number, base: number, thread: number, flags: number, depth: number, writes: StepWrite[]}} Step
+ */
+
+/**
+ * @typedef {object} Chunk
+ * @property {number} first
+ * @property {number} last
+ * @property {Record<string, any>} cols    typed arrays by column; 64-bit columns as pairs of 32-bit halves
+ * @property {Uint32Array} starts           index of each step's first write
+ * @property {Uint8Array} text
+ */
+
+const decoder = new TextDecoder("utf-8", { fatal: false });
+
+/** @param {ArrayBuffer} buffer @returns {Chunk} */
+function decode(buffer) {
+  const head = new DataView(buffer);
+  if (head.getUint8(0) !== TRACE_VERSION) throw new Error("a trace frame of another version");
+  const steps = head.getUint32(4, true);
+  const writes = head.getUint32(8, true);
+  const textBytes = head.getUint32(12, true);
+  const first = Number(head.getBigUint64(16, true));
+  /** @type {Record<string, any>} */
+  const cols = {};
+  let at = HEADER_BYTES;
+  for (const column of COLUMNS) {
+    const count = column.per === "step" ? steps : writes;
+    const bytes = count * SIZE[column.code];
+    if (column.code === "Q") cols[column.name] = new Uint32Array(buffer, at, count * 2);
+    else if (column.code === "I") cols[column.name] = new Uint32Array(buffer, at, count);
+    else if (column.code === "H") cols[column.name] = new Uint16Array(buffer, at, count);
+    else cols[column.name] = new Uint8Array(buffer, at, count);
+    at += bytes + (-bytes & 7);
+  }
+  const starts = new Uint32Array(steps + 1);
+  for (let i = 0; i < steps; i++) starts[i + 1] = starts[i] + cols.writes[i];
+  return { first, last: first + steps - 1, cols, starts, text: new Uint8Array(buffer, at, textBytes) };
+}
+
+/**
+ * A double as Lua's `%.14g` prints it.
+ * @param {number} value
+ */
+export function formatFloat(value) {
+  if (Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (Object.is(value, -0)) return "-0.0";
+  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
+  if (exponent < -5 || exponent >= 14) {
+    const [digits, power] = value.toExponential(13).split("e");
+    const short = digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
+    return `${short}e${power[0]}${power.slice(1).padStart(2, "0")}`;
+  }
+  const text = String(Number(value.toPrecision(14)));
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
+/** @param {string} text */
+function quote(text) {
+  const body = text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n").replace(/\r/g, "\\r").replace(/\t/g, "\\t");
+  // eslint-disable-next-line no-control-regex
+  return `"${body.replace(/[\x00-\x1f\x7f]/g, (c) => `\\${c.charCodeAt(0)}`)}"`;
+}
+
+/**
+ * One writable place as a map key. Small numbers pack into one; the rest becomes text.
+ * @param {number} kind
+ * @param {number} owner
+ * @param {number} tag
+ * @param {number} lo
+ * @param {number} hi
+ * @returns {number | string}
+ */
+function place(kind, owner, tag, lo, hi) {
+  if (hi === 0 && owner < 1 << 16 && tag === Tag.INTEGER && lo < 1 << 30) return kind + 8 * (owner + 65536 * lo);
+  return `${kind} ${owner} ${tag} ${hi} ${lo}`;
+}
+
+export class TraceWindow {
+  /** In tick order, without overlap. @type {Chunk[]} */
+  chunks = [];
+  /** Names of built-in functions by number, from the listing. @type {string[]} */
+  natives = [];
+  /** Bumped whenever steps are added or dropped. */
+  version = 0;
+
+  /** @type {Map<number | string, number[]>} */
+  #writers = new Map();
+  #indexed = 0;
+  /** @type {Uint32Array} */
+  #counts = new Uint32Array(256);
+  #countsTick = 0;
+
+  clear() {
+    this.chunks = [];
+    this.#forget();
+    this.version++;
+  }
+
+  #forget() {
+    this.#writers = new Map();
+    this.#indexed = 0;
+    this.#counts = new Uint32Array(256);
+    this.#countsTick = 0;
+  }
+
+  /** @param {ArrayBuffer} buffer */
+  add(buffer) {
+    const chunk = decode(buffer);
+    if (chunk.last < chunk.first) return;
+    this.version++;
+    const end = this.chunks.at(-1);
+    if (!end || chunk.first > end.last) {
+      this.chunks.push(chunk);
+      return;
+    }
+    const rest = this.chunks.filter((c) => c.last < chunk.first || c.first > chunk.last);
+    // A frame that repeats known steps is kept only if nothing would be lost by it.
+    const covered = this.chunks.find((c) => c.first <= chunk.first && c.last >= chunk.last);
+    if (covered) return;
+    this.chunks = [...rest, chunk].sort((a, b) => a.first - b.first);
+    this.#forget();
+  }
+
+  /** @param {number} tick @returns {Chunk | null} */
+  #chunk(tick) {
+    let lo = 0;
+    let hi = this.chunks.length - 1;
+    while (lo <= hi) {
+      const mid = (lo + hi) >> 1;
+      const c = this.chunks[mid];
+      if (tick < c.first) hi = mid - 1;
+      else if (tick > c.last) lo = mid + 1;
+      else return c;
+    }
+    return null;
+  }
+
+  /** @param {number} tick */
+  has(tick) {
+    return this.#chunk(tick) !== null;
+  }
+
+  /**
+   * The row of step `tick`, or -1 when the window lacks it.
+   * @param {number} tick
+   */
+  where(tick) {
+    const c = this.#chunk(tick);
+    return c ? c.cols.where[tick - c.first] : -1;
+  }
+
+  /**
+   * Call depth of step `tick`, or 0.
+   * @param {number} tick
+   */
+  depth(tick) {
+    const c = this.#chunk(tick);
+    return c ? c.cols.depth[tick - c.first] : 0;
+  }
+
+  /**
+   * Flags of step `tick`, or 0.
+   * @param {number} tick
+   */
+  flags(tick) {
+    const c = this.#chunk(tick);
+    return c ? c.cols.flags[tick - c.first] : 0;
+  }
+
+  /** @param {number} tick @returns {Step | null} */
+  step(tick) {
+    const c = this.#chunk(tick);
+    if (!c) return null;
+    const i = tick - c.first;
+    const { cols } = c;
+    /** @type {StepWrite[]} */
+    const writes = [];
+    for (let w = c.starts[i]; w < c.starts[i + 1]; w++) {
+      const integer = cols.w_key_tag[w] === Tag.INTEGER;
+      writes.push({
+        kind: cols.w_kind[w],
+        owner: cols.w_owner[w],
+        key: this.#value(c, cols.w_key_tag[w], cols.w_key[2 * w], cols.w_key[2 * w + 1]),
+        index: integer && cols.w_key[2 * w + 1] < 0x200000 ? cols.w_key[2 * w] + cols.w_key[2 * w + 1] * 2 ** 32 : -1,
+        old: this.#value(c, cols.w_old_tag[w], cols.w_old[2 * w], cols.w_old[2 * w + 1]),
+        value: this.#value(c, cols.w_new_tag[w], cols.w_new[2 * w], cols.w_new[2 * w + 1]),
+      });
+    }
+    return {
+      tick,
+      where: cols.where[i],
+      base: cols.base[i],
+      thread: cols.thread[i],
+      flags: cols.flags[i],
+      depth: cols.depth[i],
+      writes,
+    };
+  }
+
+  /**
+   * @param {Chunk} chunk
+   * @param {number} tag
+   * @param {number} lo
+   * @param {number} hi
+   * @returns {Value}
+   */
+  #value(chunk, tag, lo, hi) {
+    switch (tag) {
+      case Tag.ABSENT:
+        return { t: "absent", s: "" };
+      case Tag.NIL:
+        return { t: "nil", s: "nil" };
+      case Tag.FALSE:
+      case Tag.TRUE:
+        return { t: "boolean", s: tag === Tag.TRUE ? "true" : "false" };
+      case Tag.INTEGER:
+        return { t: "integer", s: BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo)).toString() };
+      case Tag.FLOAT: {
+        const bits = new DataView(new ArrayBuffer(8));
+        bits.setUint32(0, lo, true);
+        bits.setUint32(4, hi, true);
+        return { t: "float", s: formatFloat(bits.getFloat64(0, true)) };
+      }
+      case Tag.STRING: {
+        const count = chunk.text[lo];
+        const text = decoder.decode(chunk.text.subarray(lo + 1, lo + 1 + count));
+        return { t: "string", s: hi > count ? `${quote(text).slice(0, -1)}…"` : quote(text) };
+      }
+      case Tag.TABLE:
+        return { t: "table", s: "table", id: lo };
+      case Tag.FUNCTION:
+        return { t: "function", s: "function", id: lo };
+      case Tag.NATIVE:
+        return { t: "native", s: this.natives[lo] ?? "native" };
+      case Tag.THREAD:
+        return { t: "thread", s: "thread", id: lo };
+      case Tag.USERDATA:
+        return { t: "userdata", s: "userdata", id: lo };
+      default: {
+        const digits = 2 << (tag - Tag.BITS8);
+        const high = digits === 16 ? hi.toString(16).padStart(8, "0") : "";
+        return { t: "bits", s: high + lo.toString(16).padStart(Math.min(digits, 8), "0") };
+      }
+    }
+  }
+
+  /**
+   * The last step at or before `tick` that wrote the place with a whole-number key; 0 if the window knows none.
+   * @param {number} kind
+   * @param {number} owner
+   * @param {number} key
+   * @param {number} tick
+   */
+  lastWriter(kind, owner, key, tick) {
+    this.#index();
+    const hi = Math.floor(key / 2 ** 32);
+    const ticks = this.#writers.get(place(kind, owner, Tag.INTEGER, key >>> 0, hi));
+    return ticks ? atMost(ticks, tick) : 0;
+  }
+
+  /**
+   * The last step at or before `tick` that wrote any of `bytes` bytes of memory from `address` on, per byte.
+   * Writes of up to eight bytes that start below `address` count for the bytes that they reach.
+   * @param {number} address
+   * @param {number} bytes
+   * @param {number} tick
+   */
+  memoryWriters(address, bytes, tick) {
+    this.#index();
+    const out = new Array(bytes).fill(0);
+    for (let at = Math.max(0, address - 7); at < address + bytes; at++) {
+      const ticks = this.#writers.get(place(Write.MEMORY, 0, Tag.INTEGER, at >>> 0, Math.floor(at / 2 ** 32)));
+      if (!ticks) continue;
+      const last = atMost(ticks, tick);
+      if (!last) continue;
+      const width = this.#widthAt(last, at);
+      for (let b = at; b < at + width; b++) {
+        if (b >= address && b < address + bytes) out[b - address] = Math.max(out[b - address], last);
+      }
+    }
+    return out;
+  }
+
+  /**
+   * @param {number} tick
+   * @param {number} address
+   */
+  #widthAt(tick, address) {
+    const c = this.#chunk(tick);
+    if (!c) return 1;
+    const i = tick - c.first;
+    for (let w = c.starts[i]; w < c.starts[i + 1]; w++) {
+      if (c.cols.w_kind[w] === Write.MEMORY && c.cols.w_key[2 * w] === address >>> 0) {
+        return 1 << Math.max(0, c.cols.w_new_tag[w] - Tag.BITS8);
+      }
+    }
+    return 1;
+  }
+
+  #index() {
+    for (; this.#indexed < this.chunks.length; this.#indexed++) {
+      const c = this.chunks[this.#indexed];
+      const { cols, starts } = c;
+      for (let i = 0; i + c.first <= c.last; i++) {
+        for (let w = starts[i]; w < starts[i + 1]; w++) {
+          const p = place(cols.w_kind[w], cols.w_owner[w], cols.w_key_tag[w], cols.w_key[2 * w], cols.w_key[2 * w + 1]);
+          const ticks = this.#writers.get(p);
+          if (!ticks) this.#writers.set(p, [c.first + i]);
+          else if (ticks[ticks.length - 1] !== c.first + i) ticks.push(c.first + i);
+        }
+      }
+    }
+  }
+
+  /**
+   * How often each row ran in the steps 1 … `tick` that the window has; indexed by `where`. Valid until the next call.
+   * @param {number} tick
+   */
+  countsAt(tick) {
+    if (tick < this.#countsTick - tick) {
+      this.#counts.fill(0);
+      this.#countsTick = 0;
+    }
+    while (this.#countsTick !== tick) {
+      const forward = this.#countsTick < tick;
+      const at = forward ? this.#countsTick + 1 : this.#countsTick;
+      const c = this.#chunk(at);
+      if (!c) {
+        const next = forward ? this.#nextTick(at, tick) : this.#previousTick(at, tick);
+        this.#countsTick = next;
+        continue;
+      }
+      const { where } = c.cols;
+      if (forward) {
+        const stop = Math.min(tick, c.last);
+        for (let n = at; n <= stop; n++) this.#bump(where[n - c.first], 1);
+        this.#countsTick = stop;
+      } else {
+        const stop = Math.max(tick, c.first - 1);
+        for (let n = at; n > stop; n--) this.#bump(where[n - c.first], -1);
+        this.#countsTick = stop;
+      }
+    }
+    return this.#counts;
+  }
+
+  /** @param {number} from @param {number} limit */
+  #nextTick(from, limit) {
+    const c = this.chunks.find((one) => one.first > from);
+    return c ? Math.min(limit, c.first - 1) : limit;
+  }
+
+  /** @param {number} from @param {number} limit */
+  #previousTick(from, limit) {
+    for (let i = this.chunks.length - 1; i >= 0; i--) {
+      if (this.chunks[i].last < from) return Math.max(limit, this.chunks[i].last);
+    }
+    return limit;
+  }
+
+  /** @param {number} where @param {number} by */
+  #bump(where, by) {
+    if (where >= this.#counts.length) {
+      const wider = new Uint32Array(Math.max(where + 1, this.#counts.length * 2));
+      wider.set(this.#counts);
+      this.#counts = wider;
+    }
+    this.#counts[where] += by;
+  }
+
+  /**
+   * The largest depth in each of `buckets` equal stretches of the ticks 1 … `total`; 0 where the window has nothing.
+   * @param {number} total
+   * @param {number} buckets
+   */
+  silhouette(total, buckets) {
+    const out = new Uint16Array(buckets);
+    for (const c of this.chunks) {
+      for (let tick = c.first; tick <= Math.min(c.last, total); tick++) {
+        const from = Math.floor(((tick - 1) / total) * buckets);
+        const to = Math.max(from, Math.ceil((tick / total) * buckets) - 1);
+        const depth = c.cols.depth[tick - c.first];
+        for (let b = from; b <= to; b++) if (depth > out[b]) out[b] = depth;
+      }
+    }
+    return out;
+  }
+
+  /**
+   * Visit every step whose flags meet `mask`, or whose row is in `rows`.
+   * @param {number} mask
+   * @param {Set<number>} rows
+   * @param {(tick: number, flags: number, where: number) => void} visit
+   */
+  scan(mask, rows, visit) {
+    for (const c of this.chunks) {
+      for (let i = 0; c.first + i <= c.last; i++) {
+        const flags = c.cols.flags[i];
+        const where = c.cols.where[i];
+        if (flags & mask || (rows.size && rows.has(where))) visit(c.first + i, flags, where);
+      }
+    }
+  }
+
+  /**
+   * From `tick` go in `direction` to the nearest position whose next instruction is at `depth` or shallower.
+   * Answers -1 when the window ends first.
+   * @param {number} tick
+   * @param {number} direction
+   * @param {number} depth
+   */
+  positionAtDepth(tick, direction, depth) {
+    for (let n = tick + direction; n >= 0; n += direction) {
+      const d = this.depth(n + 1);
+      if (d === 0) return -1;
+      if (d <= depth) return n;
+    }
+    return -1;
+  }
+}
+
+/**
+ * The largest number of an ascending list that is not above `limit`, or 0.
+ * @param {number[]} ticks
+ * @param {number} limit
+ */
+function atMost(ticks, limit) {
+  let lo = 0;
+  let hi = ticks.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (ticks[mid] <= limit) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo ? ticks[lo - 1] : 0;
+}

@@ -1,0 +1,93 @@
+// @ts-check
+// How values, changes and links to a step look everywhere on the page.
+import { h } from "./dom.js";
+import { t } from "./i18n.js";
+
+/** @typedef {import("./trace.js").Value} Value */
+
+/** Style class of a value's type. @type {Record<string, string>} */
+const CLASS = {
+  integer: "v-int",
+  float: "v-int",
+  bits: "v-int",
+  string: "v-str",
+  function: "v-fn",
+  native: "v-fn",
+  thread: "v-fn",
+  table: "v-tab",
+  userdata: "v-tab",
+  boolean: "v-bool",
+  nil: "v-nil",
+  absent: "v-nil",
+};
+
+/**
+ * A value: its text in its type's colour, then `#id` for a reference.
+ * @param {Value} value
+ */
+export function valueNode(value) {
+  const kind = CLASS[value.t] ?? "";
+  if (value.t === "function" || value.t === "native") {
+    const name = value.s === "function" ? "" : value.s;
+    const word = t(value.t === "native" ? "value.native" : "value.function");
+    return h("span", {}, h("span", { class: kind }, name || word), " ", h("span", { class: "id" }, name ? word : ""), id(value));
+  }
+  if (value.t === "absent") return h("span", { class: kind }, t("value.absent"));
+  return h("span", {}, h("span", { class: kind }, value.s), id(value));
+}
+
+/** @param {Value} value */
+function id(value) {
+  return value.id === undefined ? null : h("span", { class: "id" }, ` #${value.id}`);
+}
+
+/**
+ * The text of a value without colours, for labels and sentences.
+ * @param {Value} value
+ */
+export function valueText(value) {
+  if (value.t === "absent") return t("value.absent");
+  if (value.id === undefined) return value.s;
+  return `${value.s} #${value.id}`;
+}
+
+/**
+ * Old value struck through, an arrow, the new value as a chip.
+ * @param {Value} old
+ * @param {Value} value
+ * @param {string} [chip] class of the new value
+ */
+export function changeNode(old, value, chip = "wrote") {
+  return h(
+    "span",
+    { class: "change" },
+    h("span", { class: "old" }, h("span", { class: "sr" }, t("change.was")), valueText(old)),
+    h("span", { class: "to", "aria-hidden": "true" }, "→"),
+    h("span", { class: "sr" }, t("change.now")),
+    h("span", { class: chip }, valueText(value)),
+  );
+}
+
+/**
+ * The link to the step that wrote something: `@N`.
+ * @param {number} tick 0 draws nothing
+ * @param {(tick: number) => void} go
+ */
+export function writerLink(tick, go) {
+  if (!tick) return null;
+  const label = t("writer.go", { n: tick });
+  return h("button", { class: "at", type: "button", title: label, "aria-label": label, on: { click: () => go(tick) } }, `@${tick}`);
+}
+
+/** The class of a value that an earlier step wrote: underlined while the write is at most this many steps old. */
+export const RECENT_STEPS = 10;
+
+/**
+ * A count that fits a narrow column: 1234 is 1k.
+ * @param {number} n
+ */
+export function compact(n) {
+  if (n < 1000) return String(n);
+  if (n < 1e6) return `${Math.floor(n / 1000)}k`;
+  return `${Math.floor(n / 1e6)}M`;
+}

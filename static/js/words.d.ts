@@ -1,0 +1,5 @@
+// `words:en` and `words:zh` are made by build.mjs from i18n/catalogue.json.
+declare module "words:*" {
+  const texts: Record<string, string>;
+  export default texts;
+}

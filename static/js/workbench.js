@@ -1,0 +1,159 @@
+// @ts-check
+// The shell: puts a room's panes into the page's places, gives them heads, tabs on narrow screens, and store updates.
+import { append, byId, fill, h, setText } from "./dom.js";
+import { t } from "./i18n.js";
+import { pane } from "./panes/index.js";
+import { adapter } from "./rooms/index.js";
+
+/** The page's places in the order in which a room names its panes; `class` places it in the grid. */
+const PLACES = ["source", "listing", "state", "memory", "output", "narration", "extra"];
+/** Places that share one spot on a tablet. */
+const MIDDLE = ["state", "memory"];
+/** The order of the tabs on a phone. */
+const PHONE = ["listing", "source", "state", "memory", "output", "narration", "extra"];
+
+export class Workbench {
+  /** @type {{place: string, mounted: import("./panes/index.js").Mounted}[]} */
+  #panes = [];
+  #room = "";
+
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {import("./session.js").Session} session
+   * @param {string} nonce
+   */
+  constructor(store, session, nonce) {
+    this.store = store;
+    this.session = session;
+    this.nonce = nonce;
+    this.shell = byId("workbench");
+    this.panes = byId("panes");
+    this.stop = store.subscribe((state, changed) => this.#update(state, changed));
+  }
+
+  destroy() {
+    this.stop();
+    this.#clear();
+  }
+
+  #clear() {
+    for (const { mounted } of this.#panes) mounted.destroy?.();
+    this.#panes = [];
+  }
+
+  /**
+   * @param {import("./store.js").State} state
+   * @param {Set<string>} changed
+   */
+  #update(state, changed) {
+    if (!state.room) return;
+    if (state.room.name !== this.#room) {
+      this.#room = state.room.name;
+      this.#mount();
+      changed = new Set(Object.keys(state));
+    }
+    for (const { mounted } of this.#panes) mounted.update(state, changed);
+    const busy = state.phase === "opening" || state.phase === "running";
+    this.shell.setAttribute("aria-busy", String(busy));
+  }
+
+  #mount() {
+    this.#clear();
+    /** @type {{place: string, title: string}[]} */
+    const tabs = [];
+    this.store.state.room.panes.forEach((/** @type {string} */ id, /** @type {number} */ i) => {
+      const place = PLACES[i];
+      const row = pane(id);
+      const section = byId(`pane-${place}`);
+      const title = h("h2", {}, t(row.titleKey));
+      const meta = h("span", { class: "meta" });
+      const body = h("div", { class: "body", tabindex: "0", role: "group" });
+      const name = (/** @type {string} */ text) => {
+        setText(title, text);
+        section.setAttribute("aria-label", text);
+        body.setAttribute("aria-label", text);
+      };
+      fill(section, h("div", { class: "ph" }, title, meta), body);
+      section.dataset.pane = id;
+      section.classList.remove("stale", "edited");
+      name(t(row.titleKey));
+      const mounted = row.mount(body, {
+        store: this.store,
+        session: this.session,
+        adapter: () => adapter(this.#room),
+        meta: (text) => setText(meta, text),
+        title: name,
+        section,
+        nonce: this.nonce,
+      });
+      this.#panes.push({ place, mounted });
+      tabs.push({ place, title: t(row.tabKey ?? row.titleKey) });
+    });
+    const titled = (/** @type {string[]} */ places) => places.flatMap((place) => tabs.filter((tab) => tab.place === place));
+    this.#tabs(byId("tabs-all"), titled(PHONE), this.shell, "listing");
+    this.#tabs(byId("tabs-middle"), titled(MIDDLE), this.panes, "state");
+  }
+
+  /**
+   * A tab list that shows one of its places at a time (the style sheet does the hiding, by `data-tab` of `host`).
+   * @param {HTMLElement} list
+   * @param {{place: string, title: string}[]} tabs
+   * @param {HTMLElement} host
+   * @param {string} first
+   */
+  #tabs(list, tabs, host, first) {
+    const shown = host.dataset.tab ?? first;
+    list.setAttribute("aria-label", t("tabs.label"));
+    const buttons = tabs.map(({ place, title }) =>
+      h("button", { type: "button", role: "tab", "data-tab": place, "aria-controls": `pane-${place}`, on: { click: () => pick(place) } }, title));
+    const pick = (/** @type {string} */ place) => {
+      host.dataset.tab = place;
+      for (const b of buttons) {
+        const on = b.dataset.tab === place;
+        b.setAttribute("aria-selected", String(on));
+        b.tabIndex = on ? 0 : -1;
+      }
+      // A pane that was hidden has not been drawn yet.
+      requestAnimationFrame(() => this.store.touch("tick", "view"));
+    };
+    list.onkeydown = (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const at = buttons.findIndex((b) => b === document.activeElement);
+      const next = buttons[(at + step + buttons.length) % buttons.length];
+      next.focus();
+      pick(/** @type {string} */ (next.dataset.tab));
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    list.replaceChildren();
+    append(list, buttons);
+    pick(tabs.some((tab) => tab.place === shown) ? shown : first);
+  }
+}
+
+/**
+ * The line under the top bar that says what went wrong or what to know; it stays until it is dismissed or replaced.
+ * @param {HTMLElement} root
+ * @param {import("./store.js").Store} store
+ * @param {import("./session.js").Session} session
+ */
+export function mountNotice(root, store, session) {
+  /** @type {any} */
+  let shown = null;
+  return store.subscribe((state) => {
+    const { notice } = state;
+    if (notice === shown) return;
+    shown = notice;
+    root.hidden = !notice;
+    if (!notice) return fill(root);
+    root.className = `notice ${notice.tone}`;
+    const act = notice.action === "reconnect"
+      ? h("button", { type: "button", class: "btn edge", on: { click: () => void session.run(state.tick) } }, t("notice.reconnect"))
+      : notice.action === "seek" && notice.tick !== undefined
+        ? h("button", { type: "button", class: "btn edge", on: { click: () => session.goTo(Number(notice.tick)) } }, t("notice.goto", { n: notice.tick }))
+        : null;
+    fill(root, h("span", { class: "text" }, notice.key ? t(notice.key, notice.args ?? {}) : (notice.text ?? "")), act,
+      h("button", { type: "button", class: "btn", "aria-label": t("notice.dismiss"), on: { click: () => store.set({ notice: null }) } }, "×"));
+  });
+}
