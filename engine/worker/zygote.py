@@ -29,6 +29,7 @@ from typing import Any
 
 from engine.worker.frames import TO_WORKER, FrameSocket
 from engine.worker.limits import WorkerLimits
+from engine.worker.rehearsal import rehearse, warm_rooms
 from engine.worker.sandbox import confine
 
 log = logging.getLogger("glassbox.worker")
@@ -58,28 +59,6 @@ def load_entry(name: str) -> Entry:
     module, _, function = name.partition(":")
     entry: Entry = getattr(importlib.import_module(module), function)
     return entry
-
-
-def warm_rooms() -> tuple[dict[str, str | None], list[int]]:
-    """Import every room, so that workers need no file; ({room: None or why it cannot run}, descriptors to keep).
-
-    A room's module may offer `prepare() -> sequence of descriptors`: what it opens here (a device that only this
-    user may open) stays open in every worker.
-    """
-    from engine.rooms import ROOMS
-
-    found: dict[str, str | None] = {}
-    keep: list[int] = []
-    for room in ROOMS:
-        try:
-            prepare = getattr(room.module, "prepare", None)
-            if prepare is not None:
-                keep += prepare()
-            found[room.name] = None
-        except Exception as error:
-            log.exception("the machine %s cannot be loaded", room.name)
-            found[room.name] = f"{type(error).__name__}: {error}"
-    return found, keep
 
 
 class Zygote:
@@ -249,6 +228,7 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     entry = load_entry(arguments[2])
     rooms, keep = warm_rooms()
+    rehearse()
     gc.collect()
     gc.freeze()
     Zygote(control, WorkerLimits.from_json(arguments[1]), entry, keep).serve(rooms)

@@ -1,0 +1,122 @@
+"""Loads the machines before the first fork, and finds out what their sessions import late.
+
+A confined worker cannot read the file system, so a module that is loaded at its first use would be missing just then.
+The rehearsal plays a short session of each room in a throwaway process and reports the modules that it left loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+from engine.examples import load_examples
+from engine.machine import Limits
+from engine.rooms import ROOMS
+from engine.session import Session
+
+log = logging.getLogger("glassbox.worker")
+
+_SECONDS = 30.0
+
+
+def warm_rooms() -> tuple[dict[str, str | None], list[int]]:
+    """Import every room, so that workers need no file; ({room: None or why it cannot run}, descriptors to keep).
+
+    A room's module may offer `prepare() -> sequence of descriptors`: what it opens here (a device that only this
+    user may open) stays open in every worker.
+    """
+    found: dict[str, str | None] = {}
+    keep: list[int] = []
+    for room in ROOMS:
+        try:
+            prepare = getattr(room.module, "prepare", None)
+            if prepare is not None:
+                keep += prepare()
+            found[room.name] = None
+        except Exception as error:
+            log.exception("the machine %s cannot be loaded", room.name)
+            found[room.name] = f"{type(error).__name__}: {error}"
+    return found, keep
+
+
+def _play() -> None:
+    """One session of each room: its first example run, stepped, searched, asked; and a text that is no program."""
+    examples = load_examples()
+    for room in ROOMS:
+        mine = [example for example in examples if example.room == room.name]
+        session = Session(lambda event: None, lambda frame: None, limits=Limits(max_ticks=20_000), trace_window=200)
+        commands: list[dict[str, Any]] = [
+            {"do": "open", "room": room.name, "files": [{"name": room.main_file, "text": "\u00a7 ) nonsense \x01"}]},
+        ]
+        for example in mine[:1]:
+            files = [{"name": file.name, "text": file.text} for file in example.files]
+            commands += [
+                {"do": "open", "room": room.name, "files": files, "options": example.options},
+                {"do": "breakpoints", "places": [{"line": 1}]},
+                {"do": "run"},
+                {"do": "step", "count": -3},
+                {"do": "continue", "direction": -1},
+                {"do": "trace", "from": 1, "to": 2},
+                {"do": "listing"},
+                {"do": "inspect", "query": {"kind": "nothing"}},
+            ]
+        for number, command in enumerate(commands):
+            session.execute({"v": 1, "id": number, **command})
+        session.close()
+
+
+def _modules_of_a_play(writer: int) -> None:
+    """The throwaway process: play, then report."""
+    logging.disable()
+    _play()
+    with os.fdopen(writer, "w") as stream:
+        json.dump(sorted(sys.modules), stream)
+
+
+def _read_all(reader: int, seconds: float) -> bytes:
+    """Everything until the other side closes; what came so far when the time is over."""
+    data, deadline = b"", time.monotonic() + seconds
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    while poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        part = os.read(reader, 1 << 16)
+        if not part:
+            break
+        data += part
+    return data
+
+
+def rehearse() -> list[str]:
+    """Import what sessions are going to need; the names of the modules that this added."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        # Nothing may return from here: the parent's stack belongs to the parent.
+        with contextlib.suppress(BaseException):
+            os.close(reader)
+            _modules_of_a_play(writer)
+        os._exit(0)
+    os.close(writer)
+    data = _read_all(reader, _SECONDS)
+    os.close(reader)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    try:
+        wanted = json.loads(data)
+    except ValueError:
+        log.error("the rehearsal of the machines did not finish")
+        return []
+    added = [name for name in wanted if name not in sys.modules]
+    for name in added:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    return added
