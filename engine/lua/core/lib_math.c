@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "ascii.h"
 #include "libraries.h"
 #include "native.h"
 #include "random.h"
@@ -179,12 +180,17 @@ static void seed_and_push(Thread *L, Generator *g, Unsigned first, Unsigned seco
   push_integer(L, (Integer)second);
 }
 
-/* Seed from the journal: an entry of channel "seed" is up to sixteen bytes, little-endian, the two parts in order. */
+/* Seed from the journal: an entry of channel "seed" is two decimal integers. */
 static void seed_from_journal(Thread *L, Generator *g) {
-  size_t size;
-  const char *bytes = machine_journal(L, "seed", &size);
-  uint64_t parts[2] = {0, 0};
-  memcpy(parts, bytes, size < sizeof parts ? size : sizeof parts);
+  const char *text = machine_journal(L, "seed", NULL);
+  Unsigned parts[2] = {0, 0};
+  for (int i = 0; i < 2; i++) {
+    while (*text == ' ') text++;
+    bool negative = *text == '-';
+    for (text += negative; ascii_is_digit((unsigned char)*text); text++)
+      parts[i] = parts[i] * 10 + (Unsigned)(*text - '0');
+    if (negative) parts[i] = 0u - parts[i];
+  }
   seed_and_push(L, g, parts[0], parts[1]);
 }
 
