@@ -35,6 +35,7 @@ def app(settings: Settings, tmp_path: Path) -> Iterator[Flask]:
     made = create_app(settings)
     services = made.extensions["glassbox"]
     services.assets.folder = dist
+    made.jinja_env.globals["asset"] = lambda name: f"/static/{name}"
     yield made
     services.store.close()
 

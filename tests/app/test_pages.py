@@ -143,7 +143,10 @@ def test_nothing_but_built_files_is_served(client, name):
 
 
 def test_a_page_that_was_never_built_says_what_to_do(app, client, tmp_path):
-    app.extensions["glassbox"].assets.folder = tmp_path / "nothing"
+    assets = app.extensions["glassbox"].assets
+    assert assets.url("workbench.js") == "/static/workbench-1a2b.js"
+    assets.folder = tmp_path / "nothing"
+    app.jinja_env.globals["asset"] = assets.url
     answer = client.get("/")
     assert answer.status_code == 503
     assert "make build" in answer.text
