@@ -1,0 +1,566 @@
+/* The recorder: what every executed step did, as columns of a TraceBatch (engine/trace.py has the meaning).
+ *
+ * A write belongs to the step during whose tick it happens. So the result of a call to a Lua function is a write of the
+ * callee's RETURN, and the register that GETFIELD fills through an __index written in Lua is one of that metamethod's
+ * RETURN; a native's results are writes of its CALL unless the native called back into Lua, in which case they belong to
+ * the last step that ran before it returned. Between two steps exactly one Lua frame goes on, so it is enough to compare
+ * where the last step was with where the next one will be:
+ *
+ *   same frame        the instruction is complete: its target registers
+ *   new activation    its parameters, as far as they are not the arguments that CALL left in place
+ *   another frame     the instruction that waited there is complete: its target registers
+ *
+ * Everything else (table fields, upvalues, metatables, slots written from outside) the kernel reports when it happens.
+ * A register that had no value in this activation (assigned.h) has an ABSENT old value; so have the results of a native
+ * that called back into Lua, whose arguments are gone by then.
+ */
+#include "record.h"
+
+#include <string.h>
+
+#include "analyses.h"
+#include "opcodes_gen.h"
+
+#define MAX_OLD 200
+#define TEXT_BYTES 60
+#define STRINGS 32
+
+/* What the step in progress needs. Lives in Control.recorder, so it travels with the state; the host addresses in it
+ * are refreshed when a run begins (record_resume). */
+typedef struct Step {
+  uint8_t active;
+  uint8_t op;
+  uint8_t old_count;
+  uint8_t paused;          /* the machine has left the VM in the middle of this step */
+  uint32_t index;          /* entry in the batch */
+  uint32_t first_write;
+  uint32_t depth;
+  uint64_t tick;
+  Thread *thread;
+  CallInfo *ci;
+  const Instruction *pc;
+  const Proto *proto;
+  ptrdiff_t old_first;     /* slot of old[0] */
+  const Proto *analysed;   /* whose analysis `assigned` is; NULL after a resume */
+  const Assigned *assigned;
+  uint64_t begun_collections;
+  uint64_t collections;    /* strings below are valid until the next collection */
+  uint64_t old[MAX_OLD];
+  uint8_t old_tag[MAX_OLD];
+  const TString *string[STRINGS];
+  uint32_t string_at[STRINGS];
+} Step;
+_Static_assert(sizeof(Step) <= sizeof(CTL->recorder), "a step does not fit into the control block");
+#define STEP ((Step *)CTL->recorder)
+
+static const uint8_t MODES[] = {OPCODE_MODES};
+
+/* ---- values ---- */
+
+static const uint8_t TAGS[0x80] = {
+    [V_NIL] = TAG_NIL,         [V_EMPTY] = TAG_ABSENT,     [V_ABSENT] = TAG_ABSENT,    [V_FALSE] = TAG_FALSE,
+    [V_TRUE] = TAG_TRUE,       [V_LIGHT] = TAG_USERDATA,   [V_INT] = TAG_INTEGER,      [V_FLT] = TAG_FLOAT,
+    [V_NATIVE] = TAG_NATIVE,   [V_SHORT] = TAG_STRING,     [V_LONG] = TAG_STRING,      [V_TABLE] = TAG_TABLE,
+    [V_LCLOSURE] = TAG_FUNCTION, [V_NCLOSURE] = TAG_NATIVE, [V_USERDATA] = TAG_USERDATA, [V_THREAD] = TAG_THREAD,
+    [V_DEAD] = TAG_NIL,
+};
+
+/* The string's first bytes in the batch's text, once for several values in a row that are the same string. */
+static uint64_t string_payload(TraceBatch *batch, const TString *s) {
+  Step *step = STEP;
+  size_t length = string_length(s);
+  uint64_t high = (uint64_t)(length < UINT32_MAX ? length : UINT32_MAX) << 32;
+  unsigned slot = (unsigned)((uintptr_t)s >> 5) % STRINGS;
+  if (unlikely(step->collections != G->collections)) {
+    memset(step->string, 0, sizeof step->string);
+    step->collections = G->collections;
+  }
+  if (step->string[slot] == s) return high | step->string_at[slot];
+  uint32_t count = length < TEXT_BYTES ? (uint32_t)length : TEXT_BYTES;
+  uint32_t at = batch->text_bytes;
+  if (at + 1 + count > batch->text_capacity) { /* only a step that wrote more than any margin gets here */
+    CTL->step_flags |= STEP_TRUNCATED;
+    return high; /* offset 0: some other string's bytes; TRUNCATED says so */
+  }
+  batch->text[at] = (uint8_t)count;
+  memcpy(batch->text + at + 1, s->bytes, count);
+  batch->text_bytes = at + 1 + count;
+  step->string[slot] = s;
+  step->string_at[slot] = at;
+  return high | at;
+}
+
+static uint64_t object_payload(TraceBatch *batch, const TValue *v) {
+  switch (v->tag) {
+    case V_SHORT:
+    case V_LONG: return string_payload(batch, string_of(v));
+    case V_TABLE: return table_of(v)->id;
+    case V_LCLOSURE: return lclosure_of(v)->id;
+    case V_NCLOSURE: return nclosure_of(v)->native;
+    case V_USERDATA: return userdata_of(v)->id;
+    case V_THREAD: return thread_of(v)->id;
+    default: return 0;
+  }
+}
+
+static inline uint64_t payload(TraceBatch *batch, const TValue *v) {
+  if (v->tag == V_INT || v->tag == V_FLT || v->tag == V_NATIVE) return v->v.bits;
+  return is_collectable(v) ? object_payload(batch, v) : 0;
+}
+
+/* ---- entries ---- */
+
+/* The next write entry, or -1 when there is no room: the step is then marked. */
+static inline int32_t new_write(TraceBatch *batch) {
+  if (unlikely(batch->write_count >= batch->write_capacity || batch->write_count - STEP->first_write >= UINT16_MAX)) {
+    CTL->step_flags |= STEP_TRUNCATED;
+    return -1;
+  }
+  return (int32_t)batch->write_count++;
+}
+
+static inline void put_slot(TraceBatch *batch, uint32_t thread, uint64_t slot, uint64_t old, uint8_t old_tag,
+                            const TValue *value) {
+  int32_t w = new_write(batch);
+  if (unlikely(w < 0)) return;
+  batch->w_kind[w] = WRITE_SLOT;
+  batch->w_owner[w] = thread;
+  batch->w_key_tag[w] = TAG_INTEGER;
+  batch->w_key[w] = slot;
+  batch->w_old_tag[w] = old_tag;
+  batch->w_old[w] = old;
+  batch->w_new_tag[w] = TAGS[value->tag & 0x7F];
+  batch->w_new[w] = payload(batch, value);
+}
+
+/* A write that the kernel reports: never before the first step of a batch, which would have nobody to belong to. */
+static TraceBatch *open_batch(void) {
+  Step *step = STEP;
+  TraceBatch *batch = CTL->trace;
+  if (!step->active || batch == NULL || batch->step_count == 0) return NULL;
+  return batch;
+}
+
+static void put_value(TraceBatch *batch, int kind, uint32_t owner, const TValue *key, const TValue *old,
+                      const TValue *value) {
+  int32_t w = new_write(batch);
+  if (w < 0) return;
+  batch->w_kind[w] = (uint8_t)kind;
+  batch->w_owner[w] = owner;
+  batch->w_key_tag[w] = TAGS[key->tag & 0x7F];
+  batch->w_key[w] = payload(batch, key);
+  batch->w_old_tag[w] = TAGS[old->tag & 0x7F];
+  batch->w_old[w] = payload(batch, old);
+  batch->w_new_tag[w] = TAGS[value->tag & 0x7F];
+  batch->w_new[w] = payload(batch, value);
+}
+
+void record_table_write(Thread *L, Table *t, const TValue *key, const TValue *old, const TValue *new_value) {
+  (void)L;
+  TraceBatch *batch = open_batch();
+  if (batch) put_value(batch, WRITE_FIELD, t->id, key, old, new_value);
+}
+
+/* Its number in the running closure, -1 if it is none of its own. */
+static Integer upvalue_index(const Thread *L, const UpVal *uv) {
+  if (!ci_is_lua(L->ci)) return -1;
+  const LClosure *closure = ci_closure(L->ci);
+  for (int i = 0; i < closure->nupvalues; i++) {
+    if (closure->upvals[i] == uv) return i;
+  }
+  return -1;
+}
+
+void record_upvalue_write(Thread *L, UpVal *uv, const TValue *new_value) {
+  TraceBatch *batch = open_batch();
+  if (!batch) return;
+  TValue key;
+  set_int(&key, upvalue_index(L, uv));
+  put_value(batch, WRITE_UPVALUE, uv->id, &key, uv->v, new_value);
+  if (upval_is_open(uv)) record_slot_write(uv->u.open.thread, uv->v, new_value);
+}
+
+void record_slot_write(Thread *of, StkId slot, const TValue *new_value) {
+  TraceBatch *batch = open_batch();
+  if (!batch) return;
+  uint8_t old_tag = TAGS[slot->tag & 0x7F];
+  put_slot(batch, of->id, (uint64_t)(slot - of->stack), payload(batch, slot), old_tag, new_value);
+}
+
+void record_metatable_write(Thread *L, GCObject *object, Table *old, Table *new_value) {
+  (void)L;
+  TraceBatch *batch = open_batch();
+  if (!batch) return;
+  uint32_t owner = object->tag == V_TABLE ? ((Table *)object)->id : ((Userdata *)object)->id;
+  TValue key, before, after;
+  set_nil(&key);
+  set_nil(&before);
+  set_nil(&after);
+  if (old) set_tbl(&before, old);
+  if (new_value) set_tbl(&after, new_value);
+  put_value(batch, WRITE_METATABLE, owner, &key, &before, &after);
+}
+
+void record_upvalue_closed(Thread *L, UpVal *uv) {
+  TraceBatch *batch = open_batch();
+  CTL->step_flags |= STEP_UPVALUE_CLOSE;
+  if (!batch) return;
+  TValue key, none;
+  set_int(&key, upvalue_index(L, uv));
+  none.tag = V_ABSENT;
+  put_value(batch, WRITE_UPVALUE, uv->id, &key, &none, uv->v);
+}
+
+/* ---- a step begins ---- */
+
+/* Instructions begun so far; the checked loop has already counted the one that is about to be recorded. */
+static inline uint64_t current_tick(void) { return CTL->tick_end - (uint64_t)CTL->left_checked; }
+
+static const Assigned *analysis(Step *step, const Proto *p) {
+  if (unlikely(step->analysed != p)) {
+    step->assigned = analyses_get(CTL->host, p);
+    step->analysed = p;
+  }
+  return step->assigned;
+}
+
+/* Remember `count` slots from `first` on; those for which `assigned` has no value at `pc` as absent. `assigned` NULL:
+ * remember all. Register 0 of the analysis is slot `origin`. */
+static void remember(Step *step, TraceBatch *batch, Thread *L, StkId first, int count, const Assigned *assigned, int pc,
+                     StkId origin) {
+  if (count > MAX_OLD) count = MAX_OLD;
+  step->old_first = first - L->stack;
+  step->old_count = (uint8_t)(count > 0 ? count : 0);
+  for (int n = 0; n < count; n++) {
+    const TValue *slot = first + n;
+    ptrdiff_t reg = slot - origin;
+    int known = reg < 0 || assigned == NULL || (reg < 64 * assigned->words && assigned_has(assigned, pc, (int)reg));
+    step->old_tag[n] = known ? TAGS[slot->tag & 0x7F] : TAG_ABSENT;
+    step->old[n] = known ? payload(batch, slot) : 0;
+  }
+}
+
+/* The registers that this instruction may write, as they are before. */
+static void remember_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
+  StkId base = ci->func + 1;
+  Instruction i = *pc;
+  StkId ra = base + GETARG_A(i);
+  const Assigned *a = step->assigned;
+  int at = (int)(pc - step->proto->code);
+  int count;
+  switch (step->op) {
+    case OP_LOADNIL: count = GETARG_B(i) + 1; break;
+    case OP_SELF: count = 2; break;
+    case OP_FORLOOP:
+    case OP_FORPREP: count = 4; break;
+    case OP_CALL: { /* function and arguments are what was there before the results */
+      count = GETARG_B(i) ? GETARG_B(i) : (int)(L->top - ra);
+      remember(step, batch, L, ra, count, NULL, at, base);
+      return;
+    }
+    case OP_TFORPREP:
+    case OP_TFORCALL: {
+      int skip = step->op == OP_TFORPREP ? GETARG_Bx(i) + 1 : 0;
+      ra = base + GETARG_A(pc[skip]);
+      remember(step, batch, L, ra + 2, 2 + GETARG_C(pc[skip]), a, at, base);
+      return;
+    }
+    case OP_VARARG: count = GETARG_C(i) ? GETARG_C(i) - 1 : ci->u.l.nextraargs; break;
+    case OP_MMBIN:
+    case OP_MMBINI:
+    case OP_MMBINK:
+      ra = base + GETARG_A(pc[-1]);
+      count = 1;
+      break;
+    default: count = 0;
+  }
+  remember(step, batch, L, ra, count, a, at, base);
+}
+
+/* RETURN: what its results will replace in the caller. */
+static void remember_result(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
+  CallInfo *caller = ci->previous;
+  step->old_count = 0;
+  if (caller == &L->base_ci || !ci_is_lua(caller)) return;
+  const Instruction *waiting = caller->u.l.savedpc - 1;
+  const Proto *p = ci_closure(caller)->p;
+  StkId base = caller->func + 1;
+  OpCode op = GET_OPCODE(*waiting);
+  if (op == OP_CALL) {
+    /* the results go over the function and its registers */
+    StkId func = base + GETARG_A(*waiting);
+    int count = GETARG_C(*waiting) ? GETARG_C(*waiting) - 1 : 16;
+    if (ci->func == func) remember(step, batch, L, func, count, step->assigned, (int)(pc - step->proto->code), func + 1);
+    else remember(step, batch, L, func, count < 1 ? count : 1, NULL, 0, base); /* vararg: other things moved in between */
+  } else if (op == OP_TFORCALL) {
+    const Assigned *a = analyses_get(CTL->host, p);
+    remember(step, batch, L, base + GETARG_A(*waiting) + 2, 1, a, (int)(waiting - p->code), base);
+  } else {
+    int is_fallback = MODES[op] & OPMODE_FALLBACK;
+    int reg = GETARG_A(is_fallback ? waiting[-1] : *waiting);
+    if (is_fallback || (MODES[op] & OPMODE_SETS_A)) {
+      const Assigned *a = analyses_get(CTL->host, p);
+      remember(step, batch, L, base + reg, 1, a, (int)(waiting - p->code), base);
+    }
+  }
+  step->analysed = NULL; /* asking for the caller's analysis may have pushed ours out */
+}
+
+/* Call depth of `ci` in its thread: the frame that the host called has 1. */
+static uint32_t depth_of(const Thread *L, const CallInfo *ci) {
+  uint32_t depth = 0;
+  for (; ci != &L->base_ci; ci = ci->previous) depth++;
+  return depth;
+}
+
+/* How an instruction's target registers are found: every opcode that is not plain "writes A or nothing". */
+static const uint8_t SPECIAL[NUM_OPCODES] = {
+    [OP_LOADNIL] = 1,  [OP_SELF] = 1,    [OP_MMBIN] = 1,   [OP_MMBINI] = 1,   [OP_MMBINK] = 1,  [OP_JMP] = 1,
+    [OP_EQ] = 1,       [OP_LT] = 1,      [OP_LE] = 1,      [OP_EQK] = 1,      [OP_EQI] = 1,     [OP_LTI] = 1,
+    [OP_LEI] = 1,      [OP_GTI] = 1,     [OP_GEI] = 1,     [OP_TEST] = 1,     [OP_TESTSET] = 1, [OP_CALL] = 1,
+    [OP_TAILCALL] = 1, [OP_RETURN] = 1,  [OP_RETURN0] = 1, [OP_RETURN1] = 1,  [OP_FORLOOP] = 1, [OP_FORPREP] = 1,
+    [OP_TFORPREP] = 1, [OP_TFORCALL] = 1, [OP_TFORLOOP] = 1, [OP_VARARG] = 1, [OP_VARARGPREP] = 1,
+};
+#define is_return(op) ((op) == OP_RETURN || (op) == OP_RETURN0 || (op) == OP_RETURN1)
+
+static void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
+  uint32_t n = batch->step_count;
+  const Proto *p = ci_closure(ci)->p;
+  if (n == 0) {
+    batch->first_tick = current_tick();
+    memset(step->string, 0, sizeof step->string);
+    step->collections = G->collections;
+  }
+  if (unlikely(ci != step->ci || L != step->thread)) step->depth = depth_of(L, ci);
+  step->thread = L;
+  step->ci = ci;
+  step->pc = pc;
+  step->proto = p;
+  step->op = (uint8_t)GET_OPCODE(*pc);
+  step->index = n;
+  step->tick = batch->first_tick + n;
+  step->first_write = batch->write_count;
+  step->begun_collections = G->collections;
+  step->old_count = 0;
+  step->active = 1;
+  step->paused = 0;
+  CTL->step_flags = 0;
+  batch->where[n] = p->where + (uint32_t)(pc - p->code);
+  batch->base[n] = (uint32_t)(ci->func + 1 - L->stack);
+  batch->thread[n] = L->id;
+  batch->depth[n] = (uint16_t)(step->depth < UINT16_MAX ? step->depth : UINT16_MAX);
+  batch->flags[n] = 0;
+  batch->writes[n] = 0;
+  batch->step_count = n + 1;
+  const Assigned *a = analysis(step, p);
+  if (likely(!SPECIAL[step->op])) {
+    if (!(MODES[step->op] & OPMODE_SETS_A)) return;
+    StkId ra = ci->func + 1 + GETARG_A(*pc);
+    int known = a == NULL || !a->fresh[pc - p->code];
+    step->old_first = ra - L->stack;
+    step->old_count = 1;
+    step->old_tag[0] = known ? TAGS[ra->tag & 0x7F] : TAG_ABSENT;
+    step->old[0] = known ? payload(batch, ra) : 0;
+  } else if (is_return(step->op)) {
+    remember_result(step, batch, L, ci, pc);
+  } else {
+    remember_targets(step, batch, L, ci, pc);
+  }
+}
+
+/* ---- a step ends ---- */
+
+/* Slots `first` … of `L` were written. */
+static void put_slots(Step *step, TraceBatch *batch, Thread *L, StkId first, ptrdiff_t count) {
+  for (ptrdiff_t n = 0; n < count; n++) {
+    ptrdiff_t slot = first + n - L->stack;
+    ptrdiff_t known = slot - step->old_first;
+    int is_known = L == step->thread && known >= 0 && known < step->old_count;
+    put_slot(batch, L->id, (uint64_t)slot, is_known ? step->old[known] : 0, is_known ? step->old_tag[known] : TAG_ABSENT,
+             first + n);
+  }
+}
+
+/* TFORCALL gave its values; when there is a first one, the TFORLOOP behind it, which has no tick of its own, has copied it. */
+static void put_iteration(Step *step, TraceBatch *batch, Thread *L, StkId ra, int count) {
+  put_slots(step, batch, L, ra + 4, count);
+  if (!is_nil(ra + 4)) {
+    put_slots(step, batch, L, ra + 2, 1);
+    CTL->step_flags |= STEP_JUMP;
+  }
+}
+
+/* The targets of instruction *at of frame `ci`, which is complete; the frame goes on at `next`. */
+static void put_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *at,
+                        const Instruction *next) {
+  Instruction i = *at;
+  OpCode op = GET_OPCODE(i);
+  StkId base = ci->func + 1;
+  StkId ra = base + GETARG_A(i);
+  switch (op) {
+    case OP_LOADNIL: put_slots(step, batch, L, ra, GETARG_B(i) + 1); return;
+    case OP_SELF: /* its second register was written before a metamethod could be called */
+      put_slots(step, batch, L, ra, step->pc == at ? 2 : 1);
+      return;
+    case OP_MMBIN:
+    case OP_MMBINI:
+    case OP_MMBINK: put_slots(step, batch, L, base + GETARG_A(at[-1]), 1); return;
+    case OP_CALL: put_slots(step, batch, L, ra, GETARG_C(i) ? GETARG_C(i) - 1 : L->top - ra); return;
+    case OP_FORLOOP: /* an integer loop counts the rounds in A+1, a float loop leaves its limit there */
+      if (next == at + 1) return;
+      put_slots(step, batch, L, ra, is_integer(ra + 2) ? 2 : 1);
+      put_slots(step, batch, L, ra + 3, 1);
+      CTL->step_flags |= STEP_JUMP;
+      return;
+    case OP_FORPREP:
+      if (next == at + 1) put_slots(step, batch, L, ra, 4);
+      else CTL->step_flags |= STEP_JUMP;
+      return;
+    case OP_TFORPREP: {
+      const Instruction *call = at + 1 + GETARG_Bx(i);
+      put_iteration(step, batch, L, base + GETARG_A(*call), GETARG_C(*call));
+      CTL->step_flags |= STEP_JUMP;
+      return;
+    }
+    case OP_TFORCALL: put_iteration(step, batch, L, ra, GETARG_C(i)); return;
+    case OP_TFORLOOP:
+      if (next == at + 1) return;
+      put_slots(step, batch, L, ra, 1);
+      CTL->step_flags |= STEP_JUMP;
+      return;
+    case OP_VARARG: put_slots(step, batch, L, ra, GETARG_C(i) ? GETARG_C(i) - 1 : L->top - ra); return;
+    case OP_VARARGPREP: put_slots(step, batch, L, base, ci_closure(ci)->p->numparams); return;
+    case OP_JMP: CTL->step_flags |= STEP_JUMP; return;
+    default: break;
+  }
+  if (MODES[op] & OPMODE_TEST) {
+    if (next == at + 2) return;
+    if (op == OP_TESTSET) put_slots(step, batch, L, ra, 1);
+    CTL->step_flags |= STEP_JUMP;
+  } else if (MODES[op] & OPMODE_SETS_A && op != OP_TAILCALL) {
+    put_slots(step, batch, L, ra, 1);
+  }
+}
+
+/* Frame `ci` has just been entered: its parameters. Those that CALL left in place as arguments are no writes. */
+static void put_parameters(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci) {
+  StkId base = ci->func + 1;
+  int in_place = 0;
+  if (step->op == OP_CALL && L == step->thread && ci->previous == step->ci && step->old_count > 0 &&
+      step->old_tag[0] == TAG_FUNCTION && step->old[0] == ci_closure(ci)->id)
+    in_place = step->old_count - 1; /* not so when a __call metamethod came before the arguments */
+  step->old_count = 0;
+  int count = ci_closure(ci)->p->numparams;
+  if (count > in_place) put_slots(step, batch, L, base + in_place, count - in_place);
+}
+
+/* The instruction has called into Lua and waits. What it had written by then. */
+static void put_partial(Step *step, TraceBatch *batch) {
+  if (!ci_is_lua(step->ci) || step->ci->func->tag != V_LCLOSURE || ci_closure(step->ci)->p != step->proto) return;
+  StkId ra = step->ci->func + 1 + GETARG_A(*step->pc);
+  if (step->op == OP_SELF) put_slots(step, batch, step->thread, ra + 1, 1);
+}
+
+/* The instruction at which another frame has waited: savedpc is behind it, and was not touched while it waited. */
+static const Instruction *waiting_instruction(const CallInfo *ci) { return ci->u.l.savedpc - 1; }
+
+/* Is the frame about to execute its first instruction for the first time? */
+static int is_entry(const Step *step, const Thread *L, const CallInfo *ci, const Instruction *pc) {
+  const Proto *p = ci_closure(ci)->p;
+  if (likely(pc != p->code)) return 0;
+  if (L != step->thread || ci != step->ci) return ci->u.l.savedpc == p->code;
+  return is_return(step->op) || step->op == OP_CALL || step->op == OP_TAILCALL || !SPECIAL[step->op];
+}
+
+static void finish_elsewhere(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
+  if (L != step->thread) CTL->step_flags |= STEP_COROUTINE;
+  if (is_entry(step, L, ci, pc)) {
+    CTL->step_flags |= STEP_CALL;
+    if (!is_return(step->op) && step->op != OP_TAILCALL) put_partial(step, batch);
+    put_parameters(step, batch, L, ci);
+  } else {
+    put_targets(step, batch, L, ci, waiting_instruction(ci), pc);
+  }
+}
+
+/* Close the entry of the step: its own flags and its number of writes. */
+static void settle(Step *step, TraceBatch *batch) {
+  uint32_t flags = CTL->step_flags;
+  if (is_return(step->op)) flags |= STEP_RETURN;
+  else if (step->op == OP_CALL || step->op == OP_TAILCALL) flags |= STEP_CALL;
+  if (G->collections != step->begun_collections) flags |= STEP_COLLECTION;
+  batch->flags[step->index] |= flags;
+  batch->writes[step->index] = (uint16_t)(batch->write_count - step->first_write);
+}
+
+/* A step that was interrupted by a stop goes on: in its entry if that is still the last one of the batch, else, in an
+ * empty batch, in a second entry with the same tick. Answers 0 if neither can be. */
+static int take_up(Step *step, TraceBatch *batch) {
+  step->paused = 0;
+  if (batch->step_count == step->index + 1 && batch->first_tick + step->index == step->tick) return 1;
+  step->old_count = 0; /* their texts are in the old batch */
+  if (batch->step_count != 0 || current_tick() != step->tick) return 0;
+  const Proto *p = step->proto;
+  batch->first_tick = step->tick;
+  batch->where[0] = p->where + (uint32_t)(step->pc - p->code);
+  batch->base[0] = 0;
+  batch->thread[0] = step->thread->id;
+  batch->depth[0] = (uint16_t)(step->depth < UINT16_MAX ? step->depth : UINT16_MAX);
+  batch->flags[0] = 0;
+  batch->writes[0] = 0;
+  batch->step_count = 1;
+  step->index = 0;
+  step->first_write = 0;
+  memset(step->string, 0, sizeof step->string);
+  return 1;
+}
+
+static void finish(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
+  step->active = 0;
+  if (unlikely(step->paused) && !take_up(step, batch)) return;
+  if (likely(ci == step->ci && L == step->thread && !is_entry(step, L, ci, pc) && !is_return(step->op))) {
+    if (likely(!SPECIAL[step->op])) {
+      /* an arithmetic instruction that leads to its fallback has written nothing */
+      if (step->old_count && !(MODES[GET_OPCODE(*pc)] & OPMODE_FALLBACK)) {
+        StkId ra = L->stack + step->old_first;
+        put_slot(batch, L->id, (uint64_t)step->old_first, step->old[0], step->old_tag[0], ra);
+      }
+    } else {
+      put_targets(step, batch, L, ci, step->pc, pc);
+    }
+  } else {
+    finish_elsewhere(step, batch, L, ci, pc);
+  }
+  settle(step, batch);
+}
+
+int record_step_begin(Thread *L, CallInfo *ci, const Instruction *pc) {
+  Step *step = STEP;
+  TraceBatch *batch = CTL->trace;
+  if (likely(step->active)) finish(step, batch, L, ci, pc);
+  if (unlikely(batch->step_count >= batch->step_capacity ||
+               batch->write_count + TRACE_WRITE_MARGIN > batch->write_capacity ||
+               batch->text_bytes + TRACE_TEXT_MARGIN > batch->text_capacity))
+    return 1;
+  begin(step, batch, L, ci, pc);
+  return 0;
+}
+
+void record_pause(void) {
+  Step *step = STEP;
+  TraceBatch *batch = CTL->trace;
+  step->analysed = NULL;
+  if (!step->active || batch == NULL || step->paused) return;
+  int reason = CTL->exit_reason;
+  if (reason == EXIT_BUDGET || reason == EXIT_BREAKPOINT) {
+    Thread *L = G->running;
+    finish(step, batch, L, L->ci, L->ci->u.l.savedpc);
+    return;
+  }
+  if (reason == EXIT_HALT) CTL->step_flags |= STEP_HALT;
+  if (reason == EXIT_FAULT || reason == EXIT_LIMIT) CTL->step_flags |= STEP_FAULT;
+  if (reason == EXIT_COMPILE) CTL->step_flags |= STEP_COMPILE;
+  settle(step, batch);
+  step->active = reason != EXIT_HALT && reason != EXIT_FAULT && reason != EXIT_LIMIT;
+  step->paused = step->active;
+}
