@@ -18,7 +18,7 @@ _RECURSION = 2000 + MAX_LEVELS * FRAMES_PER_LEVEL
 def compile_source(text: bytes, chunk_name: bytes, *, levels: int = 1) -> Proto:
     """Compile a chunk as `load(text, chunk_name)` does; `chunk_name` starts with `@` for a file, `=` for a title.
 
-    `levels`: how many of the 200 levels of C calls are in use (1 as `lua FILE` has, more for a `load` inside a program).
+    `levels`: how many of the 200 levels of C calls are in use (1 as in `lua FILE`, more for a `load` by a program).
     Raises `LuaSourceError` with the reference implementation's message.
     """
     if sys.getrecursionlimit() < _RECURSION:

@@ -13,9 +13,7 @@ from engine.lua.expressions import (
     RELOCATABLE,
     STRING,
     TRUE,
-    UPVALUE,
     VARARG,
-    VOID,
     Expression,
 )
 from engine.lua.lexer import FLOAT as FLOAT_TOKEN
@@ -93,7 +91,7 @@ class ExpressionParser(TokenStream):
         item: Expression | None = None
         waiting = stored = named = 0
         self.expect("{")
-        while self.token != "}":
+        while self.kind != "}":
             if item is not None:
                 function.to_next_register(item)
                 item = None
@@ -101,13 +99,13 @@ class ExpressionParser(TokenStream):
                     self._set_list(register, stored, waiting)
                     stored += waiting
                     waiting = 0
-            if self.token == "[" or (self.token == NAME and self.look_ahead() == "="):
+            if self.kind == "[" or (self.kind == NAME and self.look_ahead() == "="):
                 self._record_field(register)
                 named += 1
             else:
                 item = self.expression()
                 waiting += 1
-            if self.token != "," and self.token != ";":
+            if self.kind != "," and self.kind != ";":
                 break
             self.advance()
         self.expect_close("}", "{", line)
@@ -133,7 +131,7 @@ class ExpressionParser(TokenStream):
         """`name = value` or `[key] = value`, stored at once."""
         function = self.function
         free = function.free_register
-        key = Expression(STRING, 0, self.take_name()) if self.token == NAME else self.bracket_index()
+        key = Expression(STRING, 0, self.take_name()) if self.kind == NAME else self.bracket_index()
         self.expect("=")
         target = Expression(IN_REGISTER, register)
         function.index(target, key)
@@ -178,12 +176,12 @@ class ExpressionParser(TokenStream):
     def _parameters(self, function: FunctionState) -> None:
         count = 0
         is_vararg = False
-        if self.token != ")":
+        if self.kind != ")":
             while True:
-                if self.token == NAME:
+                if self.kind == NAME:
                     function.declare(self.take_name())
                     count += 1
-                elif self.token == "...":
+                elif self.kind == "...":
                     self.advance()
                     is_vararg = True
                 else:
@@ -216,19 +214,19 @@ class ExpressionParser(TokenStream):
         """The arguments of a call of `e`, which stands in the last used register (`self` behind it for a method)."""
         function = self.function
         line = self.line
-        token = self.token
+        symbol = self.kind
         last: Expression | None = None
-        if token == "(":
+        if symbol == "(":
             self.advance()
-            if self.token != ")":
+            if self.kind != ")":
                 _, last = self.expressions()
                 if last.kind == CALL or last.kind == VARARG:
                     function.set_results(last, -1)
             self.expect_close(")", "(", line)
-        elif token == STRING_TOKEN:
+        elif symbol == STRING_TOKEN:
             last = Expression(STRING, 0, self.value)  # type: ignore[arg-type]
             self.advance()
-        elif token == "{":
+        elif symbol == "{":
             last = self.constructor()
         else:
             raise self.syntax_error("function arguments expected")
@@ -248,11 +246,11 @@ class ExpressionParser(TokenStream):
 
     def primary(self) -> Expression:
         """A name or a parenthesized expression."""
-        if self.token == NAME:
+        if self.kind == NAME:
             name: bytes = self.value  # type: ignore[assignment]
             self.advance()
             return self.variable(name)
-        if self.token == "(":
+        if self.kind == "(":
             line = self.line
             self.advance()
             e = self.expression()
@@ -266,16 +264,16 @@ class ExpressionParser(TokenStream):
         e = self.primary()
         function = self.function
         while True:
-            token = self.token
-            if token == ".":
+            symbol = self.kind
+            if symbol == ".":
                 self.field(e)
-            elif token == "(" or token == STRING_TOKEN or token == "{":
+            elif symbol == "(" or symbol == STRING_TOKEN or symbol == "{":
                 function.to_next_register(e)
                 self._arguments(e)
-            elif token == "[":
+            elif symbol == "[":
                 function.to_register_or_upvalue(e)
                 function.index(e, self.bracket_index())
-            elif token == ":":
+            elif symbol == ":":
                 self.advance()
                 function.method(e, self.take_name())
                 self._arguments(e)
@@ -284,18 +282,18 @@ class ExpressionParser(TokenStream):
 
     def _simple(self) -> Expression:
         """A literal, `...`, a constructor, a function, or a suffixed expression."""
-        token = self.token
-        kind = _LITERALS.get(token)
+        symbol = self.kind
+        kind = _LITERALS.get(symbol)
         if kind == 0:
             return self.suffixed()
         if kind is not None:
             e = Expression(kind, 0, self.value if kind >= FLOAT else None)  # type: ignore[arg-type]
-        elif token == "{":
+        elif symbol == "{":
             return self.constructor()
-        elif token == "function":
+        elif symbol == "function":
             self.advance()
             return self.function_body(False, self.line)
-        elif token == "...":
+        elif symbol == "...":
             if not self.function.proto.is_vararg:
                 raise self.syntax_error("cannot use '...' outside a vararg function")
             e = Expression(VARARG, self.function.emit_abc(op.VARARG, 0, 0, 1))
@@ -309,24 +307,24 @@ class ExpressionParser(TokenStream):
         self.levels += 1
         if self.levels >= MAX_LEVELS:
             raise self.limit_error("C stack overflow")
-        token = self.token
-        if token in UNARY:
+        symbol = self.kind
+        if symbol in UNARY:
             line = self.line
             self.advance()
             e = self.expression(UNARY_PRIORITY)
-            self.function.prefix(token, e, line)
+            self.function.prefix(symbol, e, line)
         else:
             e = self._simple()
-        token = self.token
-        priority = BINARY_PRIORITY.get(token)
+        symbol = self.kind
+        priority = BINARY_PRIORITY.get(symbol)
         while priority is not None and priority[0] > limit:
             line = self.line
             self.advance()
             function = self.function
-            function.infix(token, e)
-            e = function.postfix(token, e, self.expression(priority[1]), line)
-            token = self.token
-            priority = BINARY_PRIORITY.get(token)
+            function.infix(symbol, e)
+            e = function.postfix(symbol, e, self.expression(priority[1]), line)
+            symbol = self.kind
+            priority = BINARY_PRIORITY.get(symbol)
         self.levels -= 1
         return e
 
@@ -334,7 +332,7 @@ class ExpressionParser(TokenStream):
         """A list of expressions: how many, and the last one, not loaded yet; the others are in registers."""
         count = 1
         e = self.expression()
-        while self.token == ",":
+        while self.kind == ",":
             self.advance()
             self.function.to_next_register(e)
             e = self.expression()

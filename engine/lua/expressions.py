@@ -59,17 +59,6 @@ class Expression:
         self.kind = IN_REGISTER
         self.info = register
 
-    def become(self, other: Expression) -> None:
-        """Take over everything from `other`."""
-        self.kind, self.info, self.aux, self.value, self.name = (
-            other.kind,
-            other.info,
-            other.aux,
-            other.value,
-            other.name,
-        )
-        self.if_true, self.if_false = other.if_true, other.if_false
-
     @property
     def is_numeral(self) -> bool:
         """A number known now, with no jumps around it."""
@@ -85,21 +74,12 @@ class Expression:
             return (self.value,)
         if kind == NIL:
             return (None,)
-        if kind == TRUE or kind == FALSE:
-            return (kind == TRUE,)
-        return None
+        return (kind == TRUE,) if kind in (TRUE, FALSE) else None
 
 
 def fits_signed_c(value: int) -> bool:
     """Whether an integer fits a signed operand B or C."""
     return -OFFSET_SC <= value <= MAX_K_OPERAND - OFFSET_SC
-
-
-def constant_expression(value: Constant) -> Expression:
-    """A known value as an expression."""
-    e = Expression(NIL, value=value)
-    set_constant(e, value)
-    return e
 
 
 def set_constant(e: Expression, value: Constant) -> None:

@@ -103,13 +103,10 @@ class JumpCode(FunctionCode):
             if opcode == op.JMP:
                 self.fix_jump(pc, self._final_target(pc))
             elif (closes or parameters) and opcode in returns:
-                if opcode != op.TAILCALL:
-                    word = word & ~0x7F | op.RETURN
-                if closes:
-                    word |= 1 << 15
-                if parameters:
-                    word = word & 0x00FFFFFF | parameters << 24
-                code[pc] = word
+                kept = word & (0x00FFFFFF if parameters else 0xFFFFFFFF) & ~0x7F
+                code[pc] = (
+                    kept | (op.TAILCALL if opcode == op.TAILCALL else op.RETURN) | closes << 15 | parameters << 24
+                )
 
     def _final_target(self, pc: int) -> int:
         """Where the jump at `pc` ends up; gives up after 100 jumps, as they may form a circle."""

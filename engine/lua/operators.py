@@ -52,17 +52,22 @@ def _small_integer(e: Expression) -> bool:
     return e.kind == INTEGER and not (e.if_true or e.if_false) and fits_signed_c(e.value)  # type: ignore[arg-type]
 
 
-def _immediate(e: Expression) -> tuple[int, bool] | None:
-    """A number literal that fits a signed operand, as stored there, and whether it was written as a float."""
+def _immediate(e: Expression) -> tuple[int | None, bool]:
+    """A number literal that fits a signed operand, as stored there, else None; and whether it is a whole float.
+
+    The second answer does not depend on the first one: that is how the reference implementation marks comparisons.
+    """
+    is_float = False
     if e.kind == INTEGER:
         whole: int | None = e.value  # type: ignore[assignment]
     elif e.kind == FLOAT:
         whole = float_to_integer(e.value)  # type: ignore[arg-type]
+        is_float = whole is not None
     else:
-        return None
+        return None, False
     if whole is None or e.if_true or e.if_false or not fits_signed_c(whole):
-        return None
-    return whole + OFFSET_SC, e.kind == FLOAT
+        return None, is_float
+    return whole + OFFSET_SC, is_float
 
 
 class OperatorCode(ExpressionCode):
@@ -119,7 +124,7 @@ class OperatorCode(ExpressionCode):
         elif operator in _EQUALITY:
             if not e.is_numeral:
                 self.to_register_or_constant(e)
-        elif _immediate(e) is None:
+        elif _immediate(e)[0] is None:
             self.to_any_register(e)
 
     def postfix(self, operator: str, left: Expression, right: Expression, line: int) -> Expression:
@@ -188,7 +193,7 @@ class OperatorCode(ExpressionCode):
         self, opcode: int, event: int, left: Expression, right: Expression, flip: bool, line: int
     ) -> Expression:
         """The operation with an integer inside the instruction."""
-        c = right.value + OFFSET_SC  # type: ignore[operator]
+        c: int = right.value + OFFSET_SC  # type: ignore[operator,assignment]
         return self._finish(left, right, opcode, c, op.MMBINI | event << 24 | flip << 15, c, line)
 
     def _constant_operand(
@@ -201,9 +206,11 @@ class OperatorCode(ExpressionCode):
 
     def _negated(self, opcode: int, event: int, left: Expression, right: Expression, line: int) -> Expression | None:
         """Subtraction as addition, left shift as right shift: of an integer whose negative fits as well."""
-        if not _small_integer(right) or not fits_signed_c(-right.value):  # type: ignore[operator]
+        if not _small_integer(right):
             return None
         value: int = right.value  # type: ignore[assignment]
+        if not fits_signed_c(-value):
+            return None
         fallback = op.MMBINI | event << 24
         return self._finish(left, right, opcode, OFFSET_SC - value, fallback, value + OFFSET_SC, line)
 
@@ -253,16 +260,14 @@ class OperatorCode(ExpressionCode):
     def _order(self, operator: str, left: Expression, right: Expression) -> Expression:
         """`<` and `<=`."""
         offset = operator == "<="
-        is_float = False
-        immediate = _immediate(right)
-        if immediate:
-            b, is_float = immediate
+        b, is_float = _immediate(right)
+        if b is not None:
             a = self.to_any_register(left)
             opcode = op.LTI + offset
         else:
-            immediate = _immediate(left)
-            if immediate:
-                b, is_float = immediate
+            b, left_is_float = _immediate(left)
+            is_float = is_float or left_is_float
+            if b is not None:
                 a = self.to_any_register(right)
                 opcode = op.GTI + offset
             else:
@@ -279,10 +284,8 @@ class OperatorCode(ExpressionCode):
         if left.kind != IN_REGISTER:
             left, right = right, left
         a = self.to_any_register(left)
-        is_float = False
-        immediate = _immediate(right)
-        if immediate:
-            b, is_float = immediate
+        b, is_float = _immediate(right)
+        if b is not None:
             opcode = op.EQI
         elif self.to_register_or_constant(right):
             b = right.info

@@ -42,15 +42,15 @@ class Parser(ExpressionParser):
         function.add_upvalue(ENVIRONMENT, True, 0, REGULAR)
         self.advance()
         self.block_body()
-        if self.token != EOF:
+        if self.kind != EOF:
             raise self.syntax_error(f"{token_text(EOF)} expected")
         self.close_function()
         return function.proto
 
     def block_body(self) -> None:
         """Statements up to a token that ends a block, or up to a return."""
-        while self.token not in _ENDS_WITH_UNTIL:
-            if self.token == "return":
+        while self.kind not in _ENDS_WITH_UNTIL:
+            if self.kind == "return":
                 self.statement()
                 return
             self.statement()
@@ -65,7 +65,7 @@ class Parser(ExpressionParser):
         self.levels += 1
         if self.levels >= MAX_LEVELS:
             raise self.limit_error("C stack overflow")
-        handler = _STATEMENTS.get(self.token)
+        handler = _STATEMENTS.get(self.kind)
         if handler is None:
             self._expression_statement()
         else:
@@ -78,7 +78,7 @@ class Parser(ExpressionParser):
 
     def _expression_statement(self) -> None:
         e = self.suffixed()
-        if self.token == "=" or self.token == ",":
+        if self.kind == "=" or self.kind == ",":
             self._assignment(e)
         elif e.kind == CALL:
             self.function.set_c(e.info, 1)
@@ -111,7 +111,7 @@ class Parser(ExpressionParser):
         function = self.function
         targets = [first]
         self._check_target(first)
-        while self.token == ",":
+        while self.kind == ",":
             self.advance()
             target = self.suffixed()
             if not INDEXED <= target.kind <= INDEXED_STRING:
@@ -209,7 +209,7 @@ class Parser(ExpressionParser):
     def _if(self, line: int) -> None:
         function = self.function
         escapes = self._then(())
-        while self.token == "elseif":
+        while self.kind == "elseif":
             escapes = self._then(escapes)
         if self.accept("else"):
             self._block()
@@ -222,7 +222,7 @@ class Parser(ExpressionParser):
         self.advance()
         e = self.expression()
         self.expect("then")
-        if self.token == "break":
+        if self.kind == "break":
             line = self.line
             function.go_if_false(e)
             self.advance()
@@ -230,7 +230,7 @@ class Parser(ExpressionParser):
             function.add_goto(BREAK, line, e.if_true)
             while self.accept(";"):
                 pass
-            if self.token in _ENDS:
+            if self.kind in _ENDS:
                 function.leave_block()
                 return escapes
             skip: JumpList = (function.emit_jump(),)
@@ -240,7 +240,7 @@ class Parser(ExpressionParser):
             skip = e.if_false
         self.block_body()
         function.leave_block()
-        if self.token == "else" or self.token == "elseif":
+        if self.kind == "else" or self.kind == "elseif":
             escapes += (function.emit_jump(),)
         function.patch_here(skip)
         return escapes
@@ -252,9 +252,9 @@ class Parser(ExpressionParser):
         function.enter_block(True)
         self.advance()
         name = self.take_name()
-        if self.token == "=":
+        if self.kind == "=":
             self._numeric_for(name, line)
-        elif self.token == "," or self.token == "in":
+        elif self.kind == "," or self.kind == "in":
             self._generic_for(name)
         else:
             raise self.syntax_error("'=' or 'in' expected")
@@ -321,9 +321,9 @@ class Parser(ExpressionParser):
     def _function(self, line: int) -> None:
         self.advance()
         target = self.variable(self.take_name())
-        while self.token == ".":
+        while self.kind == ".":
             self.field(target)
-        is_method = self.token == ":"
+        is_method = self.kind == ":"
         if is_method:
             self.field(target)
         body = self.function_body(is_method, line)
@@ -390,7 +390,7 @@ class Parser(ExpressionParser):
         function = self.function
         first = function.variable_registers
         count = 0
-        if self.token not in _ENDS_WITH_UNTIL and self.token != ";":
+        if self.kind not in _ENDS_WITH_UNTIL and self.kind != ";":
             count, e = self.expressions()
             if e.kind == CALL or e.kind == VARARG:
                 function.set_results(e, -1)
@@ -429,12 +429,12 @@ class Parser(ExpressionParser):
         self.advance()
         name = self.take_name()
         self.expect("::")
-        while self.token == ";" or self.token == "::":
+        while self.kind == ";" or self.kind == "::":
             self.statement()
         earlier = self.function.find_label(name)
         if earlier is not None:
             raise self.semantic_error(b"label '%s' already defined on line %d" % (name, earlier.line))
-        self.function.place_label(name, line, self.token in _ENDS)
+        self.function.place_label(name, line, self.kind in _ENDS)
 
 
 _STATEMENTS: dict[str, Callable[[Parser, int], None]] = {

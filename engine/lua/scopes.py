@@ -75,7 +75,7 @@ class Block:
         self.first_goto = 0
         self.captured = False
         """One of its variables is an upvalue of some closure or to be closed."""
-        self.inside_tbc = previous is not None and previous.inside_tbc
+        self.inside_tbc: bool = previous is not None and previous.inside_tbc
         """Inside the scope of a to-be-closed variable: no tail calls."""
 
 

@@ -31,7 +31,7 @@ class TokenStream:
         self.levels = levels
         self._tokens = tokenize(source)
         self._next = 0
-        self.token = ""
+        self.kind = ""
         """Kind of the current token."""
         self.value: bytes | int | float | LexicalError = b""
         self.line = 1
@@ -43,9 +43,9 @@ class TokenStream:
     def advance(self) -> None:
         """Go to the next token."""
         self.last_line = self.line
-        self.token, self.value, self.line, self.end = self._tokens[self._next]
-        if self.token != EOF:
-            if self.token == ERROR:
+        self.kind, self.value, self.line, self.end = self._tokens[self._next]
+        if self.kind != EOF:
+            if self.kind == ERROR:
                 raise self._lexical_error(self.value, self.line)
             self._next += 1
 
@@ -62,20 +62,20 @@ class TokenStream:
 
     def accept(self, kind: str) -> bool:
         """Skip the current token if it is of that kind."""
-        if self.token == kind:
+        if self.kind == kind:
             self.advance()
             return True
         return False
 
     def expect(self, kind: str) -> None:
         """The current token must be of that kind; skip it."""
-        if self.token != kind:
+        if self.kind != kind:
             raise self.syntax_error(f"{token_text(kind)} expected")
         self.advance()
 
     def expect_close(self, kind: str, opener: str, line: int) -> None:
         """The current token must be `kind`, which closes the `opener` of that line; skip it."""
-        if self.token == kind:
+        if self.kind == kind:
             self.advance()
         elif line == self.line:
             raise self.syntax_error(f"'{kind}' expected")
@@ -84,7 +84,7 @@ class TokenStream:
 
     def take_name(self) -> bytes:
         """The current token must be a name; skip it."""
-        if self.token != NAME:
+        if self.kind != NAME:
             raise self.syntax_error("<name> expected")
         name = self.value
         self.advance()
@@ -100,8 +100,8 @@ class TokenStream:
 
     def _span(self) -> Span:
         """Where the current token stands."""
-        start = self._tokens[self._next - 2][3] if self._next >= 2 and self.token != EOF else 0
-        if self.token in (EOF, ERROR) and self._next:
+        start = self._tokens[self._next - 2][3] if self._next >= 2 and self.kind != EOF else 0
+        if self.kind in (EOF, ERROR) and self._next:
             start = self._tokens[self._next - 1][3]
         blank = _BLANK.match(self.source, start)
         start = min(blank.end() if blank else start, self.end)
@@ -127,7 +127,7 @@ class TokenStream:
         near = error.near.encode() if isinstance(error.near, str) else error.near
         if near is not None and error.near != EOF:
             near = b"'" + near + b"'"
-        self.token = ERROR
+        self.kind = ERROR
         return self._error(error.message.encode(), near, line)
 
     def syntax_error(self, message: str) -> LuaSourceError:
@@ -135,7 +135,7 @@ class TokenStream:
         return self._error(message.encode(), self._near(), self.line)
 
     def _near(self) -> bytes | None:
-        kind = self.token
+        kind = self.kind
         if kind == STRING:
             return b"'" + self._string_text() + b"'"
         if kind in (NAME, INTEGER, FLOAT):
