@@ -171,7 +171,7 @@ class WorkerPool:
     def warm(self, timeout_s: float = 60.0) -> dict[str, Any]:
         """Launch the zygote now and wait until it is ready; answers its report of what protects this host.
 
-        The report: `{"rooms": {name: null or why it cannot run}, "protections": {name: true or why not}}`.
+        The report: `{"pid", "rooms": {name: null or why it cannot run}, "protections": {name: true or why not}}`.
         """
         with self._lock:
             self._zygote()

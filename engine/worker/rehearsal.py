@@ -81,7 +81,7 @@ def _modules_of_a_play(writer: int) -> None:
         json.dump(sorted(sys.modules), stream)
 
 
-def _read_all(reader: int, seconds: float) -> bytes:
+def read_all(reader: int, seconds: float) -> bytes:
     """Everything until the other side closes; what came so far when the time is over."""
     data, deadline = b"", time.monotonic() + seconds
     poll = select.poll()
@@ -105,7 +105,7 @@ def rehearse() -> list[str]:
             _modules_of_a_play(writer)
         os._exit(0)
     os.close(writer)
-    data = _read_all(reader, _SECONDS)
+    data = read_all(reader, _SECONDS)
     os.close(reader)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)

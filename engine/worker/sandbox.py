@@ -10,9 +10,12 @@ import ctypes
 import os
 import resource
 import signal
+import stat
+import tempfile
 from collections.abc import Iterable
 
 from engine.worker.limits import WorkerLimits
+from engine.worker.walls import DEVICES, Outcome, forbid_calls, forbid_files
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -26,7 +29,7 @@ NOBODY = 65_534
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _prctl(option: int, value: int) -> bool | str:
+def _prctl(option: int, value: int) -> Outcome:
     # SAFETY: prctl with integer arguments touches no memory of ours.
     if _libc.prctl(option, value, 0, 0, 0) == 0:
         return True
@@ -55,7 +58,7 @@ def _address_bytes_now() -> int:
         return int(stream.read().split()[0]) * resource.getpagesize()
 
 
-def _limit_resources(limits: WorkerLimits, own_uid: bool) -> bool | str:
+def _limit_resources(limits: WorkerLimits, own_uid: bool) -> Outcome:
     """Set the rlimits; those that count memory are on top of what the warm process maps already."""
     mapped = _address_bytes_now()
     wanted = {
@@ -82,13 +85,27 @@ def _limit_resources(limits: WorkerLimits, own_uid: bool) -> bool | str:
     return "; ".join(refused) or True
 
 
-def _drop_user(number: int) -> bool | str:
+def _device_groups() -> list[int]:
+    """The groups that may use the devices of a worker, where a group other than root's may."""
+    groups = set()
+    for path in DEVICES:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        if status.st_gid and status.st_mode & stat.S_IWGRP:
+            groups.add(status.st_gid)
+    return sorted(groups)
+
+
+def _drop_user(number: int, scratch: str) -> Outcome:
     """Become an unprivileged user, one of its own if the host has that many; only root can."""
     if os.geteuid() != 0:
         return "the server does not run as root: workers share its user"
     for uid in (FIRST_UID + number % UID_COUNT, NOBODY):
         try:
-            os.setgroups([])
+            os.chown(scratch, uid, uid)
+            os.setgroups(_device_groups())
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
         except OSError:
@@ -97,27 +114,30 @@ def _drop_user(number: int) -> bool | str:
     return "the host lets no process change its user"
 
 
-def confine(limits: WorkerLimits, number: int, folder: str, keep: Iterable[int], parent: int) -> dict[str, bool | str]:
-    """Confine the calling process, worker `number`, in the empty `folder`, with only the descriptors `keep`.
+def confine(limits: WorkerLimits, number: int, scratch: str, keep: Iterable[int], parent: int) -> dict[str, Outcome]:
+    """Confine the calling process, worker `number`, to its `scratch` folder and the descriptors `keep`.
 
     `parent` is the zygote's process id: if it is gone already, so are we.
     """
-    done: dict[str, bool | str] = {}
+    done: dict[str, Outcome] = {}
     for sig in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
         signal.signal(sig, signal.SIG_DFL)
     os.setpgid(0, 0)
     _silence_standard_streams()
     close_other_descriptors(keep)
     os.environ.clear()
-    os.chdir(folder)
     os.umask(0o077)
     is_root = os.geteuid() == 0
     done["resources"] = _limit_resources(limits, own_uid=is_root)
-    done["user"] = _drop_user(number)
+    done["user"] = _drop_user(number, scratch)
+    os.chdir(scratch)
+    tempfile.tempdir = scratch
     done["no_new_privileges"] = _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     done["not_traceable"] = _prctl(_PR_SET_DUMPABLE, 0)
     # After the change of user, which clears it.
     done["dies_with_service"] = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
+    done["files"] = forbid_files(scratch)
+    done["system_calls"] = forbid_calls()
     return done

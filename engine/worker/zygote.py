@@ -29,8 +29,9 @@ from typing import Any
 
 from engine.worker.frames import TO_WORKER, FrameSocket
 from engine.worker.limits import WorkerLimits
-from engine.worker.rehearsal import rehearse, warm_rooms
+from engine.worker.rehearsal import read_all, rehearse, warm_rooms
 from engine.worker.sandbox import confine
+from engine.worker.selftest import failed_protections
 
 log = logging.getLogger("glassbox.worker")
 
@@ -38,6 +39,7 @@ log = logging.getLogger("glassbox.worker")
 SERVED, OUT_OF_MEMORY, BROKEN = 0, 3, 4
 
 _WATCH_S = 0.25
+_SELF_TEST_S = 10.0
 _DATAGRAM = 1 << 16
 
 Entry = Callable[[FrameSocket, WorkerLimits], None]
@@ -69,8 +71,9 @@ class Zygote:
         self._limits = limits
         self._entry = entry
         self._keep = keep
+        # Scratch folders of workers; each may enter its own only, and list none.
         self._folder = tempfile.mkdtemp(prefix="glassbox-")
-        os.chmod(self._folder, 0o555)  # noqa: S103 - readable by the workers' users, writable by none
+        os.chmod(self._folder, 0o711)  # noqa: S103 - to enter is all that others may
         self._children: dict[int, Child] = {}
 
     def serve(self, rooms: dict[str, str | None]) -> None:
@@ -83,7 +86,8 @@ class Zygote:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(wake_reader, select.POLLIN)
-        self._report({"event": "ready", "report": {"rooms": rooms, "pid": os.getpid()}})
+        report = {"pid": os.getpid(), "rooms": rooms, "protections": self._test_protections()}
+        self._report({"event": "ready", "report": report})
         try:
             while True:
                 ready = dict(poll.poll(_WATCH_S * 1000 if self._children else None))
@@ -123,8 +127,9 @@ class Zygote:
                 {"event": "refused", "id": number, "reason": "full", "message": "All places are taken right now."}
             )
             return
-        parent = os.getpid()
+        parent, scratch = os.getpid(), self._scratch(number)
         try:
+            os.mkdir(scratch, 0o700)
             pid = os.fork()
         except OSError as error:
             self._report({"event": "refused", "id": number, "reason": "crashed", "message": f"no process: {error}"})
@@ -133,7 +138,7 @@ class Zygote:
             # Nothing may return from here: the parent's stack belongs to the parent.
             status = BROKEN
             try:
-                status = self._become_worker(number, descriptor, parent)
+                status = self._become_worker(number, descriptor, scratch, parent)
             finally:
                 os._exit(status)
         # Also done by the child; whoever comes first, a kill of the group never misses.
@@ -142,11 +147,43 @@ class Zygote:
         self._children[pid] = Child(number, pid, time.monotonic() + self._limits.wall_s)
         self._report({"event": "forked", "id": number, "pid": pid})
 
-    def _become_worker(self, number: int, descriptor: int, parent: int) -> int:
+    def _scratch(self, number: int) -> str:
+        return f"{self._folder}/{number}"
+
+    def _test_protections(self) -> dict[str, bool | str]:
+        """A throwaway worker confines itself and tries what must fail; see engine/worker/selftest.py."""
+        reader, writer = os.pipe()
+        parent, scratch = os.getpid(), self._scratch(0)
+        os.mkdir(scratch, 0o700)
+        pid = os.fork()
+        if pid == 0:
+            # Nothing may return from here: the parent's stack belongs to the parent.
+            with contextlib.suppress(BaseException):
+                signal.set_wakeup_fd(-1)
+                done = confine(self._limits, 0, scratch, [writer], parent)
+                os.write(writer, json.dumps({**done, **failed_protections(parent)}).encode())
+            os._exit(0)
+        os.close(writer)
+        data = read_all(reader, _SELF_TEST_S)
+        os.close(reader)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            protections: dict[str, bool | str] = json.loads(data)
+        except ValueError:
+            protections = {"self_test": "the test of the sandbox did not finish"}
+        for name, outcome in protections.items():
+            if outcome is not True:
+                log.warning("workers are less protected here: %s: %s", name, outcome)
+        return protections
+
+    def _become_worker(self, number: int, descriptor: int, scratch: str, parent: int) -> int:
         """The child's whole life; its exit status."""
         signal.set_wakeup_fd(-1)
         try:
-            confine(self._limits, number, self._folder, [descriptor, *self._keep], parent)
+            confine(self._limits, number, scratch, [descriptor, *self._keep], parent)
             self._entry(FrameSocket(socket.socket(fileno=descriptor), TO_WORKER), self._limits)
         except MemoryError:
             return OUT_OF_MEMORY
@@ -193,6 +230,7 @@ class Zygote:
                 continue
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
+            shutil.rmtree(self._scratch(child.number), ignore_errors=True)
             reason, message = self._why(child, status)
             self._report({"event": "exited", "id": child.number, "reason": reason, "message": message})
 
