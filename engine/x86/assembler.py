@@ -1,0 +1,345 @@
+"""NASM source or hex bytes to a program image with its address -> line map and its labels.
+
+`nasm` runs once per call (and again after an error, to find the next ones) in a process of its own: empty environment,
+scratch folder, limits, and no other files (engine/x86/confine.py). What reads files or the environment is refused in
+the source first, so that the visitor gets a clear sentence with its place.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import Diagnostic, HostUnavailable, SourceError, Span
+from engine.x86.confine import Confinement, landlock_version
+
+MAX_IMAGE_BYTES = 64 << 10
+MAX_ERRORS = 20
+RUN_SECONDS = 6.0
+CPU_SECONDS = 2
+ADDRESS_SPACE_BYTES = 256 << 20
+MAX_FILE_BYTES = 8 << 20
+ADDRESS_LIMIT = 1 << 20
+
+_REFUSED = (
+    (re.compile(r"\bincbin\b", re.I), "`incbin` reads a file; programs here have only their own text"),
+    (re.compile(r"%\s*include\b", re.I), "`%include` reads a file; programs here have only their own text"),
+    (re.compile(r"%\s*pathsearch\b", re.I), "`%pathsearch` looks for files; programs here have only their own text"),
+    (re.compile(r"%\s*depend\b", re.I), "`%depend` names a file; programs here have only their own text"),
+    (re.compile(r"%\s*use\b", re.I), "`%use` loads a macro package; it is switched off here"),
+    (re.compile(r"%\s*line\b", re.I), "`%line` changes line numbers; it is switched off here"),
+    (re.compile(r"%\s*pragma\b", re.I), "`%pragma` is switched off here"),
+    (re.compile(r"%\{?\s*!"), "`%!` reads the server's environment; it is switched off here"),
+    (re.compile(r"^\s*\[?\s*map\b", re.I), "the `map` directive writes a file; it is switched off here"),
+)
+_DATA = re.compile(r"^(?:[\w.$?@#~]+\s*:)?\s*(?:[\w.$?@#~]+\s+)?(?:times\s+.+?\s)?\s*(?:d[bwdqtoyz]|res[bwdqtoyz])\b", re.I)
+_POSITION = re.compile(r"^ *(\d+) ([0-9A-F]{8}|        ) ")
+_ERROR = re.compile(r"^main\.asm:(\d+): (?:error|fatal|panic): (.*)$")
+_SECTION = re.compile(r"^\s*\[?\s*(?:section|segment)\s+(\S+?)\]?(?:\s|$)", re.I)
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """Bytes that one source line put at `address`."""
+
+    address: int
+    length: int
+    line: int
+    is_data: bool
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A program: its image, where it is loaded (and where it begins), and what the source says about it."""
+
+    image: bytes
+    origin: int
+    rows: tuple[SourceRow, ...]
+    labels: tuple[tuple[str, int], ...]
+    file: str
+
+    def line_at(self, address: int) -> int | None:
+        """The source line that put a byte at `address`."""
+        for row in self.rows:
+            if row.address <= address < row.address + row.length:
+                return row.line
+        return None
+
+
+def strip_comment(line: str) -> str:
+    """The line without its comment; NASM's three kinds of quotes are respected."""
+    quote = ""
+    for at, char in enumerate(line):
+        if quote:
+            if char == quote:
+                quote = ""
+        elif char in "'\"`":
+            quote = char
+        elif char == ";":
+            return line[:at]
+    return line
+
+
+def _without_strings(line: str) -> str:
+    return re.sub(r"'[^']*'|\"[^\"]*\"|`(?:\\.|[^`\\])*`", lambda m: " " * len(m[0]), line)
+
+
+def _span(line: str, number: int, message: str) -> Span:
+    """The word that the message quotes, if it stands in the line; else the line's code."""
+    code = strip_comment(line)
+    quoted = re.search(r"[`']([^`']+)'", message)
+    if quoted and (found := re.search(re.escape(quoted[1]), code)):
+        return Span(number, found.start() + 1, number, found.end() + 1)
+    start = len(code) - len(code.lstrip())
+    return Span(number, start + 1, number, max(len(code.rstrip()), start + 1) + 1)
+
+
+def _refusals(text: str, file: str) -> list[Diagnostic]:
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
+        code = _without_strings(strip_comment(line))
+        for pattern, message in _REFUSED:
+            match = pattern.search(code)
+            if match:
+                span = Span(number, match.start() + 1, number, match.end() + 1)
+                found.append(Diagnostic(message, file, span))
+                break
+    return found
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one nasm process left behind."""
+
+    status: int
+    stderr: str
+    image: bytes
+    listing: str
+    map: str
+
+
+def _find_nasm() -> str:
+    path = shutil.which("nasm", path="/usr/bin:/usr/local/bin:/bin:/opt/homebrew/bin")
+    if path is None:
+        raise HostUnavailable("the assembler `nasm` is not installed", hint="apt-get install nasm")
+    return path
+
+
+def _run_nasm(text: str, arguments: Sequence[str]) -> _Run:
+    """One confined nasm process in a scratch folder of its own."""
+    nasm = _find_nasm()
+    with tempfile.TemporaryDirectory(prefix="glassbox-nasm-") as scratch:
+        folder = Path(scratch)
+        (folder / "main.asm").write_text(text, encoding="utf-8", newline="\n")
+        confinement = Confinement(nasm, scratch, CPU_SECONDS, ADDRESS_SPACE_BYTES, MAX_FILE_BYTES)
+        try:
+            with confinement, (folder / "stderr").open("wb") as stderr:
+                done = subprocess.run(
+                    [nasm, *arguments, "main.asm"],
+                    cwd=scratch,
+                    env={},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                    timeout=RUN_SECONDS,
+                    check=False,
+                    preexec_fn=confinement.enter,  # noqa: PLW1509 - limits and landlock must be set in the child
+                )
+            status = done.returncode
+        except subprocess.TimeoutExpired:
+            status = -9
+
+        def read(name: str, limit: int) -> bytes:
+            path = folder / name
+            if not path.is_file():
+                return b""
+            with path.open("rb") as file:
+                return file.read(limit)
+
+        return _Run(
+            status=status,
+            stderr=read("stderr", 1 << 20).decode("utf-8", "replace"),
+            image=read("main.bin", MAX_IMAGE_BYTES + 1),
+            listing=read("main.lst", MAX_FILE_BYTES).decode("utf-8", "replace"),
+            map=read("main.map", MAX_FILE_BYTES).decode("utf-8", "replace"),
+        )
+
+
+_ASSEMBLE = ("-w-all", "--before", "[map all main.map]", "-f", "bin", "-o", "main.bin", "-l", "main.lst")
+
+
+def _blanked(lines: list[str], number: int) -> str:
+    """The line without its statement; its label stays, so that other lines still find it."""
+    label = re.match(r"\s*[\w.$?@#~]+\s*:", lines[number - 1])
+    return label[0] if label else ""
+
+
+def _errors_of(run: _Run, lines: list[str], file: str) -> list[Diagnostic]:
+    found = []
+    for report in run.stderr.splitlines():
+        match = _ERROR.match(report)
+        if match and 1 <= int(match[1]) <= len(lines):
+            number = int(match[1])
+            found.append(Diagnostic(match[2], file, _span(lines[number - 1], number, match[2])))
+    return found
+
+
+def _ended_badly(run: _Run) -> Diagnostic | None:
+    """The complaint when nasm was killed or wrote too much."""
+    if run.status < 0:
+        message = f"the assembler was stopped: the program needs more than {CPU_SECONDS} s or too much memory to assemble"
+        return Diagnostic(message, "main.asm", hint="look for a `times` or `%rep` with a huge count")
+    if len(run.image) > MAX_IMAGE_BYTES:
+        return Diagnostic(f"the program is larger than {MAX_IMAGE_BYTES >> 10} KiB", "main.asm")
+    return None
+
+
+def _all_errors(text: str, first: _Run, file: str) -> list[Diagnostic]:
+    """Every error: nasm stops at the first pass that has some, so the guilty lines are blanked and it runs again."""
+    original = text.split("\n")
+    lines, found, run = list(original), [], first
+    seen: set[tuple[int, str]] = set()
+    for _ in range(MAX_ERRORS):
+        fresh = [d for d in _errors_of(run, original, file) if d.span and (d.span.line, d.message) not in seen]
+        if not fresh:
+            break
+        for diagnostic in fresh:
+            assert diagnostic.span  # noqa: S101 - _errors_of gives every diagnostic one
+            seen.add((diagnostic.span.line, diagnostic.message))
+            found.append(diagnostic)
+            lines[diagnostic.span.line - 1] = _blanked(lines, diagnostic.span.line)
+        structural = any(original[d.span.line - 1].lstrip().startswith("%") for d in fresh if d.span)
+        if structural or len(found) >= MAX_ERRORS:
+            break  # without its %rep or %macro the rest of the text would only be accused wrongly
+        run = _run_nasm("\n".join(lines), _ASSEMBLE)
+        if run.status == 0:
+            break
+    return sorted(found, key=lambda d: d.span.line if d.span else 0)[:MAX_ERRORS]
+
+
+def _sections(map_text: str) -> dict[str, int]:
+    """Virtual start address of each section, from the map's summary."""
+    found = {}
+    for match in re.finditer(r"^ *([0-9A-F]+) +([0-9A-F]+) +([0-9A-F]+) +([0-9A-F]+) +\S+ +(\S+)$", map_text, re.M):
+        found[match[5]] = int(match[1], 16)
+    return found
+
+
+def _labels(map_text: str) -> list[tuple[str, int]]:
+    """(name, address) of every label, in address order. `equ` constants are not labels: they have no section."""
+    start = map_text.find("-- Symbols --")
+    found = re.findall(r"^ *([0-9A-F]+) +([0-9A-F]+) {2,}(\S+)$", map_text[start:], re.M) if start >= 0 else []
+    return sorted(((name, int(virtual, 16)) for _, virtual, name in found), key=lambda label: label[1])
+
+
+def _listed_length(field: str) -> int:
+    """How many bytes the bytes column of a listing line stands for: `41<rep 3h>`, `A1[1F00]`, `E8(F2FF)`, `90`."""
+    repeat = re.search(r"<(?:rep|res|bin) ([0-9A-F]+)h>", field)
+    if repeat:
+        return int(repeat[1], 16)
+    return len(re.findall(r"[0-9A-F?]{2}", re.sub(r"<.*?>", "", field)))
+
+
+def _source_rows(listing: str, sections: dict[str, int], lines: list[str]) -> Iterator[SourceRow]:
+    """The rows of a listing. Lines of an expanded macro belong to the line that used it."""
+    base, outer = sections.get(".text", 0), 0
+    for entry in listing.splitlines():
+        position = _POSITION.match(entry)
+        if not position:
+            continue
+        text, macro = entry[40:], entry[33:37].strip().startswith("<")
+        if macro:
+            text = entry[37:].strip()
+        else:
+            outer = int(position[1])
+        section = _SECTION.match(strip_comment(text))
+        if section:
+            base = sections.get(section[1], base)
+        field = entry[16:35 if not macro else 33].strip().rstrip("-")
+        if not position[2].strip() or not re.match(r"[0-9A-F\[(]", field):
+            continue
+        source = strip_comment(text).strip() or strip_comment(lines[outer - 1] if outer <= len(lines) else "").strip()
+        yield SourceRow(base + int(position[2], 16), _listed_length(field), outer, bool(_DATA.match(source)))
+
+
+def _merged(rows: Iterator[SourceRow]) -> tuple[SourceRow, ...]:
+    """In address order, with continued data lines joined."""
+    merged: list[SourceRow] = []
+    for row in sorted(rows, key=lambda r: r.address):
+        last = merged[-1] if merged else None
+        if last and last.line == row.line and last.is_data and row.is_data and last.address + last.length == row.address:
+            merged[-1] = SourceRow(last.address, last.length + row.length, row.line, True)
+        elif row.length:
+            merged.append(row)
+    return tuple(merged)
+
+
+def _origin(map_text: str) -> int:
+    match = re.search(r"-- Program origin -+\s+([0-9A-F]+)", map_text)
+    return int(match[1], 16) if match else 0
+
+
+def _pasted_refusal(text: str, file: str) -> list[Diagnostic]:
+    """Where the kernel cannot keep nasm away from files: the preprocessed text must be innocent as well."""
+    run = _run_nasm(text, ("-w-all", "-E", "-o", "main.lst"))
+    return [Diagnostic(d.message, file) for d in _refusals(run.listing, file) if "incbin" in d.message]
+
+
+def assemble(text: str, file: str = "main.asm") -> Assembly:
+    """Assemble NASM source. SourceError with every error found; HostUnavailable without nasm."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    refused = _refusals(text, file)
+    if not refused and landlock_version() == 0:
+        refused = _pasted_refusal(text, file)
+    if refused:
+        raise SourceError(refused[:MAX_ERRORS])
+    run = _run_nasm(text, _ASSEMBLE)
+    bad = _ended_badly(run)
+    if bad:
+        raise SourceError([bad])
+    if run.status:
+        errors = _all_errors(text, run, file)
+        if not errors:
+            first = run.stderr.strip().splitlines() or ["the assembler failed without a message"]
+            errors = [Diagnostic(first[0][:200], file)]
+        raise SourceError(errors)
+    origin = _origin(run.map)
+    if not run.image:
+        raise SourceError([Diagnostic("the program is empty", file, hint="write at least one instruction, e.g. hlt")])
+    if origin + len(run.image) > ADDRESS_LIMIT:
+        raise SourceError([Diagnostic(f"org {origin:#x} puts the program beyond the first 1 MiB", file)])
+    rows = _merged(_source_rows(run.listing, _sections(run.map), text.split("\n")))
+    return Assembly(run.image, origin, rows, tuple(_labels(run.map)), file)
+
+
+_HEX_TOKEN = re.compile(r"[^\s,]+")
+
+
+def parse_hex(text: str, file: str = "main.hex") -> Assembly:
+    """Raw bytes written as hex digits: `b8 01 00`, `0xb8`, `b80100`; `;`, `#` and `//` begin comments."""
+    image, rows, errors = bytearray(), [], []
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        start = len(image)
+        for token in _HEX_TOKEN.finditer(re.split(r";|#|//", line, maxsplit=1)[0]):
+            digits = re.sub(r"^0x", "", token[0], flags=re.I)
+            span = Span(number, token.start() + 1, number, token.end() + 1)
+            if not re.fullmatch(r"[0-9a-fA-F]+", digits):
+                errors.append(Diagnostic(f"`{token[0][:20]}` is not a hex byte", file, span))
+            elif len(digits) % 2:
+                errors.append(Diagnostic(f"`{token[0][:20]}` has an odd number of digits", file, span, "a byte has two"))
+            else:
+                image += bytes.fromhex(digits)
+        if len(image) > start:
+            rows.append(SourceRow(start, len(image) - start, number, False))
+    if not errors and not image:
+        errors.append(Diagnostic("there are no bytes", file))
+    if not errors and len(image) > MAX_IMAGE_BYTES:
+        errors.append(Diagnostic(f"the program is larger than {MAX_IMAGE_BYTES >> 10} KiB", file))
+    if errors:
+        raise SourceError(errors[:MAX_ERRORS])
+    return Assembly(bytes(image), 0, tuple(rows), (), file)

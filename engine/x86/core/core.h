@@ -1,0 +1,233 @@
+/* The x86 machine: state, decoded rows, the recorder, and the contract of a CPU backend. See exec.c for the loop.
+ *
+ * Everything that decides what an instruction *means to the recording* is written once, in record.c and exec.c; a CPU
+ * backend (kvm.c, uc.c) only executes one instruction, or a stretch of plain ones, and reports how that ended.
+ */
+#ifndef GLASSBOX_X86_CORE_H
+#define GLASSBOX_X86_CORE_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace_columns.h"
+
+#define NO_REGISTER 0xff
+#define MAX_OPERANDS 12           /* memory operands of one instruction; `enter` with nesting has the most that we keep */
+#define OLD_BYTES 2048            /* memory bytes before a step that we keep; more are executed but not recorded */
+#define MAX_PIECES 240            /* memory entries of one step; together with the registers below TRACE_WRITE_MARGIN */
+#define MAX_ELEMENTS 65536        /* port elements of one string instruction: a 64 KiB segment holds no more */
+#define MAX_UNBACKED 64           /* accesses to memory that is not there, kept per step */
+#define HASH_BITS 14
+
+/* RFLAGS, Intel SDM vol. 1, 3.4.3. */
+enum { FLAG_CF = 1, FLAG_TF = 0x100, FLAG_IF = 0x200, FLAG_DF = 0x400, FLAG_OF = 0x800, FLAG_AC = 0x40000 };
+/* The bits that are guest state: CF PF AF ZF SF IF DF OF IOPL NT AC ID. TF belongs to us (see exec.c), RF to nobody. */
+#define FLAGS_VISIBLE 0x247ed5u
+
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };      /* hardware encoding order */
+enum { ES, CS, SS, DS, FS, GS, SEGMENTS };
+enum { NUMBER_IP = 16, NUMBER_FLAGS = 17, NUMBER_SEGMENT = 18, NUMBER_CR0 = 24, NUMBER_CR2, NUMBER_CR3, NUMBER_CR4, NUMBER_EFER };
+
+typedef struct Segment {
+  uint64_t base;
+  uint32_t limit;
+  uint16_t selector;
+  uint16_t attributes; /* as in a descriptor's bits 40-55 */
+} Segment;
+
+/* The vCPU's state in one canonical form, whichever CPU runs it: this is what is saved, restored and digested. */
+typedef struct CpuState {
+  uint64_t gpr[16];
+  uint64_t rip, rflags; /* rflags includes TF as the guest set it; no CPU backend is ever given it */
+  Segment seg[SEGMENTS];
+  uint64_t gdt_base, idt_base;
+  uint32_t gdt_limit, idt_limit;
+  uint64_t cr0, cr2, cr3, cr4, efer;
+  uint64_t dr[8];
+  uint8_t fpu[512]; /* FXSAVE image without the last instruction's pointers, which CPUs disagree about */
+  uint64_t tick;
+  uint32_t depth;  /* 1 + calls and interrupts minus returns, never below 1 */
+  uint32_t halted;
+} CpuState;
+
+enum { /* what executes a row */
+  KIND_PLAIN = 0,  /* the CPU, nothing special */
+  KIND_HLT,        /* the CPU, without single-stepping */
+  KIND_IN,         /* the CPU; the port's values are fetched first. data = port, or NO_PORT for dx */
+  KIND_OUT,        /* the CPU; values are handed out afterwards */
+  KIND_PUSHF,      /* the CPU; then the image's TF is put right */
+  KIND_POPF,       /* the CPU; TF of the image is kept by us */
+  KIND_IRET,       /* as POPF */
+  KIND_IDT,        /* lidt and sidt: the CPU, with the guest's own IDTR in place */
+  KIND_SYSTEM,     /* the CPU; control registers may have changed */
+  KIND_INT,        /* us: delivery of vector `data` */
+  KIND_INTO,       /* us: delivery of vector 4 if OF */
+  KIND_CPUID,      /* us: the same CPU everywhere */
+  KIND_RDTSC,      /* us: the tick is the time stamp */
+  KIND_RDMSR,      /* us */
+  KIND_WRMSR,      /* us */
+  KIND_LOAD_SS,    /* us: mov ss, register `data` or memory operand 0 */
+  KIND_POP_SS,     /* us: data = bytes popped */
+  KIND_READ_DR,    /* us: data = general register | debug register << 8 */
+  KIND_WRITE_DR,   /* us: as READ_DR */
+  KIND_RAISE,      /* us: exception `data` (an instruction that this machine does not have) */
+  KIND_REFUSED,    /* the CPU in use would execute it wrongly */
+};
+#define NO_PORT 0x10000
+
+enum { /* traits of a row */
+  TRAIT_CALL = 1,
+  TRAIT_RETURN = 2,
+  TRAIT_JUMP = 4,
+  TRAIT_REP = 8,
+  TRAIT_SEGMENTS = 16, /* writes a segment register */
+  TRAIT_CHECK = 32,    /* a memory operand may reach past its segment's limit */
+  TRAIT_BREAKPOINT = 64,
+};
+
+enum { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_MAYBE = 4 };
+
+/* One memory operand: segment:[base + index * scale + displacement], wrapped to address_bits. */
+typedef struct MemoryOperand {
+  uint64_t displacement;
+  uint32_t size; /* bytes; of one element for a rep string instruction */
+  uint8_t segment, base, index, scale;
+  uint8_t address_bits, access;
+  uint8_t bit_register, bit_size; /* bts/btr/btc m, r: the register selects an operand of bit_size bits around it */
+} MemoryOperand;
+
+/* One distinct (address, bytes), decoded once. */
+typedef struct Row {
+  uint64_t address;
+  uint8_t bytes[15], length;
+  uint32_t where, kind, traits, data;
+  uint8_t port_size, operand_count, address_bits;
+  MemoryOperand operands[MAX_OPERANDS];
+  struct Row *next;
+} Row;
+
+enum { /* why x86_run came back */
+  RUN_BUDGET = 1,
+  RUN_BREAKPOINT,
+  RUN_NEED_ROW,   /* decode at `fetch`, x86_add_row, run again */
+  RUN_NEED_INPUT, /* an `in` comes next: fill `input`, run again */
+  RUN_DEVICE,     /* the step that just ended touched ports or missing memory, or raised an exception */
+  RUN_HALT,
+  RUN_SHUTDOWN,    /* triple fault */
+  RUN_NO_MEMORY,   /* the next instruction lies where there is no memory */
+  RUN_PROTECTED,   /* CR0.PE was set */
+  RUN_UNSUPPORTED, /* this CPU cannot execute the next instruction */
+  RUN_STUCK,       /* the CPU did not come back from it */
+  RUN_FAILED,      /* the host failed; see `message` */
+};
+
+enum { /* how one CPU step ended */
+  STEP_DONE = 0,
+  STEP_RAISED = 0x100, /* | vector: the instruction faulted; registers and memory are as before it, but for a rep */
+};
+
+typedef struct PortAccess {
+  uint32_t port, size, count, is_out;
+} PortAccess;
+
+typedef struct Unbacked {
+  uint64_t address, value;
+  uint32_t size, is_write;
+} Unbacked;
+
+typedef struct Machine Machine;
+
+/* A CPU. `dirty` in the machine says what it must take over from `st` before it executes. */
+typedef struct Cpu {
+  const char *name;
+  int keeps_limits; /* checks segment limits by itself */
+  int (*step)(Machine *m, const Row *row);                         /* STEP_x, or a RUN_x that ends the run */
+  int (*run_plain)(Machine *m, uint64_t until, TraceBatch *trace); /* NULL: none; else 0 or a RUN_x */
+  void (*poke)(Machine *m, uint64_t address, const void *bytes, uint32_t size);
+  void (*pull)(Machine *m); /* make `st` complete, the FPU included */
+  void (*enter)(Machine *m, int entering);
+  void (*destroy)(Machine *m);
+} Cpu;
+
+enum { DIRTY_REGS = 1, DIRTY_SEGMENTS = 2, DIRTY_FPU = 4, DIRTY_MEMORY = 8, DIRTY_ALL = 15 };
+
+struct Machine {
+  CpuState st, before; /* `before`: the state when the step in progress began */
+  uint8_t *ram;
+  uint64_t ram_size;
+  const Cpu *cpu;
+  void *cpu_data;
+  uint32_t dirty;
+  uint32_t wide; /* registers are shown with 32 bits */
+  Row *rows[1 << HASH_BITS];
+  Row **all;
+  uint32_t row_count, row_capacity;
+  uint64_t fetch; /* RUN_NEED_ROW: the linear address */
+  uint32_t last_where;
+  int skip_breakpoint, use_breakpoints;
+
+  /* the step in progress */
+  const Row *row;
+  int recording;
+  uint32_t step_flags;
+  uint32_t range_count, old_used, truncated;
+  struct { uint64_t address; uint32_t size, old_at, maybe; } ranges[MAX_OPERANDS + 8];
+  uint64_t string_offset, string_count; /* rep string write */
+  const MemoryOperand *string_operand;
+  uint8_t old[OLD_BYTES + 64];
+  int exception; /* vector delivered by this step, -1 if none */
+
+  /* ports and missing memory */
+  PortAccess port;
+  uint32_t input_ready, input_used, input_count, output_count;
+  uint32_t *input, *output; /* MAX_ELEMENTS each */
+  uint32_t unbacked_count, unbacked_total;
+  Unbacked unbacked[MAX_UNBACKED];
+
+  /* a check of the recorder against the CPU's own accesses (Unicorn only, tests) */
+  uint32_t audit, audit_failures;
+  uint64_t audit_address;
+
+  uint32_t problem_reason; /* of RUN_UNSUPPORTED and RUN_STUCK: KVM's exit_reason and suberror */
+  uint32_t problem_detail;
+  char message[160];
+};
+
+/* record.c */
+const Row *row_find(Machine *m, uint64_t linear);
+uint64_t operand_offset(const Machine *m, const MemoryOperand *op);
+int operand_violation(const Machine *m, const Row *row);
+void step_begin(Machine *m, const Row *row, int recording);
+void step_note_write(Machine *m, uint64_t address, uint32_t size, int maybe);
+void step_end(Machine *m, TraceBatch *trace);
+int step_covers(const Machine *m, uint64_t address, uint32_t size);
+
+/* exec.c */
+int gate(Machine *m, uint64_t until, TraceBatch *trace, const Row **row);
+int step_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault);
+void note_unbacked(Machine *m, uint64_t address, uint32_t size, int is_write, uint64_t value);
+uint32_t take_input(Machine *m);
+void give_output(Machine *m, uint32_t value);
+int is_simple(const Machine *m, const Row *row);
+int finish_plain(Machine *m, int ended, TraceBatch *trace);
+
+/* kvm.c, uc.c: 0 and m->cpu set, or -1 and m->message */
+int kvm_attach(Machine *m, const char *device);
+int uc_attach(Machine *m);
+
+/* what Python calls */
+Machine *x86_create(uint64_t ram_size);
+void x86_destroy(Machine *m);
+int x86_attach(Machine *m, int use_kvm, const char *device);
+int x86_run(Machine *m, uint64_t until, TraceBatch *trace);
+int x86_add_row(Machine *m, const Row *row);
+int x86_has_row(Machine *m, uint64_t address);
+void x86_forget_rows(Machine *m);
+void x86_pull(Machine *m);
+void x86_touched(Machine *m);
+void x86_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size);
+void x86_breakpoint(Machine *m, uint32_t where, int on);
+int x86_kvm_open(const char *device);
+int x86_kvm_extension(int fd, int capability);
+void x86_kvm_close(int fd);
+double x86_kvm_bare_steps(const char *device, uint32_t steps);
+#endif

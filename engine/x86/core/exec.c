@@ -1,0 +1,362 @@
+/* The run loop, and the instructions whose meaning is ours on every CPU.
+ *
+ * Delivery through the interrupt vector table is ours: `int n` is executed here, and an exception that the CPU finds
+ * is handed to step_raise, so that the handler's first instruction is a step of its own on every host (a CPU under
+ * single-step may run a handler without a stop; KVM says nothing about it). TF is ours for the same reason: KVM uses
+ * it to single-step and hides the guest's. What would differ from host to host or from run to run (cpuid, rdtsc,
+ * MSRs, debug registers) is ours too: a program and its journal must give the same states everywhere.
+ */
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int batch_is_full(const TraceBatch *t) {
+  return t->step_count >= t->step_capacity || t->write_count + TRACE_WRITE_MARGIN > t->write_capacity;
+}
+
+/* Whether the next instruction may be executed at all now; 0 and its row, or a RUN_x. */
+int gate(Machine *m, uint64_t until, TraceBatch *trace, const Row **row) {
+  if (m->st.tick >= until || (trace && batch_is_full(trace))) return RUN_BUDGET;
+  uint64_t linear = m->st.seg[CS].base + m->st.rip;
+  if (linear >= m->ram_size) return RUN_NO_MEMORY;
+  *row = row_find(m, linear);
+  if (!*row) {
+    m->fetch = linear;
+    return RUN_NEED_ROW;
+  }
+  if (m->use_breakpoints && (*row)->traits & TRAIT_BREAKPOINT && !m->skip_breakpoint) return RUN_BREAKPOINT;
+  return 0;
+}
+
+void note_unbacked(Machine *m, uint64_t address, uint32_t size, int is_write, uint64_t value) {
+  m->unbacked_total++;
+  if (m->unbacked_count < MAX_UNBACKED) {
+    m->unbacked[m->unbacked_count++] = (Unbacked){.address = address, .value = value, .size = size, .is_write = (uint32_t)is_write};
+  }
+}
+
+uint32_t take_input(Machine *m) { return m->input_used < m->input_count ? m->input[m->input_used++] : 0xffffffff; }
+
+void give_output(Machine *m, uint32_t value) {
+  if (m->output_count < MAX_ELEMENTS) m->output[m->output_count++] = value;
+}
+
+static uint32_t read_guest(Machine *m, uint64_t address, uint32_t size) {
+  uint32_t value = 0xffffffff;
+  if (address + size <= m->ram_size) {
+    memcpy(&value, m->ram + address, size);
+  } else {
+    note_unbacked(m, address, size, 0, value);
+  }
+  return size == 4 ? value : value & ((1u << 8 * size) - 1);
+}
+
+static void push16(Machine *m, uint16_t value) {
+  m->st.gpr[RSP] = (m->st.gpr[RSP] & ~0xffffull) | ((m->st.gpr[RSP] - 2) & 0xffff);
+  uint64_t address = m->st.seg[SS].base + (m->st.gpr[RSP] & 0xffff);
+  if (address + 2 <= m->ram_size) {
+    step_note_write(m, address, 2, 0);
+    m->cpu->poke(m, address, &value, 2);
+  } else {
+    note_unbacked(m, address, 2, 1, value);
+  }
+}
+
+static int is_contributory(unsigned vector) { return vector == 0 || (vector >= 10 && vector <= 13); }
+
+/* Delivers `vector` through the IVT (SDM vol. 3, 20.1.4): FLAGS, CS and `return_rip` are pushed, IF, TF and AC cleared.
+ * A vector outside IDTR's limit or a stack without room raises the next exception; 0, or RUN_SHUTDOWN when that too
+ * fails as a double fault. */
+int step_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault) {
+  if (is_fault && !(m->row->traits & TRAIT_REP)) m->range_count = m->old_used = 0;
+  m->exception = (int)vector;
+  m->step_flags |= STEP_INTERRUPT | (is_fault ? STEP_ERROR : 0);
+  int was_contributory = is_fault && is_contributory(vector);
+  for (;;) {
+    uint64_t sp = m->st.gpr[RSP] & 0xffff;
+    uint64_t entry = m->st.idt_base + vector * 4;
+    int no_vector = vector * 4 + 3 > m->st.idt_limit || entry + 4 > m->ram_size;
+    if (!no_vector && sp != 1 && sp != 3 && sp != 5) {
+      uint16_t target[2];
+      push16(m, (uint16_t)m->st.rflags);
+      push16(m, m->st.seg[CS].selector);
+      push16(m, (uint16_t)return_rip);
+      memcpy(target, m->ram + entry, 4); /* after the pushes: a stack inside the table is seen by the CPU as well */
+      m->st.rip = target[0];
+      m->st.seg[CS].selector = target[1];
+      m->st.seg[CS].base = (uint64_t)target[1] << 4;
+      m->st.rflags &= ~(uint64_t)(FLAG_IF | FLAG_TF | FLAG_AC);
+      m->st.depth++;
+      m->dirty |= DIRTY_REGS | DIRTY_SEGMENTS;
+      return 0;
+    }
+    if (vector == 8) break;
+    vector = was_contributory ? 8 : no_vector ? 13 : 12;
+    return_rip = m->before.rip;
+    was_contributory = 1;
+  }
+  m->st.rip = m->before.rip;
+  m->st.halted = 1;
+  m->step_flags |= STEP_FAULT;
+  return RUN_SHUTDOWN;
+}
+
+static void set32(Machine *m, int number, uint32_t value) {
+  m->st.gpr[number] = value;
+  m->dirty |= DIRTY_REGS;
+}
+
+/* The CPU that every program of ours sees: a plain x86-64-less Pentium 4 class core by its feature bits. */
+static void cpuid(Machine *m) {
+  static const char name[48] = "Glassbox virtual CPU";
+  uint32_t leaf = (uint32_t)m->st.gpr[RAX], out[4] = {0, 0, 0, 0}; /* eax ebx ecx edx */
+  if (leaf == 0) {
+    out[0] = 1;
+    memcpy(&out[1], "Glas", 4);
+    memcpy(&out[3], "sbox", 4);
+    memcpy(&out[2], "VCPU", 4);
+  } else if (leaf == 1) {
+    out[0] = 0x600;
+    out[3] = 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 15 | 1 << 23 | 1 << 24 | 1 << 25 | 1 << 26; /* fpu tsc msr cx8 cmov mmx fxsr sse sse2 */
+  } else if (leaf == 0x80000000) {
+    out[0] = 0x80000004;
+  } else if (leaf >= 0x80000002 && leaf <= 0x80000004) {
+    memcpy(out, name + (leaf - 0x80000002) * 16, 16);
+  }
+  set32(m, RAX, out[0]);
+  set32(m, RBX, out[1]);
+  set32(m, RCX, out[2]);
+  set32(m, RDX, out[3]);
+}
+
+static int load_ss(Machine *m, const Row *row) {
+  uint32_t selector;
+  if (row->operand_count) {
+    int vector = operand_violation(m, row);
+    if (vector) return STEP_RAISED | vector;
+    selector = read_guest(m, m->st.seg[row->operands[0].segment].base + operand_offset(m, &row->operands[0]), 2);
+  } else {
+    selector = (uint16_t)m->st.gpr[row->data];
+  }
+  if (row->kind == KIND_POP_SS) m->st.gpr[RSP] = (m->st.gpr[RSP] & ~0xffffull) | ((m->st.gpr[RSP] + row->data) & 0xffff);
+  m->st.seg[SS].selector = (uint16_t)selector;
+  m->st.seg[SS].base = (uint64_t)selector << 4;
+  m->dirty |= DIRTY_REGS | DIRTY_SEGMENTS;
+  return STEP_DONE;
+}
+
+/* Executes a row that is ours. Answers STEP_x or RUN_x. */
+static int emulate(Machine *m, const Row *row) {
+  uint64_t next = (m->st.rip + row->length) & 0xffff, here = m->st.rip;
+  int result = STEP_DONE;
+  m->st.rip = next;
+  m->dirty |= DIRTY_REGS;
+  switch (row->kind) {
+  case KIND_INT: return step_raise(m, row->data, next, 0);
+  case KIND_INTO: return m->st.rflags & FLAG_OF ? step_raise(m, 4, next, 0) : STEP_DONE;
+  case KIND_CPUID: cpuid(m); break;
+  case KIND_RDTSC:
+    set32(m, RAX, (uint32_t)m->st.tick);
+    set32(m, RDX, (uint32_t)(m->st.tick >> 32));
+    break;
+  case KIND_RDMSR:
+    if ((uint32_t)m->st.gpr[RCX] != 0x10) { /* IA32_TIME_STAMP_COUNTER is the one that there is */
+      result = STEP_RAISED | 13;
+      break;
+    }
+    set32(m, RAX, (uint32_t)m->st.tick);
+    set32(m, RDX, (uint32_t)(m->st.tick >> 32));
+    break;
+  case KIND_WRMSR: result = STEP_RAISED | 13; break;
+  case KIND_LOAD_SS:
+  case KIND_POP_SS: result = load_ss(m, row); break;
+  case KIND_READ_DR: set32(m, row->data & 0xff, (uint32_t)m->st.dr[row->data >> 8]); break;
+  case KIND_WRITE_DR: m->st.dr[row->data >> 8] = (uint32_t)m->st.gpr[row->data & 0xff]; break;
+  default: result = STEP_RAISED | (int)row->data; break; /* KIND_RAISE */
+  }
+  if (result & STEP_RAISED) m->st.rip = here;
+  return result;
+}
+
+/* Executes a row on the CPU, with TF of a FLAGS image kept true for the guest. */
+static int on_cpu(Machine *m, const Row *row) {
+  uint64_t stack = m->st.seg[SS].base + (m->st.gpr[RSP] & 0xffff), tf = m->st.rflags & FLAG_TF;
+  uint64_t at = row->kind == KIND_IRET ? stack + 2 * row->data : stack;
+  uint16_t image = 0xffff;
+  if (at + 2 <= m->ram_size) memcpy(&image, m->ram + at, 2);
+  int result = m->cpu->step(m, row);
+  if (result != STEP_DONE) return result;
+  if (row->kind == KIND_POPF || row->kind == KIND_IRET) {
+    m->st.rflags = (m->st.rflags & ~(uint64_t)FLAG_TF) | (image & FLAG_TF);
+    m->dirty |= DIRTY_REGS; /* the CPU's own TF: popped away from the stepper, or set by the image */
+  } else if (row->kind == KIND_PUSHF) {
+    at = m->st.seg[SS].base + (m->st.gpr[RSP] & 0xffff);
+    if (at + 2 <= m->ram_size) {
+      memcpy(&image, m->ram + at, 2);
+      uint16_t right = (uint16_t)((image & ~FLAG_TF) | tf);
+      if (right != image) m->cpu->poke(m, at, &right, 2);
+    }
+  }
+  return STEP_DONE;
+}
+
+/* Whether the CPU may execute the row as one of a stretch, without exec.c looking at it. */
+int is_simple(const Machine *m, const Row *row) {
+  if (row->kind != KIND_PLAIN || m->st.rflags & FLAG_TF) return 0;
+  if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) return 0;
+  return !(row->traits & TRAIT_CHECK) || m->cpu->keeps_limits || !operand_violation(m, row);
+}
+
+static int is_ours(const Row *row) { return row->kind >= KIND_INT && row->kind != KIND_REFUSED; }
+
+static void open_port(Machine *m, const Row *row) {
+  uint64_t count = row->address_bits == 16 ? m->st.gpr[RCX] & 0xffff : m->st.gpr[RCX] & 0xffffffff;
+  m->port.port = row->data == NO_PORT ? (uint16_t)m->st.gpr[RDX] : row->data;
+  m->port.size = row->port_size;
+  m->port.is_out = row->kind == KIND_OUT;
+  m->port.count = !(row->traits & TRAIT_REP) ? 1 : count < MAX_ELEMENTS ? (uint32_t)count : MAX_ELEMENTS;
+}
+
+/* Ends the step in progress after the CPU said `ended` (STEP_x). 0, or a RUN_x. */
+int finish_plain(Machine *m, int ended, TraceBatch *trace) {
+  const Row *row = m->row;
+  int result = 0, traps = m->before.rflags & FLAG_TF && row->kind != KIND_LOAD_SS && row->kind != KIND_POP_SS;
+  if (ended & STEP_RAISED) {
+    result = step_raise(m, (unsigned)ended & 0xff, m->before.rip, 1);
+  } else if (ended == RUN_SHUTDOWN) {
+    m->st.halted = 1;
+    m->step_flags |= STEP_FAULT;
+    result = RUN_SHUTDOWN;
+  } else if (row->kind == KIND_HLT) {
+    m->step_flags |= STEP_HALT | STEP_EXIT;
+    m->st.halted = 1;
+    result = RUN_HALT;
+  } else if (traps && m->exception < 0) {
+    result = step_raise(m, 1, m->st.rip, 0);
+  }
+  int is_device = m->output_count || m->input_ready || m->unbacked_total || m->exception >= 0;
+  if (m->output_count || m->input_ready || m->unbacked_total) m->step_flags |= STEP_EXIT;
+  step_end(m, trace);
+  if (result) return result;
+  if (m->st.cr0 & 1) return RUN_PROTECTED;
+  return is_device ? RUN_DEVICE : 0;
+}
+
+static int one_step(Machine *m, const Row *row, TraceBatch *trace) {
+  if (row->kind == KIND_REFUSED) return RUN_UNSUPPORTED;
+  if (row->kind == KIND_IN || row->kind == KIND_OUT) open_port(m, row);
+  if (row->kind == KIND_IN && m->port.count && !m->input_ready) return RUN_NEED_INPUT;
+  step_begin(m, row, trace != NULL);
+  int ended, violation = m->cpu->keeps_limits ? 0 : operand_violation(m, row);
+  if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) {
+    ended = STEP_RAISED | 13;
+  } else if (is_ours(row)) {
+    ended = emulate(m, row);
+  } else {
+    ended = violation ? STEP_RAISED | violation : on_cpu(m, row);
+  }
+  if (ended != STEP_DONE && ended != RUN_SHUTDOWN && !(ended & STEP_RAISED)) {
+    m->row = NULL;
+    return ended;
+  }
+  return finish_plain(m, ended, trace);
+}
+
+/* Executes until the clock reads `until`, the batch is full, or something needs Python. Answers a RUN_x. */
+int x86_run(Machine *m, uint64_t until, TraceBatch *trace) {
+  int result = 0;
+  m->unbacked_count = m->unbacked_total = m->output_count = 0;
+  m->cpu->enter(m, 1);
+  while (!result) {
+    const Row *row;
+    result = gate(m, until, trace, &row);
+    if (result) break;
+    int is_stretch = m->cpu->run_plain && is_simple(m, row);
+    result = is_stretch ? m->cpu->run_plain(m, until, trace) : one_step(m, row, trace);
+  }
+  m->cpu->enter(m, 0);
+  return result;
+}
+
+Machine *x86_create(uint64_t ram_size) {
+  Machine *m = calloc(1, sizeof *m);
+  void *ram = NULL;
+  if (!m) return NULL;
+  m->input = calloc(MAX_ELEMENTS, 4);
+  m->output = calloc(MAX_ELEMENTS, 4);
+  if (!m->input || !m->output || posix_memalign(&ram, 4096, ram_size)) {
+    free(m->input);
+    free(m->output);
+    free(m);
+    return NULL;
+  }
+  memset(ram, 0, ram_size);
+  m->ram = ram;
+  m->ram_size = ram_size;
+  m->exception = -1;
+  return m;
+}
+
+int x86_attach(Machine *m, int use_kvm, const char *device) {
+  if (m->cpu) m->cpu->destroy(m);
+  m->cpu = NULL;
+  m->dirty = DIRTY_ALL;
+  return use_kvm ? kvm_attach(m, device) : uc_attach(m);
+}
+
+void x86_destroy(Machine *m) {
+  if (m->cpu) m->cpu->destroy(m);
+  for (uint32_t i = 0; i < m->row_count; i++) free(m->all[i]);
+  free(m->all);
+  free(m->input);
+  free(m->output);
+  free(m->ram);
+  free(m);
+}
+
+/* Takes a copy of a decoded row. -1 when memory is short. */
+int x86_add_row(Machine *m, const Row *row) {
+  if (m->row_count == m->row_capacity) {
+    uint32_t capacity = m->row_capacity ? 2 * m->row_capacity : 256;
+    Row **all = realloc(m->all, capacity * sizeof *all);
+    if (!all) return -1;
+    m->all = all;
+    m->row_capacity = capacity;
+  }
+  Row *copy = malloc(sizeof *copy);
+  if (!copy) return -1;
+  *copy = *row;
+  uint32_t slot = (uint32_t)((row->address * 0x9E3779B97F4A7C15ull) >> (64 - HASH_BITS));
+  copy->next = m->rows[slot];
+  m->rows[slot] = copy;
+  m->all[m->row_count++] = copy;
+  return 0;
+}
+
+/* Forgets every decoded row (another CPU may have to refuse other instructions). */
+void x86_forget_rows(Machine *m) {
+  for (uint32_t i = 0; i < m->row_count; i++) free(m->all[i]);
+  memset(m->rows, 0, sizeof m->rows);
+  m->row_count = 0;
+}
+
+int x86_has_row(Machine *m, uint64_t address) { return row_find(m, address) != NULL; }
+
+void x86_breakpoint(Machine *m, uint32_t where, int on) {
+  for (uint32_t i = 0; i < m->row_count; i++) {
+    if (m->all[i]->where != where) continue;
+    m->all[i]->traits = on ? m->all[i]->traits | TRAIT_BREAKPOINT : m->all[i]->traits & ~(uint32_t)TRAIT_BREAKPOINT;
+  }
+}
+
+void x86_pull(Machine *m) { m->cpu->pull(m); }
+
+/* `st` and memory were replaced from outside (restore). */
+void x86_touched(Machine *m) { m->dirty = DIRTY_ALL; }
+
+/* Writes memory between steps (loading the program). */
+void x86_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size) {
+  if (address < m->ram_size && size <= m->ram_size - address) memcpy(m->ram + address, bytes, size);
+  m->dirty |= DIRTY_MEMORY;
+}

@@ -1,0 +1,236 @@
+/* The recorder: decoded rows by address, effective addresses, and what a step changed. */
+#include "core.h"
+
+#include <string.h>
+
+static uint32_t hash(uint64_t linear) { return (uint32_t)((linear * 0x9E3779B97F4A7C15ull) >> (64 - HASH_BITS)); }
+
+/* The row whose bytes lie at `linear` now; NULL if nobody has decoded them yet. Moves it to the front of its chain. */
+const Row *row_find(Machine *m, uint64_t linear) {
+  Row **head = &m->rows[hash(linear)], **link = head;
+  for (Row *row = *head; row; link = &row->next, row = row->next) {
+    if (row->address != linear || linear + row->length > m->ram_size) continue;
+    if (memcmp(m->ram + linear, row->bytes, row->length)) continue;
+    if (link != head) {
+      *link = row->next;
+      row->next = *head;
+      *head = row;
+    }
+    return row;
+  }
+  return NULL;
+}
+
+/* The operand's offset in its segment. */
+uint64_t operand_offset(const Machine *m, const MemoryOperand *op) {
+  uint64_t offset = op->displacement;
+  if (op->base != NO_REGISTER) offset += m->st.gpr[op->base];
+  if (op->index != NO_REGISTER) offset += m->st.gpr[op->index] * op->scale;
+  if (op->bit_register != NO_REGISTER) {
+    uint64_t bit = m->st.gpr[op->bit_register];
+    int64_t selected = op->bit_size == 16 ? (int16_t)bit : op->bit_size == 32 ? (int32_t)bit : (int64_t)bit;
+    offset += (uint64_t)((selected >> (op->bit_size == 16 ? 4 : op->bit_size == 32 ? 5 : 6)) * (op->bit_size / 8));
+  }
+  return op->address_bits == 16 ? offset & 0xffff : op->address_bits == 32 ? offset & 0xffffffff : offset;
+}
+
+static uint64_t repetitions(const Row *row, const CpuState *st) {
+  uint64_t count = st->gpr[RCX];
+  return row->address_bits == 16 ? count & 0xffff : row->address_bits == 32 ? count & 0xffffffff : count;
+}
+
+/* The exception (12 or 13) of the first operand that reaches past its segment's limit; 0 if none does. */
+int operand_violation(const Machine *m, const Row *row) {
+  if (row->traits & TRAIT_REP && !repetitions(row, &m->st)) return 0;
+  for (int i = 0; i < row->operand_count; i++) {
+    const MemoryOperand *op = &row->operands[i];
+    if (op->size && operand_offset(m, op) + op->size - 1 > m->st.seg[op->segment].limit) {
+      return op->segment == SS ? 12 : 13;
+    }
+  }
+  return 0;
+}
+
+/* Keeps what memory holds before it is written. The part past the end of RAM is nobody's. */
+void step_note_write(Machine *m, uint64_t address, uint32_t size, int maybe) {
+  if (address >= m->ram_size) return;
+  if (address + size > m->ram_size) size = (uint32_t)(m->ram_size - address);
+  if (m->old_used + size > OLD_BYTES || m->range_count >= sizeof m->ranges / sizeof *m->ranges) {
+    m->truncated = 1;
+    return;
+  }
+  m->ranges[m->range_count].address = address;
+  m->ranges[m->range_count].size = size;
+  m->ranges[m->range_count].old_at = m->old_used;
+  m->ranges[m->range_count++].maybe = (uint32_t)maybe;
+  memcpy(m->old + m->old_used, m->ram + address, size);
+  m->old_used += size;
+}
+
+static uint64_t element_address(const Machine *m, const CpuState *st, uint64_t i) {
+  const MemoryOperand *op = m->string_operand;
+  uint64_t offset = m->string_offset + (st->rflags & FLAG_DF ? (uint64_t)0 - i * op->size : i * op->size);
+  offset &= op->address_bits == 16 ? 0xffff : op->address_bits == 32 ? 0xffffffff : ~0ull;
+  return st->seg[op->segment].base + offset;
+}
+
+/* The elements that a rep string instruction may write, in the order in which it writes them. */
+static void note_string(Machine *m, const Row *row, const MemoryOperand *op) {
+  uint64_t count = repetitions(row, &m->st), room = OLD_BYTES / op->size;
+  m->string_operand = op;
+  m->string_offset = operand_offset(m, op);
+  m->string_count = count < room ? count : room;
+  for (uint64_t i = 0; i < m->string_count; i++) {
+    uint64_t address = element_address(m, &m->st, i);
+    uint32_t at = (uint32_t)i * op->size;
+    if (address + op->size <= m->ram_size) memcpy(m->old + at, m->ram + address, op->size);
+  }
+  m->old_used = (uint32_t)m->string_count * op->size;
+}
+
+/* Opens a step: from here to step_end everything that changes belongs to it. `st` must be the state now. */
+void step_begin(Machine *m, const Row *row, int recording) {
+  m->row = row;
+  m->recording = recording;
+  m->step_flags = m->range_count = m->old_used = m->truncated = 0;
+  m->string_operand = NULL;
+  m->exception = -1;
+  m->before.depth = m->st.depth;
+  m->before.rip = m->st.rip;
+  m->before.rflags = m->st.rflags;
+  if (!recording) return;
+  memcpy(&m->before, &m->st, offsetof(CpuState, dr));
+  for (int i = 0; i < row->operand_count; i++) {
+    const MemoryOperand *op = &row->operands[i];
+    if (!(op->access & ACCESS_WRITE)) continue;
+    if (row->traits & TRAIT_REP) {
+      note_string(m, row, op);
+    } else {
+      uint64_t address = m->st.seg[op->segment].base + operand_offset(m, op);
+      step_note_write(m, address, op->size, op->access & ACCESS_MAYBE);
+    }
+  }
+}
+
+/* Whether the recorder expected this write (a check on decoding, for tests). */
+int step_covers(const Machine *m, uint64_t address, uint32_t size) {
+  for (uint32_t i = 0; i < m->range_count; i++) {
+    if (address >= m->ranges[i].address && address + size <= m->ranges[i].address + m->ranges[i].size) return 1;
+  }
+  if (m->string_operand) {
+    for (uint64_t i = 0; i < m->string_count; i++) {
+      uint64_t start = element_address(m, &m->before, i);
+      if (address >= start && address + size <= start + m->string_operand->size) return 1;
+    }
+  }
+  return m->truncated || address >= m->ram_size;
+}
+
+static void put(TraceBatch *t, uint8_t kind, uint64_t key, uint8_t tag, uint64_t old, uint64_t now) {
+  uint32_t i = t->write_count++;
+  t->w_key[i] = key;
+  t->w_old[i] = old;
+  t->w_new[i] = now;
+  t->w_owner[i] = 0;
+  t->w_kind[i] = kind;
+  t->w_key_tag[i] = TAG_INTEGER;
+  t->w_old_tag[i] = t->w_new_tag[i] = tag;
+}
+
+static uint8_t register_tag(const Machine *m, uint64_t old, uint64_t now) {
+  if ((old | now) >> 32) return TAG_BITS64;
+  return m->wide || (old | now) >> 16 ? TAG_BITS32 : TAG_BITS16;
+}
+
+static void put_registers(const Machine *m, TraceBatch *t) {
+  const CpuState *a = &m->before, *b = &m->st;
+  for (uint32_t i = 0; i < 16; i++) {
+    if (a->gpr[i] != b->gpr[i]) put(t, WRITE_REGISTER, i, register_tag(m, a->gpr[i], b->gpr[i]), a->gpr[i], b->gpr[i]);
+  }
+  if (a->rflags != b->rflags) put(t, WRITE_REGISTER, NUMBER_FLAGS, register_tag(m, a->rflags, b->rflags), a->rflags, b->rflags);
+  for (uint32_t i = 0; i < SEGMENTS; i++) {
+    uint64_t old = a->seg[i].selector, now = b->seg[i].selector;
+    if (old != now) put(t, WRITE_REGISTER, NUMBER_SEGMENT + i, TAG_BITS16, old, now);
+  }
+  const uint64_t old[] = {a->cr0, a->cr2, a->cr3, a->cr4, a->efer}, now[] = {b->cr0, b->cr2, b->cr3, b->cr4, b->efer};
+  for (uint32_t i = 0; i < 5; i++) {
+    if (old[i] != now[i]) put(t, WRITE_REGISTER, NUMBER_CR0 + i, register_tag(m, 1ull << 31, now[i]), old[i], now[i]);
+  }
+}
+
+static void put_piece(Machine *m, TraceBatch *t, uint64_t address, const uint8_t *old, uint32_t size, int maybe) {
+  if (address + size > m->ram_size) return;
+  const uint8_t *now = m->ram + address;
+  if (maybe && !memcmp(old, now, size)) return;
+  uint64_t a = 0, b = 0;
+  memcpy(&a, old, size);
+  memcpy(&b, now, size);
+  put(t, WRITE_MEMORY, address, size == 8 ? TAG_BITS64 : size == 4 ? TAG_BITS32 : size == 2 ? TAG_BITS16 : TAG_BITS8, a, b);
+}
+
+static uint32_t piece_size(uint32_t left) { return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
+
+/* Memory entries: pieces of 8, 4, 2, 1 bytes from the lowest address; a rep going down gives one entry an element. */
+static void put_memory(Machine *m, TraceBatch *t) {
+  uint32_t limit = t->write_count + MAX_PIECES;
+  if (m->string_operand) {
+    uint64_t done = repetitions(m->row, &m->before) - repetitions(m->row, &m->st);
+    uint64_t count = done < m->string_count ? done : m->string_count;
+    uint32_t size = m->string_operand->size, group = m->before.rflags & FLAG_DF ? 1 : 8 / size;
+    m->truncated |= done > count;
+    for (uint64_t i = 0; i < count;) {
+      uint64_t address = element_address(m, &m->before, i), n = 1;
+      while (n < group && i + n < count && element_address(m, &m->before, i + n) == address + n * size) n++;
+      while (n & (n - 1)) n--; /* a piece has 1, 2, 4 or 8 bytes */
+      if (t->write_count >= limit) {
+        m->truncated = 1;
+        break;
+      }
+      put_piece(m, t, address, m->old + i * size, (uint32_t)n * size, 0);
+      i += n;
+    }
+  }
+  for (uint32_t r = 0; r < m->range_count; r++) {
+    for (uint32_t at = 0; at < m->ranges[r].size;) {
+      uint32_t size = piece_size(m->ranges[r].size - at);
+      if (t->write_count >= limit) {
+        m->truncated = 1;
+        return;
+      }
+      put_piece(m, t, m->ranges[r].address + at, m->old + m->ranges[r].old_at + at, size, (int)m->ranges[r].maybe);
+      at += size;
+    }
+  }
+}
+
+/* Closes the step: the clock moves, the call depth follows, and the batch gets its entries. */
+void step_end(Machine *m, TraceBatch *trace) {
+  const Row *row = m->row;
+  uint32_t flags = m->step_flags, depth = m->before.depth;
+  if (m->exception < 0) { /* otherwise the delivery has done its own part */
+    if (row->traits & TRAIT_CALL) {
+      m->st.depth++;
+      flags |= STEP_CALL;
+    } else if (row->traits & TRAIT_RETURN) {
+      if (m->st.depth > 1) m->st.depth--;
+      flags |= STEP_RETURN;
+    }
+  }
+  if (row->traits & TRAIT_JUMP && m->st.rip != ((m->before.rip + row->length) & 0xffffffff)) flags |= STEP_JUMP;
+  m->st.tick++;
+  m->last_where = row->where;
+  m->skip_breakpoint = 0;
+  m->row = NULL;
+  if (!trace || !m->recording) return;
+  uint32_t i = trace->step_count++, first = trace->write_count;
+  if (i == 0) trace->first_tick = m->st.tick;
+  put_registers(m, trace);
+  m->row = row;
+  put_memory(m, trace);
+  m->row = NULL;
+  trace->where[i] = row->where;
+  trace->base[i] = trace->thread[i] = 0;
+  trace->flags[i] = flags | (m->truncated ? STEP_TRUNCATED : 0);
+  trace->depth[i] = (uint16_t)(depth > 0xffff ? 0xffff : depth);
+  trace->writes[i] = (uint16_t)(trace->write_count - first);
+}

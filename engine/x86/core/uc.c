@@ -1,0 +1,363 @@
+/* The software backend: Unicorn, recorded by hooks in C. Unicorn's own header documents the calls.
+ *
+ * The code hook runs before every instruction: it closes the step before it and opens the next one. When the next
+ * instruction is not a plain one, it stops the engine, and exec.c goes on. Unicorn leaves interrupt delivery and real
+ * mode's segment limits to its user; exec.c does the former on every CPU, and is_simple the latter.
+ */
+#include "core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicorn/unicorn.h>
+
+#define NOWHERE (1ull << 40) /* the address at which Unicorn would stop: no instruction lies there */
+#define HOLE_SIZE 0x10000ull /* real mode reaches 64 KiB - 16 beyond 1 MiB; nothing is there */
+
+enum { STRETCH, SINGLE };
+
+typedef struct Uc {
+  uc_engine *uc;
+  TraceBatch *trace;
+  uint64_t until, address; /* linear address of the instruction in progress */
+  int how, entered, ended, vector;
+} Uc;
+
+static const int GENERAL[8] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_X86_REG_EBX,
+                               UC_X86_REG_ESP, UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI};
+static const int SEGMENT_REGISTERS[SEGMENTS] = {UC_X86_REG_ES, UC_X86_REG_CS, UC_X86_REG_SS,
+                                                UC_X86_REG_DS, UC_X86_REG_FS, UC_X86_REG_GS};
+
+static int fail(Machine *m, const char *what, uc_err error) {
+  snprintf(m->message, sizeof m->message, "%s: %s", what, uc_strerror(error));
+  return RUN_FAILED;
+}
+
+static void take_regs(Machine *m) {
+  Uc *u = m->cpu_data;
+  static const int ids[9] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_X86_REG_EBX,   UC_X86_REG_ESP,
+                             UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI, UC_X86_REG_EFLAGS};
+  uint32_t v[9];
+  void *at[9] = {v, v + 1, v + 2, v + 3, v + 4, v + 5, v + 6, v + 7, v + 8};
+  uc_reg_read_batch(u->uc, ids, at, 9);
+  for (int i = 0; i < 8; i++) m->st.gpr[i] = v[i];
+  m->st.rflags = (v[8] & FLAGS_VISIBLE & ~(uint32_t)FLAG_TF) | 2 | (m->st.rflags & FLAG_TF);
+}
+
+static void take_segments(Machine *m) {
+  Uc *u = m->cpu_data;
+  for (int i = 0; i < SEGMENTS; i++) {
+    uint16_t selector = 0;
+    uc_reg_read(u->uc, SEGMENT_REGISTERS[i], &selector);
+    m->st.seg[i].selector = selector;
+    m->st.seg[i].base = (uint64_t)selector << 4;
+  }
+}
+
+static void take_system(Machine *m) {
+  Uc *u = m->cpu_data;
+  uc_x86_mmr gdt = {0}, idt = {0};
+  uint32_t cr0 = 0, cr2 = 0, cr3 = 0, cr4 = 0;
+  uc_reg_read(u->uc, UC_X86_REG_GDTR, &gdt);
+  uc_reg_read(u->uc, UC_X86_REG_IDTR, &idt);
+  uc_reg_read(u->uc, UC_X86_REG_CR0, &cr0);
+  uc_reg_read(u->uc, UC_X86_REG_CR2, &cr2);
+  uc_reg_read(u->uc, UC_X86_REG_CR3, &cr3);
+  uc_reg_read(u->uc, UC_X86_REG_CR4, &cr4);
+  m->st.gdt_base = gdt.base;
+  m->st.gdt_limit = gdt.limit;
+  m->st.idt_base = idt.base;
+  m->st.idt_limit = idt.limit;
+  m->st.cr0 = cr0;
+  m->st.cr2 = cr2;
+  m->st.cr3 = cr3;
+  m->st.cr4 = cr4;
+}
+
+static void push_system(Machine *m, Uc *u) {
+  uc_x86_mmr gdt = {.base = m->st.gdt_base, .limit = m->st.gdt_limit}, idt = {.base = m->st.idt_base, .limit = m->st.idt_limit};
+  uint32_t cr0 = (uint32_t)m->st.cr0, cr2 = (uint32_t)m->st.cr2, cr3 = (uint32_t)m->st.cr3, cr4 = (uint32_t)m->st.cr4;
+  uc_reg_write(u->uc, UC_X86_REG_CR0, &cr0);
+  uc_reg_write(u->uc, UC_X86_REG_CR2, &cr2);
+  uc_reg_write(u->uc, UC_X86_REG_CR3, &cr3);
+  uc_reg_write(u->uc, UC_X86_REG_CR4, &cr4);
+  uc_reg_write(u->uc, UC_X86_REG_GDTR, &gdt);
+  uc_reg_write(u->uc, UC_X86_REG_IDTR, &idt);
+}
+
+/* FXSAVE keeps ST(0) first and one tag bit a register (1 = in use); Unicorn has physical registers and two tag bits. */
+static void push_fpu(Machine *m, Uc *u) {
+  const uint8_t *x = m->st.fpu;
+  uint16_t control, status, tags = 0;
+  uint32_t mxcsr;
+  memcpy(&control, x, 2);
+  memcpy(&status, x + 2, 2);
+  memcpy(&mxcsr, x + 24, 4);
+  int top = status >> 11 & 7;
+  for (int i = 0; i < 8; i++) {
+    if (!(x[4] >> i & 1)) tags |= (uint16_t)(3 << 2 * i);
+    uc_reg_write(u->uc, UC_X86_REG_FP0 + i, x + 32 + 16 * ((i - top) & 7));
+    uc_reg_write(u->uc, UC_X86_REG_XMM0 + i, x + 160 + 16 * i);
+  }
+  uc_reg_write(u->uc, UC_X86_REG_FPCW, &control);
+  uc_reg_write(u->uc, UC_X86_REG_FPSW, &status);
+  uc_reg_write(u->uc, UC_X86_REG_FPTAG, &tags);
+  uc_reg_write(u->uc, UC_X86_REG_MXCSR, &mxcsr);
+}
+
+static void take_fpu(Machine *m, Uc *u) {
+  uint8_t *x = m->st.fpu;
+  uint16_t control = 0, status = 0, tags = 0;
+  uint32_t mxcsr = 0;
+  memset(x, 0, sizeof m->st.fpu);
+  uc_reg_read(u->uc, UC_X86_REG_FPCW, &control);
+  uc_reg_read(u->uc, UC_X86_REG_FPSW, &status);
+  uc_reg_read(u->uc, UC_X86_REG_FPTAG, &tags);
+  uc_reg_read(u->uc, UC_X86_REG_MXCSR, &mxcsr);
+  int top = status >> 11 & 7;
+  for (int i = 0; i < 8; i++) {
+    if ((tags >> 2 * i & 3) != 3) x[4] |= (uint8_t)(1 << i);
+    uc_reg_read(u->uc, UC_X86_REG_FP0 + i, x + 32 + 16 * ((i - top) & 7));
+    uc_reg_read(u->uc, UC_X86_REG_XMM0 + i, x + 160 + 16 * i);
+  }
+  memcpy(x, &control, 2);
+  memcpy(x + 2, &status, 2);
+  memcpy(x + 24, &mxcsr, 4);
+}
+
+/* Gives the engine what changed in `st`; RIP goes with uc_emu_start. */
+static void push(Machine *m, Uc *u) {
+  if (m->dirty & DIRTY_MEMORY) {
+    uc_ctl_flush_tb(u->uc);
+    uc_ctl_flush_tlb(u->uc);
+  }
+  if (m->dirty & DIRTY_SEGMENTS) {
+    push_system(m, u);
+    for (int i = 0; i < SEGMENTS; i++) uc_reg_write(u->uc, SEGMENT_REGISTERS[i], &m->st.seg[i].selector);
+  }
+  if (m->dirty & DIRTY_REGS) {
+    uint32_t flags = (uint32_t)m->st.rflags & ~(uint32_t)FLAG_TF;
+    for (int i = 0; i < 8; i++) uc_reg_write(u->uc, GENERAL[i], &m->st.gpr[i]);
+    uc_reg_write(u->uc, UC_X86_REG_EFLAGS, &flags);
+  }
+  if (m->dirty & DIRTY_FPU) push_fpu(m, u);
+  m->dirty = 0;
+}
+
+/* In a stretch: the instruction before has ended at `address`. */
+static int close_step(Machine *m, Uc *u, uint64_t address) {
+  if (u->trace) take_regs(m);
+  if (m->row->traits & TRAIT_SEGMENTS) take_segments(m);
+  m->st.rip = address - m->st.seg[CS].base;
+  return finish_plain(m, STEP_DONE, u->trace);
+}
+
+static void on_code(uc_engine *uc, uint64_t address, uint32_t size, void *user) {
+  (void)size;
+  Machine *m = user;
+  Uc *u = m->cpu_data;
+  if (u->ended || u->vector >= 0) {
+    uc_emu_stop(uc);
+    return;
+  }
+  if (m->row && address == u->address && (!u->entered || m->row->traits & TRAIT_REP)) {
+    u->entered = 1; /* the instruction itself, or a further iteration of it */
+    return;
+  }
+  if (u->how == SINGLE) {
+    uc_emu_stop(uc);
+    return;
+  }
+  if (m->row && (u->ended = close_step(m, u, address))) {
+    uc_emu_stop(uc);
+    return;
+  }
+  const Row *row;
+  u->ended = gate(m, u->until, u->trace, &row);
+  if (!u->ended && row->traits & TRAIT_CHECK && !u->trace) take_regs(m);
+  if (u->ended || !is_simple(m, row)) {
+    uc_emu_stop(uc);
+    return;
+  }
+  step_begin(m, row, u->trace != NULL);
+  u->address = address;
+  u->entered = 1;
+}
+
+static void on_exception(uc_engine *uc, uint32_t vector, void *user) {
+  Machine *m = user;
+  Uc *u = m->cpu_data;
+  if (u->vector < 0) u->vector = (int)vector;
+  uc_emu_stop(uc);
+}
+
+static bool on_invalid(uc_engine *uc, void *user) {
+  (void)uc;
+  Machine *m = user;
+  Uc *u = m->cpu_data;
+  u->vector = 6;
+  return false;
+}
+
+static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *user) {
+  (void)uc;
+  (void)port;
+  (void)size;
+  return take_input(user);
+}
+
+static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void *user) {
+  (void)uc;
+  (void)port;
+  give_output(user, size == 4 ? value : value & ((1u << 8 * size) - 1));
+}
+
+static uint64_t on_hole_read(uc_engine *uc, uint64_t offset, unsigned size, void *user) {
+  (void)uc;
+  Machine *m = user;
+  note_unbacked(m, m->ram_size + offset, size, 0, ~0ull);
+  return ~0ull;
+}
+
+static void on_hole_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user) {
+  (void)uc;
+  Machine *m = user;
+  note_unbacked(m, m->ram_size + offset, size, 1, value);
+}
+
+static void on_audit(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user) {
+  (void)uc;
+  (void)type;
+  (void)value;
+  Machine *m = user;
+  if (m->row && m->recording && !step_covers(m, address, (uint32_t)size)) {
+    m->audit_failures++;
+    m->audit_address = address;
+  }
+}
+
+/* Runs the engine. 0 when it stopped between instructions; else how the instruction in progress ended. */
+static int engine(Machine *m, Uc *u) {
+  push(m, u);
+  u->ended = 0;
+  u->vector = -1;
+  uc_err error = uc_emu_start(u->uc, m->st.seg[CS].base + m->st.rip, NOWHERE, 0, 0);
+  take_regs(m);
+  if (u->vector >= 0 || error == UC_ERR_READ_UNMAPPED || error == UC_ERR_WRITE_UNMAPPED) {
+    m->st.rip = m->before.rip;
+    m->dirty |= DIRTY_REGS | DIRTY_SEGMENTS;
+    return STEP_RAISED | (u->vector >= 0 ? u->vector & 0xff : 13);
+  }
+  if (error && error != UC_ERR_FETCH_UNMAPPED && error != UC_ERR_FETCH_PROT) return fail(m, "uc_emu_start", error);
+  return 0;
+}
+
+static void take_position(Machine *m, Uc *u) {
+  uint32_t ip = 0;
+  take_segments(m);
+  uc_reg_read(u->uc, UC_X86_REG_EIP, &ip);
+  m->st.rip = ip;
+}
+
+static int uc_step(Machine *m, const Row *row) {
+  Uc *u = m->cpu_data;
+  if (row->kind == KIND_HLT) {
+    m->st.rip = (m->st.rip + row->length) & 0xffff;
+    return STEP_DONE;
+  }
+  u->how = SINGLE;
+  u->entered = 0;
+  u->trace = NULL;
+  u->address = m->st.seg[CS].base + m->st.rip;
+  int ended = engine(m, u);
+  if (ended) return ended;
+  take_position(m, u);
+  if (row->kind == KIND_SYSTEM || row->kind == KIND_IDT) take_system(m);
+  return STEP_DONE;
+}
+
+/* Executes plain rows until something else comes. 0 when exec.c has to look at the next row itself. */
+static int uc_run_plain(Machine *m, uint64_t until, TraceBatch *trace) {
+  Uc *u = m->cpu_data;
+  u->how = STRETCH;
+  u->until = until;
+  u->trace = trace;
+  u->entered = 0;
+  m->row = NULL;
+  int ended = engine(m, u);
+  if (ended == RUN_FAILED) return ended;
+  if (ended) return finish_plain(m, ended, trace);
+  if (!m->row) return u->ended;
+  take_position(m, u); /* it went where nothing can be fetched */
+  return finish_plain(m, STEP_DONE, trace);
+}
+
+static void uc_poke(Machine *m, uint64_t address, const void *bytes, uint32_t size) {
+  Uc *u = m->cpu_data;
+  uc_mem_write(u->uc, address, bytes, size); /* not memcpy: translated code may lie there */
+}
+
+static void uc_pull(Machine *m) {
+  if (!(m->dirty & DIRTY_FPU)) take_fpu(m, m->cpu_data);
+}
+
+static void uc_enter(Machine *m, int entering) {
+  (void)m;
+  (void)entering;
+}
+
+static void uc_destroy(Machine *m) {
+  Uc *u = m->cpu_data;
+  if (u->uc) uc_close(u->uc);
+  free(u);
+  m->cpu_data = NULL;
+}
+
+static const Cpu UC_CPU = {
+    .name = "unicorn",
+    .keeps_limits = 0,
+    .step = uc_step,
+    .run_plain = uc_run_plain,
+    .poke = uc_poke,
+    .pull = uc_pull,
+    .enter = uc_enter,
+    .destroy = uc_destroy,
+};
+
+/* SAFETY: Unicorn keeps the pointers to `m` and to its RAM; uc_close comes before both are freed. The hooks' types
+ * differ, which uc_hook_add takes as void *: a function pointer fits into one on every system that Unicorn runs on. */
+static uc_err open_engine(Machine *m, Uc *u) {
+  uc_hook hook;
+  uc_err error = uc_open(UC_ARCH_X86, UC_MODE_16, &u->uc);
+  if (error) return error;
+  uc_ctl_set_cpu_model(u->uc, UC_CPU_X86_HASWELL); /* knows popcnt, lzcnt, tzcnt, movbe */
+  if ((error = uc_mem_map_ptr(u->uc, 0, m->ram_size, UC_PROT_ALL, m->ram))) return error;
+  if ((error = uc_mmio_map(u->uc, m->ram_size, HOLE_SIZE, on_hole_read, m, on_hole_write, m))) return error;
+  const struct { int type, instruction; void *callback; } hooks[] = {
+      {UC_HOOK_CODE, 0, (void *)on_code},
+      {UC_HOOK_INTR, 0, (void *)on_exception},
+      {UC_HOOK_INSN_INVALID, 0, (void *)on_invalid},
+      {UC_HOOK_INSN, UC_X86_INS_IN, (void *)on_in},
+      {UC_HOOK_INSN, UC_X86_INS_OUT, (void *)on_out},
+      {UC_HOOK_MEM_WRITE, 0, (void *)on_audit},
+  };
+  size_t count = sizeof hooks / sizeof *hooks - (m->audit ? 0 : 1);
+  for (size_t i = 0; i < count && !error; i++) {
+    error = uc_hook_add(u->uc, &hook, hooks[i].type, hooks[i].callback, m, 1, 0, hooks[i].instruction);
+  }
+  return error;
+}
+
+int uc_attach(Machine *m) {
+  Uc *u = calloc(1, sizeof *u);
+  if (!u) return -1;
+  m->cpu_data = u;
+  uc_err error = open_engine(m, u);
+  if (error) {
+    fail(m, "opening Unicorn", error);
+    uc_destroy(m);
+    return -1;
+  }
+  m->cpu = &UC_CPU;
+  return 0;
+}

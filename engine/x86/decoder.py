@@ -1,0 +1,412 @@
+"""Machine code to instructions: text, what an instruction touches, and how the machine has to execute it.
+
+Decoding is iced-x86's. `Kind` and `Trait` mirror the enums of core/core.h (a test compares them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from functools import cache
+
+import iced_x86 as iced
+
+#: Names by number, as in traces: general registers in encoding order, then what the core numbers from 16 on.
+GENERAL_16 = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
+GENERAL_32 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
+HIGH_8_TO_15 = ("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
+SYSTEM = ("flags", "es", "cs", "ss", "ds", "fs", "gs", "cr0", "cr2", "cr3", "cr4", "efer")
+
+NO_REGISTER = 0xFF
+NO_PORT = 0x10000
+MAX_LENGTH = 15
+MAX_OPERANDS = 12
+
+
+class Kind(IntEnum):
+    """Who executes an instruction, and what has to happen around it (core.h)."""
+
+    PLAIN = 0
+    HLT = 1
+    IN = 2
+    OUT = 3
+    PUSHF = 4
+    POPF = 5
+    IRET = 6
+    IDT = 7
+    SYSTEM = 8
+    INT = 9
+    INTO = 10
+    CPUID = 11
+    RDTSC = 12
+    RDMSR = 13
+    WRMSR = 14
+    LOAD_SS = 15
+    POP_SS = 16
+    READ_DR = 17
+    WRITE_DR = 18
+    RAISE = 19
+    REFUSED = 20
+
+
+class Trait(IntFlag):
+    """Facts about a row that the recorder needs (core.h)."""
+
+    CALL = 1
+    RETURN = 2
+    JUMP = 4
+    REP = 8
+    SEGMENTS = 16
+    CHECK = 32
+    BREAKPOINT = 64
+
+
+class Access(IntFlag):
+    """How a memory operand is used (core.h)."""
+
+    READ = 1
+    WRITE = 2
+    MAYBE = 4
+
+
+@dataclass(frozen=True)
+class MemoryOperand:
+    """segment:[base + index * scale + displacement], numbers as in core.h; `size` in bytes, of one element for a rep."""
+
+    segment: int
+    base: int
+    index: int
+    scale: int
+    displacement: int
+    size: int
+    address_bits: int
+    access: Access
+    bit_register: int = NO_REGISTER
+    bit_size: int = 0
+
+
+@dataclass(frozen=True)
+class FlagEffect:
+    """What an instruction does with RFLAGS: the names of the bits, by effect."""
+
+    read: tuple[str, ...]
+    written: tuple[str, ...]
+    cleared: tuple[str, ...]
+    set: tuple[str, ...]
+    undefined: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One decoded instruction at a linear address. `jump` is the linear address of a direct branch's target."""
+
+    address: int
+    data: bytes
+    op: str
+    args: str
+    kind: Kind
+    traits: Trait
+    value: int
+    port_size: int
+    address_bits: int
+    memory: tuple[MemoryOperand, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    flags: FlagEffect
+    jump: int | None
+    mnemonic: str
+    is_wide: bool
+
+    @property
+    def text(self) -> str:
+        """`op args` as one string."""
+        return f"{self.op} {self.args}".strip()
+
+
+def _names(module: object) -> dict[int, str]:
+    return {value: name for name, value in vars(module).items() if not name.startswith("_") and isinstance(value, int)}
+
+
+@cache
+def _register_names() -> dict[int, str]:
+    return {value: name.lower() for value, name in _names(iced.Register).items()}
+
+
+@cache
+def _mnemonics() -> dict[int, str]:
+    return {value: name.lower() for value, name in _names(iced.Mnemonic).items()}
+
+
+@cache
+def _numbers() -> dict[str, int]:
+    """Register name -> number in encoding order, for all widths of the general registers and the segments."""
+    found = {}
+    for number, (small, wide) in enumerate(zip(GENERAL_16, GENERAL_32, strict=True)):
+        found[small] = found[wide] = found["r" + small] = number
+    found.update({f"r{n}{suffix}": n for n in range(8, 16) for suffix in ("", "d", "w")})
+    return found
+
+
+_SEGMENTS = {"es": 0, "cs": 1, "ss": 2, "ds": 3, "fs": 4, "gs": 5}
+_FLAG_BITS = ((16, "CF"), (4, "PF"), (8, "AF"), (2, "ZF"), (1, "OF"), (32, "SF"))
+
+
+@cache
+def _flag_names() -> tuple[tuple[int, str], ...]:
+    """iced's RflagsBits that are flags of RFLAGS, as (bit, name)."""
+    wanted = ("CF", "PF", "AF", "ZF", "SF", "IF", "DF", "OF")
+    return tuple((int(getattr(iced.RflagsBits, name)), name) for name in wanted)
+
+
+def _flags(bits: int) -> tuple[str, ...]:
+    return tuple(name for bit, name in _flag_names() if bits & bit)
+
+
+#: Not in real mode (SDM vol. 2): #UD. The descriptor instructions, and what this machine's CPUID does not offer.
+_NOT_HERE = frozenset(
+    "arpl lar lsl verr verw lldt ltr sldt str syscall sysret sysretq vmcall vmmcall vmlaunch vmresume vmxoff vmxon vmread "
+    "vmwrite vmptrld vmptrst vmclear vmfunc vmrun vmload vmsave stgi clgi skinit invlpga getsec monitor mwait monitorx "
+    "mwaitx xgetbv xsetbv xsave xrstor xsaveopt xsavec xsaves xrstors rdrand rdseed rdpid rdtscp rsm encls enclu invpcid "
+    "invept invvpid rdpkru wrpkru clac stac rdfsbase rdgsbase wrfsbase wrgsbase pconfig tpause umwait umonitor "
+    "xbegin xend xabort xtest serialize hreset rdpru clzero".split()
+)
+_GENERAL_PROTECTION = frozenset("sysenter sysexit rdpmc".split())
+_SYSTEM_KIND = frozenset("lgdt sgdt lmsw clts smsw".split())
+_OURS = {"cpuid": Kind.CPUID, "rdtsc": Kind.RDTSC, "rdmsr": Kind.RDMSR, "wrmsr": Kind.WRMSR, "into": Kind.INTO}
+_BIT_TESTS = frozenset(("bts", "btr", "btc", "bt"))
+_FLAG_IMAGES = {"pushf": (Kind.PUSHF, 2), "pushfd": (Kind.PUSHF, 4), "popf": (Kind.POPF, 2), "popfd": (Kind.POPF, 4)}
+_RETURNS = {"iret": (Kind.IRET, 2), "iretd": (Kind.IRET, 4)}
+
+
+class Decoder:
+    """Decodes one instruction at a time. `refused`: mnemonics that the CPU in use must not be given."""
+
+    def __init__(self, bits: int = 16, refused: frozenset[str] = frozenset()) -> None:
+        self.bits = bits
+        self.refused = refused
+        self._info = iced.InstructionInfoFactory()
+        self._format = iced.Formatter(iced.FormatterSyntax.NASM)
+        self._format.hex_prefix = "0x"
+        self._format.hex_suffix = ""
+        self._format.uppercase_hex = False
+        self._format.space_after_operand_separator = True
+        self._format.branch_leading_zeros = False
+        self._format.leading_zeros = False
+        self._format.show_branch_size = False
+        self._format.small_hex_numbers_in_decimal = True
+        self._format.rip_relative_addresses = False
+
+    def decode(self, data: bytes, address: int, offset: int | None = None) -> Instruction | None:
+        """The instruction at the start of `data`, or None if there are too few bytes.
+
+        `address` is linear; `offset` is the instruction pointer there (for the text of branches), by default the same.
+        Bytes that are no instruction become one that raises #UD.
+        """
+        ip = address if offset is None else offset
+        decoder = iced.Decoder(self.bits, data[:MAX_LENGTH], ip=ip)
+        found = decoder.decode()
+        if decoder.last_error == iced.DecoderError.NO_MORE_BYTES and len(data) < MAX_LENGTH:
+            return None
+        if found.is_invalid:
+            return self._invalid(data, address)
+        return self._describe(found, bytes(data[: found.len]), address, ip)
+
+    def _invalid(self, data: bytes, address: int) -> Instruction:
+        nothing = FlagEffect((), (), (), (), ())
+        return Instruction(
+            address=address,
+            data=bytes(data[:1]),
+            op="(bad)",
+            args="",
+            kind=Kind.RAISE,
+            traits=Trait(0),
+            value=6,
+            port_size=0,
+            address_bits=self.bits,
+            memory=(),
+            reads=(),
+            writes=(),
+            flags=nothing,
+            jump=None,
+            mnemonic="(bad)",
+            is_wide=False,
+        )
+
+    def _describe(self, found: iced.Instruction, data: bytes, address: int, ip: int) -> Instruction:
+        info = self._info.info(found)
+        mnemonic = _mnemonics()[found.mnemonic]
+        kind, value = self._kind(found, mnemonic)
+        names = _register_names()
+        used = [(names[r.register], r.access) for r in info.used_registers()]
+        memory = tuple(self._memory(found, mnemonic, info))[:MAX_OPERANDS]
+        traits = self._traits(found, kind, memory, used)
+        is_string_io = mnemonic[:3] in ("ins", "out") and kind in (Kind.IN, Kind.OUT) and mnemonic not in ("in", "out")
+        operands = [names[r] for r in (found.op_register(i) for i in range(found.op_count)) if r]
+        bits = next((m.address_bits for m in memory), self.bits) if memory else self.bits
+        return Instruction(
+            address=address,
+            data=data,
+            op=self._format.format_mnemonic(found),
+            args=self._format.format_all_operands(found),
+            kind=kind,
+            traits=traits,
+            value=value,
+            port_size=_port_size(mnemonic, operands) if kind in (Kind.IN, Kind.OUT) else 0,
+            address_bits=bits if is_string_io or traits & Trait.REP else self.bits,
+            memory=memory,
+            reads=tuple(dict.fromkeys(n for n, a in used if a in _READS)),
+            writes=tuple(dict.fromkeys(n for n, a in used if a in _WRITES)),
+            flags=FlagEffect(
+                _flags(found.rflags_read),
+                _flags(found.rflags_written),
+                _flags(found.rflags_cleared),
+                _flags(found.rflags_set),
+                _flags(found.rflags_undefined),
+            ),
+            jump=self._jump(found, address, ip),
+            mnemonic=mnemonic,
+            is_wide=any(n in GENERAL_32 for n, _ in used),
+        )
+
+    def _kind(self, found: iced.Instruction, mnemonic: str) -> tuple[Kind, int]:
+        """(kind, its `data` in core.h)."""
+        names = _register_names()
+        if mnemonic in self.refused:
+            return Kind.REFUSED, 0
+        if mnemonic in _NOT_HERE or found.encoding != iced.EncodingKind.LEGACY:
+            return Kind.RAISE, 6
+        if mnemonic in _GENERAL_PROTECTION:
+            return Kind.RAISE, 13
+        if mnemonic in _OURS:
+            return _OURS[mnemonic], 0
+        if mnemonic in ("int", "int3", "int1"):
+            return Kind.INT, {"int": found.immediate8, "int3": 3, "int1": 1}[mnemonic]
+        if mnemonic == "hlt":
+            return Kind.HLT, 0
+        if mnemonic in _FLAG_IMAGES:
+            return _FLAG_IMAGES[mnemonic]
+        if mnemonic in _RETURNS:
+            return _RETURNS[mnemonic]
+        if mnemonic in ("lidt", "sidt"):
+            return Kind.IDT, 0
+        if mnemonic in _SYSTEM_KIND:
+            return Kind.SYSTEM, 0
+        if mnemonic in ("in", "insb", "insw", "insd", "out", "outsb", "outsw", "outsd"):
+            return (Kind.IN if mnemonic.startswith("in") else Kind.OUT), _port(found)
+        if mnemonic in ("mov", "pop") and found.op_count:
+            first = names[found.op0_register]
+            second = names[found.op1_register] if found.op_count > 1 else ""
+            return _special_move(mnemonic, first, second, found)
+        return Kind.PLAIN, 0
+
+    def _memory(self, found: iced.Instruction, mnemonic: str, info: iced.InstructionInfo) -> list[MemoryOperand]:
+        names, numbers = _register_names(), _numbers()
+        operands = []
+        bits_of = {iced.CodeSize.CODE16: 16, iced.CodeSize.CODE32: 32, iced.CodeSize.CODE64: 64}
+        for used in info.used_memory():
+            access = _ACCESS.get(used.access)
+            segment = _SEGMENTS.get(names[used.segment])
+            if access is None or segment is None:
+                continue
+            size = iced.MemorySizeExt.size(used.memory_size) or iced.MemorySizeExt.size(found.memory_size)
+            bit_register, bit_size = NO_REGISTER, 0
+            if mnemonic in _BIT_TESTS and found.op1_register and not found.is_stack_instruction:
+                bit_register, bit_size = numbers[names[found.op1_register]], size * 8
+            operands.append(
+                MemoryOperand(
+                    segment=segment,
+                    base=numbers.get(names[used.base], NO_REGISTER),
+                    index=numbers.get(names[used.index], NO_REGISTER),
+                    scale=used.scale,
+                    displacement=used.displacement,
+                    size=size,
+                    address_bits=bits_of.get(used.address_size, self.bits),
+                    access=access,
+                    bit_register=bit_register,
+                    bit_size=bit_size,
+                )
+            )
+        return operands
+
+    def _traits(
+        self, found: iced.Instruction, kind: Kind, memory: tuple[MemoryOperand, ...], used: list[tuple[str, int]]
+    ) -> Trait:
+        traits = Trait(0)
+        flow = found.flow_control
+        if flow in (iced.FlowControl.CALL, iced.FlowControl.INDIRECT_CALL):
+            traits |= Trait.CALL
+        elif flow == iced.FlowControl.RETURN:
+            traits |= Trait.RETURN
+        if flow not in (iced.FlowControl.NEXT, iced.FlowControl.INTERRUPT, iced.FlowControl.EXCEPTION):
+            traits |= Trait.JUMP
+        if found.is_string_instruction and (found.has_rep_prefix or found.has_repne_prefix):
+            traits |= Trait.REP
+        if kind == Kind.IRET or found.is_jmp_far or found.is_call_far or _is_far_return(found):
+            traits |= Trait.SEGMENTS
+        if any(name in _SEGMENTS and access in _WRITES for name, access in used):
+            traits |= Trait.SEGMENTS
+        if any(m.size > 1 or m.address_bits > 16 for m in memory):
+            traits |= Trait.CHECK
+        return traits
+
+    def _jump(self, found: iced.Instruction, address: int, ip: int) -> int | None:
+        if found.is_jcc_short_or_near or found.is_jmp_short_or_near or found.is_call_near or found.is_loop or (
+            found.is_loopcc or found.is_jcx_short
+        ):
+            return int(found.near_branch_target) + address - ip
+        if found.is_jmp_far or found.is_call_far:
+            return int(found.far_branch_selector) * 16 + int(found.far_branch16)
+        return None
+
+
+_READS = (iced.OpAccess.READ, iced.OpAccess.COND_READ, iced.OpAccess.READ_WRITE, iced.OpAccess.READ_COND_WRITE)
+_WRITES = (
+    iced.OpAccess.WRITE,
+    iced.OpAccess.COND_WRITE,
+    iced.OpAccess.READ_WRITE,
+    iced.OpAccess.READ_COND_WRITE,
+)
+_ACCESS = {
+    iced.OpAccess.READ: Access.READ,
+    iced.OpAccess.COND_READ: Access.READ | Access.MAYBE,
+    iced.OpAccess.WRITE: Access.WRITE,
+    iced.OpAccess.COND_WRITE: Access.WRITE | Access.MAYBE,
+    iced.OpAccess.READ_WRITE: Access.READ | Access.WRITE,
+    iced.OpAccess.READ_COND_WRITE: Access.READ | Access.WRITE | Access.MAYBE,
+}
+
+
+def _is_far_return(found: iced.Instruction) -> bool:
+    return _mnemonics()[found.mnemonic] == "retf"
+
+
+def _port(found: iced.Instruction) -> int:
+    """The port of an `in` or `out` with an immediate one, else NO_PORT (it is in dx)."""
+    for i in range(found.op_count):
+        if found.op_kind(i) == iced.OpKind.IMMEDIATE8:
+            return int(found.immediate8)
+    return NO_PORT
+
+
+def _port_size(mnemonic: str, operands: list[str]) -> int:
+    if mnemonic not in ("in", "out"):
+        return {"b": 1, "w": 2, "d": 4}[mnemonic[-1]]
+    return 1 if "al" in operands else 4 if "eax" in operands else 2
+
+
+def _special_move(mnemonic: str, first: str, second: str, found: iced.Instruction) -> tuple[Kind, int]:
+    """`mov` and `pop` with a system register: SS holds back a single-step trap, CRn and DRn are not plain state."""
+    numbers = _numbers()
+    if first == "ss":
+        if mnemonic == "pop":
+            return Kind.POP_SS, -found.stack_pointer_increment if found.stack_pointer_increment < 0 else (
+                found.stack_pointer_increment
+            )
+        return Kind.LOAD_SS, numbers.get(second, 0)
+    if first.startswith("cr") or second.startswith("cr"):
+        return Kind.SYSTEM, 0
+    if first.startswith("dr"):
+        return Kind.WRITE_DR, numbers[second] | int(first[2:]) << 8
+    if second.startswith("dr"):
+        return Kind.READ_DR, numbers[first] | int(second[2:]) << 8
+    return Kind.PLAIN, 0

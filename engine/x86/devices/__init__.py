@@ -1,0 +1,33 @@
+"""Devices: they know offsets inside their own range of ports, never addresses; the board decides where they are.
+
+A device's whole state is one frozen dataclass, so that saving and restoring it is one assignment. What it learns from
+outside comes through `SerialInput`, which asks the machine's journal.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Device(Protocol):
+    """Something on the port bus, one byte wide."""
+
+    name: str
+    #: Replaced as a whole, never changed in place.
+    state: object
+
+    def read(self, offset: int) -> int:
+        """The byte that an `in` gets; raises NeedInput when the program has to wait for input."""
+        ...
+
+    def write(self, offset: int, value: int) -> bytes:
+        """Take a byte from an `out`; answers what the program printed by it (mostly nothing)."""
+        ...
+
+
+class NeedInput(Exception):
+    """The journal does not hold yet what a device wants to read from `channel`."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(channel)
+        self.channel = channel

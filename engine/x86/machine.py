@@ -1,0 +1,436 @@
+"""X86Machine: the Machine contract over the C core, the board and the rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine import pages
+from engine.errors import HostUnavailable, MachineFault
+from engine.events import Event, StepFlag
+from engine.machine import Checkpoint, Journal, Limits, Stop, StopReason
+from engine.pages import PageImage
+from engine.trace import TraceBatch
+from engine.x86 import picture
+from engine.x86.board import RAM_BYTES, Board
+from engine.x86.core.vcpu import Vcpu, lib
+from engine.x86.decoder import Decoder
+from engine.x86.devices import NeedInput
+from engine.x86.doctor import SUSPECTS, wrong_instructions
+from engine.x86.program import Program
+from engine.x86.rows import MAX_ROWS, Rows
+
+#: Values of one port instruction that its exit event spells out.
+MAX_VALUES = 64
+#: How many exits the machine's own state remembers, for its view.
+KEPT_EXITS = 64
+_SEGMENT_ATTRIBUTES = 0x93  # present, writable data, accessed
+_CODE_ATTRIBUTES = 0x9B
+_CR0_ET = 0x10
+_EXCEPTIONS = {
+    0: "#DE divide error",
+    1: "#DB debug",
+    4: "#OF overflow",
+    5: "#BR bound range exceeded",
+    6: "#UD invalid opcode",
+    7: "#NM no math coprocessor",
+    8: "#DF double fault",
+    12: "#SS stack fault",
+    13: "#GP general protection",
+    16: "#MF math fault",
+    17: "#AC alignment check",
+    19: "#XM SIMD exception",
+}
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """This host's KVM could not execute `instruction` as step `tick`; the run went on with Unicorn."""
+
+    tick: int
+    instruction: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class X86Checkpoint:
+    """A saved state; `image.extra` is the CPU state."""
+
+    image: PageImage
+    tick: int
+    devices: tuple[object, ...]
+    output_bytes: int
+    last_where: int | None
+    final: Stop | None
+    exit_count: int
+    exits: tuple[dict[str, Any], ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that dropping this checkpoint would free, more or less."""
+        return self.image.size_bytes + 512 + 64 * len(self.exits)
+
+
+class X86Machine:
+    """One program on one vCPU. `cpu`: "kvm", "unicorn", or "auto" (KVM where there is one)."""
+
+    def __init__(
+        self, program: Program, journal: Journal, limits: Limits, *, decoder: Decoder | None = None, audit: bool = False
+    ) -> None:
+        self.program = program
+        self.journal = journal
+        self.limits = limits
+        self.mode = program.mode
+        self.fallback: Fallback | None = None
+        self.missing_kvm: str | None = None
+        self._decoder = decoder or Decoder()
+        self.rows = Rows(program.assembly, self._decoder)
+        self.board = Board(journal)
+        self._events: list[Event] = []
+        self._breakpoints: frozenset[int] = frozenset()
+        self._output_bytes = 0
+        self._final: Stop | None = None
+        self._last_where: int | None = None
+        self.exit_count = 0
+        self.exits: deque[dict[str, Any]] = deque(maxlen=KEPT_EXITS)
+        self.vcpu = Vcpu(RAM_BYTES, audit=audit)
+        self._is_open = True
+        try:
+            self._attach(program.cpu)
+            self._reset()
+        except BaseException:
+            self.close()
+            raise
+
+    # Setting up
+
+    def _attach(self, wanted: str) -> None:
+        if wanted != "unicorn":
+            try:
+                self.vcpu.attach("kvm")
+                return
+            except HostUnavailable as error:
+                if wanted == "kvm":
+                    raise
+                self.missing_kvm = error.message
+        self.vcpu.attach("unicorn")
+
+    def _reset(self) -> None:
+        """Real mode as this machine powers up: everything zero but what is named here, the program at its origin."""
+        state, assembly = self.vcpu.state, self.program.assembly
+        for i in range(6):
+            segment = state.seg[i]
+            segment.limit = 0xFFFF
+            segment.attributes = _CODE_ATTRIBUTES if i == lib.CS else _SEGMENT_ATTRIBUTES
+        state.rip, state.rflags, state.cr0 = assembly.origin, 2, _CR0_ET
+        state.idt_limit = 0x3FF
+        state.gdt_limit = 0xFFFF
+        state.depth = 1
+        control, mxcsr = 0x37F, 0x1F80  # as after fninit; SDM vol. 1, 8.1.5 and 10.2.3
+        for at, value in ((0, control & 0xFF), (1, control >> 8), (24, mxcsr & 0xFF), (25, mxcsr >> 8)):
+            state.fpu[at] = value
+        self.vcpu.raw.wide = self.rows.is_wide
+        self.vcpu.write_memory(assembly.origin, assembly.image)
+        self.vcpu.set_state(self.vcpu.state_bytes())
+        self._start = self.save()
+
+    def close(self) -> None:
+        """Free the vCPU, its VM and its memory. Idempotent."""
+        if self._is_open:
+            self._is_open = False
+            self.vcpu.close()
+
+    # Where it is
+
+    @property
+    def cpu(self) -> str:
+        """The CPU that runs now: "kvm" or "unicorn"."""
+        return self.vcpu.name
+
+    @property
+    def tick(self) -> int:
+        """Instructions executed so far."""
+        return int(self.vcpu.state.tick)
+
+    @property
+    def depth(self) -> int:
+        """1 + calls and interrupts minus returns (a heuristic: a program may jump out of a call)."""
+        return int(self.vcpu.state.depth)
+
+    @property
+    def fetch_address(self) -> int:
+        """Linear address of the next instruction."""
+        return int(self.vcpu.state.seg[lib.CS].base + self.vcpu.state.rip)
+
+    @property
+    def last_where(self) -> int | None:
+        """Row of the step that made the clock read `tick`; None at tick 0."""
+        return self._last_where
+
+    @property
+    def where(self) -> int | None:
+        """Row of the next instruction; None when the program is over."""
+        if self._final is not None:
+            return None
+        return self._learn(self.fetch_address)
+
+    def _learn(self, address: int) -> int | None:
+        """Decode what lies at `address`, make it a row, and teach it to the core; None where nothing can be decoded."""
+        found = self._decoder.decode(self.vcpu.read_memory(address, 15), address, int(self.vcpu.state.rip))
+        if found is None:
+            return None
+        row, is_new = self.rows.learn(found)
+        if self.vcpu.name == "kvm" and found.mnemonic in SUSPECTS and found.mnemonic in wrong_instructions():
+            found = Decoder(refused=frozenset((found.mnemonic,))).decode(found.data, address) or found
+        if not self.vcpu.has_row(address):
+            self.vcpu.add_row(row.where, found)
+            if row.where in self._breakpoints:
+                self.vcpu.set_breakpoint(row.where, True)
+        if is_new:
+            self.vcpu.raw.wide = self.rows.is_wide
+            self._events.append(Event("program_grew", self.tick))
+        return row.where
+
+    # Running
+
+    def set_breakpoints(self, wheres: Iterable[int]) -> None:
+        """Replace the rows that `run(breakpoints=True)` stops before."""
+        wanted = frozenset(wheres)
+        for where in self._breakpoints - wanted:
+            self.vcpu.set_breakpoint(where, False)
+        for where in wanted:
+            self.vcpu.set_breakpoint(where, True)
+        self._breakpoints = wanted
+
+    def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
+        """Execute up to `budget` instructions; see engine/machine.py."""
+        if self._final is not None:
+            return self._final
+        started, batch = self.tick, self.vcpu.bind(trace)
+        self.vcpu.raw.use_breakpoints, self.vcpu.raw.skip_breakpoint = breakpoints, 1
+        try:
+            stop = self._drive(started + budget, batch)
+        finally:
+            self.vcpu.unbind(trace, batch)
+        if self.fallback and started < self.fallback.tick <= self.tick:
+            self._announce(self.fallback)
+        return stop
+
+    def _drive(self, until: int, batch: Any) -> Stop:  # noqa: ANN401 - cffi data
+        while True:
+            code = self.vcpu.run(until, batch)
+            if self.tick:
+                self._last_where = int(self.vcpu.raw.last_where)
+            stop = self._answer(code, batch)
+            if stop is not None:
+                if stop.is_final:
+                    self._final = stop
+                return stop
+
+    def _answer(self, code: int, batch: Any) -> Stop | None:  # noqa: ANN401 - cffi data
+        """What to do about a RUN_x of the core; None to go on."""
+        if code == lib.RUN_BUDGET:
+            return Stop(StopReason.BUDGET, self.tick)
+        if code == lib.RUN_BREAKPOINT:
+            return Stop(StopReason.BREAKPOINT, self.tick)
+        if code == lib.RUN_NEED_ROW:
+            if len(self.rows.rows) >= MAX_ROWS:
+                return self._limit("code", f"the program has executed more than {MAX_ROWS:,} different instructions")
+            return self._no_memory() if self._learn(int(self.vcpu.raw.fetch)) is None else None
+        if code == lib.RUN_NEED_INPUT:
+            return self._fetch_input()
+        if code == lib.RUN_DEVICE:
+            return self._settle(batch)
+        if code == lib.RUN_HALT:
+            self._exit({"reason": "KVM_EXIT_HLT"})
+            return Stop(StopReason.HALT, self.tick)
+        if code == lib.RUN_NO_MEMORY:
+            return self._no_memory()
+        if code in (lib.RUN_SHUTDOWN, lib.RUN_PROTECTED):
+            self._settle(batch)
+            return self._end_in(code)
+        if code in (lib.RUN_UNSUPPORTED, lib.RUN_STUCK):
+            return self._cannot_execute(code, is_stuck=code == lib.RUN_STUCK)
+        raise MachineFault(self.vcpu.message)
+
+    def _end_in(self, code: int) -> Stop:
+        if code == lib.RUN_SHUTDOWN:
+            self._exit({"reason": "KVM_EXIT_SHUTDOWN"})
+            return self._fault("triple fault: an exception could not be delivered, nor could the double fault after it")
+        return self._fault("the program switched to protected mode; mode real16 ends here")
+
+    def _no_memory(self) -> Stop:
+        address = self.fetch_address
+        return self._fault(f"there is no memory at {address:#x}, where the next instruction would be")
+
+    def _fault(self, message: str) -> Stop:
+        self._events.append(Event("error", self.tick, {"message": message, "traceback": ""}))
+        return Stop(StopReason.FAULT, self.tick, {"message": message, "traceback": ""})
+
+    def _limit(self, limit: str, message: str) -> Stop:
+        self._events.append(Event("error", self.tick, {"message": message, "traceback": ""}))
+        return Stop(StopReason.LIMIT, self.tick, {"limit": limit, "message": message})
+
+    def _fetch_input(self) -> Stop | None:
+        port = self.vcpu.raw.port
+        try:
+            self.vcpu.feed(self.board.read_all(port.port, port.size, port.count))
+        except NeedInput as needed:
+            return Stop(StopReason.INPUT, self.tick, {"channel": needed.channel})
+        return None
+
+    def _settle(self, batch: Any) -> Stop | None:  # noqa: ANN401 - cffi data
+        """The step that just ended left to the host: ports, missing memory, an exception."""
+        raw, flags, printed = self.vcpu.raw, StepFlag(0), b""
+        if raw.input_ready:
+            self._port_exit([int(raw.input[i]) for i in range(raw.input_count)])
+            raw.input_ready = 0
+            flags |= StepFlag.INPUT
+        elif raw.output_count:
+            values = self.vcpu.take_output()
+            printed = b"".join(self.board.ports.write(raw.port.port, raw.port.size, value) for value in values)
+            self._port_exit(values)
+        for i in range(raw.unbacked_count):
+            access = raw.unbacked[i]
+            direction = "write" if access.is_write else "read"
+            value = int(access.value) & ((1 << 8 * int(access.size)) - 1)
+            data = {"direction": direction, "address": int(access.address), "size": int(access.size), "value": value}
+            self._exit({"reason": "KVM_EXIT_MMIO", **data})
+        if raw.exception >= 0 and raw.step_flags & StepFlag.ERROR:
+            name = _EXCEPTIONS.get(int(raw.exception), f"exception {raw.exception}")
+            self._exit({"reason": "exception", "vector": int(raw.exception), "name": name, "to": self.fetch_address})
+        raw.unbacked_count = raw.unbacked_total = 0
+        if printed:
+            flags |= StepFlag.OUTPUT
+            self._output_bytes += len(printed)
+            self._events.append(Event("output", self.tick, {"stream": "serial", "bytes": printed}))
+        if flags and batch and batch.step_count:
+            batch.flags[batch.step_count - 1] |= flags
+        if self._output_bytes > self.limits.output_bytes:
+            return self._limit("output", f"the program printed more than {self.limits.output_bytes:,} bytes")
+        return None
+
+    def _port_exit(self, values: list[int]) -> None:
+        port = self.vcpu.raw.port
+        claim = self.board.ports.find(port.port)
+        data: dict[str, Any] = {
+            "reason": "KVM_EXIT_IO",
+            "direction": "out" if port.is_out else "in",
+            "port": int(port.port),
+            "size": int(port.size),
+            "count": len(values),
+            "value": values[0] if values else None,
+            "device": claim.device.name if claim else None,
+        }
+        if len(values) > 1:
+            data["values"] = values[:MAX_VALUES]
+        self._exit(data)
+
+    def _exit(self, data: dict[str, Any]) -> None:
+        self._events.append(Event("exit", self.tick, data))
+        self.exit_count += 1
+        self.exits.append({"tick": self.tick, **data})
+
+    # When KVM cannot
+
+    def _cannot_execute(self, code: int, *, is_stuck: bool) -> Stop | None:
+        raw, address = self.vcpu.raw, self.fetch_address
+        found = self._decoder.decode(self.vcpu.read_memory(address, 15), address)
+        text = found.text if found else "(bad)"
+        if is_stuck:
+            reason = f"this host's KVM does not come back from `{text}`"
+        elif raw.problem_reason:
+            reason = f"this host's KVM cannot execute `{text}` (exit reason {raw.problem_reason}, {raw.problem_detail})"
+        else:
+            reason = f"this host's KVM executes `{text}` wrongly"
+        if self.program.cpu == "kvm":
+            return self._fault(reason + "; cpu unicorn can run this program")
+        self._switch(Fallback(self.tick + 1, text, reason))
+        return None
+
+    def _switch(self, fallback: Fallback) -> None:
+        """Start again on Unicorn from tick 0 and catch up: the program and its journal lead to the same state."""
+        reached, events, use = self.tick, self._events, self.vcpu.raw.use_breakpoints
+        skip = self.vcpu.raw.skip_breakpoint
+        self.fallback = fallback
+        self.vcpu.forget_rows()
+        self.vcpu.attach("unicorn")
+        self.restore(self._start)
+        self.vcpu.raw.use_breakpoints = 0
+        self._drive(reached, self.vcpu.bind(None))
+        self._events = events
+        self.vcpu.raw.use_breakpoints, self.vcpu.raw.skip_breakpoint = use, skip
+
+    def _announce(self, fallback: Fallback) -> None:
+        event = Event(
+            "exit",
+            fallback.tick,
+            {"reason": "cpu_switched", "instruction": fallback.instruction, "message": f"{fallback.reason}: running on Unicorn"},
+        )
+        at = next((i for i, e in enumerate(self._events) if e.tick > fallback.tick), len(self._events))
+        self._events.insert(at, event)
+
+    # State
+
+    def save(self, previous: Checkpoint | None = None) -> X86Checkpoint:
+        """Copy the state out; pages equal to those of `previous` are shared."""
+        base = previous.image if isinstance(previous, X86Checkpoint) else None
+        image = pages.capture(self._regions(), base, self.vcpu.state_bytes())
+        return X86Checkpoint(
+            image=image,
+            tick=self.tick,
+            devices=self.board.save(),
+            output_bytes=self._output_bytes,
+            last_where=self._last_where,
+            final=self._final,
+            exit_count=self.exit_count,
+            exits=tuple(self.exits),
+        )
+
+    def _regions(self) -> list[tuple[int, int]]:
+        return [(self.vcpu.ram_address, self.vcpu.ram_bytes)]
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become exactly the saved state again."""
+        if not isinstance(checkpoint, X86Checkpoint):
+            raise TypeError("not a checkpoint of an x86 machine")
+        pages.restore(checkpoint.image, self._regions())
+        self.vcpu.set_state(checkpoint.image.extra)
+        self.vcpu.raw.input_ready = 0
+        self.board.restore(checkpoint.devices)
+        self._output_bytes = checkpoint.output_bytes
+        self._last_where = checkpoint.last_where
+        self._final = checkpoint.final
+        self.exit_count = checkpoint.exit_count
+        self.exits = deque(checkpoint.exits, maxlen=KEPT_EXITS)
+        self._events = []
+
+    def digest(self) -> str:
+        """A hash of CPU, memory and devices. Rows and the CPU's kind are no part of the state."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(self.vcpu.state_bytes())
+        digest.update(self.vcpu.read_memory(0, self.vcpu.ram_bytes))
+        digest.update(repr((self.board.save(), self._output_bytes, self._final and self._final.reason)).encode())
+        return digest.hexdigest()
+
+    def drain_events(self) -> list[Event]:
+        """Events since the last drain."""
+        events, self._events = self._events, []
+        return events
+
+    # What it shows
+
+    def listing(self) -> dict[str, Any]:
+        """The rows known so far (docs/views.md)."""
+        return picture.listing(self)
+
+    def view(self) -> dict[str, Any]:
+        """The visible state (docs/views.md)."""
+        return picture.view(self)
+
+    def inspect(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """A deep view (docs/views.md)."""
+        return picture.inspect(self, query)

@@ -1,0 +1,132 @@
+"""The program as rows to show: first the assembled source in address order, then whatever else gets executed.
+
+A row's number (`where`) stands for one distinct (address, bytes), so self-modifying code gets rows of its own.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from typing import Any
+
+from engine.x86.assembler import Assembly
+from engine.x86.decoder import Decoder, Instruction
+
+#: More distinct instructions than this, and the program is rewriting itself without end.
+MAX_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row. `instruction` is None for data."""
+
+    where: int
+    address: int
+    data: bytes
+    line: int | None
+    instruction: Instruction | None
+
+
+class Rows:
+    """All rows of one program, and the labels."""
+
+    def __init__(self, assembly: Assembly, decoder: Decoder) -> None:
+        self.assembly = assembly
+        self.decoder = decoder
+        self.rows: list[Row] = []
+        self.by_content: dict[tuple[int, bytes], Row] = {}
+        self.is_wide = False
+        self._label_addresses = [address for _, address in assembly.labels]
+        self._lines: dict[int, int] = {}
+        self._sweep()
+        self.source_count = len(self.rows)
+
+    def _sweep(self) -> None:
+        """The source's rows. Code is decoded from line to line; an instruction may span lines (a lone `rep`)."""
+        origin, image, at = self.assembly.origin, self.assembly.image, 0
+        for source in self.assembly.rows:
+            start, end = source.address - origin, source.address - origin + source.length
+            for offset in range(start, end):
+                self._lines[origin + offset] = source.line
+            if source.is_data:
+                self._add(source.address, image[start:end], source.line, None)
+                at = max(at, end)
+                continue
+            at = max(at, start)
+            while at < end:
+                found = self.decoder.decode(image[at : at + 15], origin + at)
+                if found is None:
+                    self._add(origin + at, image[at:end], source.line, None)
+                    at = end
+                    break
+                self._add(found.address, found.data, source.line, found)
+                at += len(found.data)
+
+    def _add(self, address: int, data: bytes, line: int | None, instruction: Instruction | None) -> Row:
+        row = Row(len(self.rows), address, data, line, instruction)
+        self.rows.append(row)
+        if instruction is not None:
+            self.by_content[(address, data)] = row
+            self.is_wide |= instruction.is_wide
+        return row
+
+    def learn(self, instruction: Instruction) -> tuple[Row, bool]:
+        """The row of an instruction that is about to run, and whether it is a new one."""
+        known = self.by_content.get((instruction.address, instruction.data))
+        if known:
+            return known, False
+        line = self._lines.get(instruction.address)
+        return self._add(instruction.address, instruction.data, line, instruction), True
+
+    def label_near(self, address: int) -> str | None:
+        """The label at exactly `address`."""
+        at = bisect.bisect_left(self._label_addresses, address)
+        if at < len(self._label_addresses) and self._label_addresses[at] == address:
+            return self.assembly.labels[at][0]
+        return None
+
+    def _comment(self, row: Row) -> str:
+        found = row.instruction
+        if found is None:
+            return ""
+        if found.jump is not None:
+            label = self.label_near(found.jump)
+            return f"→ {label}" if label else ""
+        for operand in found.memory:
+            if operand.base == operand.index == 0xFF:
+                label = self.label_near(operand.displacement)
+                if label:
+                    return label
+        return ""
+
+    def to_wire(self, row: Row) -> dict[str, Any]:
+        """A row as the listing shows it (docs/views.md)."""
+        found = row.instruction
+        jump = None
+        if found is not None and found.jump is not None:
+            jump = next((r.where for r in self.rows[: self.source_count] if r.address == found.jump), None)
+        return {
+            "where": row.where,
+            "address": row.address,
+            "line": row.line,
+            "file": self.assembly.file if row.line is not None else None,
+            "bytes": row.data.hex(),
+            "op": found.op if found else "db",
+            "args": found.args if found else ", ".join(f"0x{b:02x}" for b in row.data[:16]) + (", …" if len(row.data) > 16 else ""),
+            "comment": self._comment(row),
+            "jump": jump,
+            "data": found is None,
+        }
+
+    def functions(self) -> list[dict[str, Any]]:
+        """The source's rows under their labels that are not local (no dot in the name), then everything else."""
+        heads = {address: name for name, address in reversed(self.assembly.labels) if "." not in name}
+        groups: list[dict[str, Any]] = []
+        for row in self.rows[: self.source_count]:
+            if not groups or row.address in heads:
+                groups.append({"id": len(groups), "name": heads.get(row.address), "rows": []})
+            groups[-1]["rows"].append(self.to_wire(row))
+        if len(self.rows) > self.source_count:
+            rest = [self.to_wire(row) for row in self.rows[self.source_count :]]
+            groups.append({"id": len(groups), "name": None, "rows": rest})
+        return groups
