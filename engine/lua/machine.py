@@ -1,0 +1,423 @@
+"""The Lua machine: `engine.machine.Machine` over the C core.
+
+The core runs until it needs its host: output is full, a text is to be compiled, the journal is asked, a tick is
+reached. This module answers and runs on, saves and restores the arena as page images, and shows the state (view.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from engine import cbuild, pages
+from engine.errors import CommandError, MachineFault, ProgramError
+from engine.events import Event
+from engine.lua import view
+from engine.lua.compiler import compile_source
+from engine.lua.diagnostics import LuaSourceError
+from engine.lua.dump import SIGNATURE, dump
+from engine.lua.functions import Functions
+from engine.lua.undump import undump
+from engine.machine import Checkpoint, Journal, Limits, Stop, StopReason
+from engine.trace import COLUMNS, TraceBatch
+
+#: Bytes that a built-in function may handle before the host looks again whether to go on.
+WORK_SLICE = 64 << 20
+#: So many slices without an instruction between them end the program.
+MAX_WORK_SLICES = 512
+
+_RECORD = struct.Struct("<QII")
+_STREAMS = {1: "stdout", 2: "stderr"}
+_EXTRA = struct.Struct("<Qq")
+_NO_ROW = -1
+
+
+@cache
+def core() -> Any:  # noqa: ANN401 - the extension module
+    """The C core; loaded on first use."""
+    return cbuild.load("engine.lua.core._core")
+
+
+@cache
+def _exits() -> dict[int, str]:
+    """Exit reasons by number: `EXIT_HALT` is `halt`."""
+    lib = core().lib
+    words = ("BUDGET", "BREAKPOINT", "OUTPUT", "COMPILE", "JOURNAL", "WORK", "HALT", "FAULT", "LIMIT")
+    return {int(getattr(lib, f"EXIT_{word}")): word.lower() for word in words}
+
+
+@dataclass(frozen=True)
+class LuaProgram:
+    """A compiled main program: its binary chunk, its name (`@main.lua`) and the arguments it gets as `...` and `arg`.
+
+    `arguments[0]` is the script's name for `arg[0]`; empty: there is no table `arg`.
+    """
+
+    chunk: bytes
+    name: bytes
+    arguments: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class LuaCheckpoint:
+    """A saved state: the pages of the arena, and where in the address space they belong."""
+
+    tick: int
+    image: pages.PageImage
+    ranges: tuple[tuple[int, int], ...]
+    last: int | None
+    stop: Stop | None
+
+    @property
+    def size_bytes(self) -> int:
+        """This checkpoint's share of the pages that checkpoints hold."""
+        return self.image.size_bytes
+
+
+class LuaMachine:
+    """One running Lua program. Several live in one process; each call maps its own machine first."""
+
+    def __init__(self, program: LuaProgram, journal: Journal, limits: Limits) -> None:
+        """At tick 0, before the first instruction. ProgramError if the chunk is refused; MachineFault without memory."""
+        self.journal = journal
+        self._lib, self._ffi = core().lib, core().ffi
+        machine = self._lib.machine_new(limits.memory_bytes, limits.output_bytes)
+        if machine == self._ffi.NULL:
+            raise MachineFault("no memory for a Lua machine")
+        self._machine = self._ffi.gc(machine, self._lib.machine_free)
+        self._lib.machine_set_work_budget(self._machine, WORK_SLICE)
+        self.functions = Functions([self._text(self._lib.machine_native_name(n)) for n in range(self._native_count())])
+        self._events: list[Event] = []
+        self._stop: Stop | None = None
+        self._last: int | None = None
+        self._is_last_known = True
+        self._breakpoints: frozenset[int] = frozenset()
+        self._columns: tuple[int, Any, list[Any]] | None = None
+        self._own_batch = TraceBatch(step_capacity=1, write_capacity=512, text_capacity=2 * TraceBatch.text_margin)
+        self._held: list[bytes] = []  # what the core may still read during its next run
+        self._is_silent = False
+        self._load(program)
+        self._recent = self.save()
+
+    def _native_count(self) -> int:
+        return int(self._lib.machine_native_count())
+
+    def _text(self, pointer: Any) -> str:  # noqa: ANN401 - cffi data
+        return bytes(self._ffi.string(pointer)).decode("ascii")
+
+    def _load(self, program: LuaProgram) -> None:
+        lib, machine = self._lib, self._machine
+        self.functions.add(undump(program.chunk, "program"), 0)
+        for number, argument in enumerate(program.arguments):
+            lib.machine_argument(machine, number, argument, len(argument))
+        if lib.machine_load(machine, program.chunk, len(program.chunk), program.name):
+            raise ProgramError(self._request(0).decode("utf-8", "backslashreplace"))
+        # To the first instruction and not further, so that there is a frame to look at.
+        lib.machine_run(machine, 0, 0, self._ffi.NULL)
+
+    def _request(self, index: int) -> bytes:
+        size = self._ffi.new("size_t *")
+        bytes_ = self._lib.machine_request(self._machine, index, size)
+        return b"" if bytes_ == self._ffi.NULL else bytes(self._ffi.buffer(bytes_, size[0]))
+
+    # -- where it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def tick(self) -> int:
+        """Instructions executed so far."""
+        return int(self._lib.machine_tick(self._machine))
+
+    @property
+    def where(self) -> int | None:
+        """The row of the next instruction; None when the program is over."""
+        row = int(self._lib.machine_where(self._machine))
+        return None if row < 0 or self._stop is not None else row
+
+    @property
+    def depth(self) -> int:
+        """Frames on the running coroutine's call stack."""
+        return int(self._lib.machine_depth(self._machine))
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
+        """Execute up to `budget` instructions and say why it stopped; see `engine.machine.Machine.run`."""
+        if self._stop is not None:
+            return self._stop
+        begun = self.tick
+        if trace is not None or budget < 2:
+            stop = self._advance(budget, trace or self._fresh_batch(), breakpoints)
+            self._learn_last(trace or self._own_batch, begun)
+        else:
+            # The last instruction is traced, so that the view can say which one it was.
+            stop = self._advance(budget - 1, None, breakpoints)
+            self._is_last_known = self.tick == begun
+            if stop.reason is StopReason.BUDGET and self.tick == begun + budget - 1:
+                at = self.tick
+                is_at_breakpoint = breakpoints and self.where in self._breakpoints
+                if is_at_breakpoint:
+                    return Stop(StopReason.BREAKPOINT, at)
+                stop = self._advance(1, self._fresh_batch(), False)
+                self._learn_last(self._own_batch, at)
+        return stop
+
+    def _fresh_batch(self) -> TraceBatch:
+        self._own_batch.clear()
+        return self._own_batch
+
+    def _learn_last(self, batch: TraceBatch, begun: int) -> None:
+        if batch.step_count:
+            self._last = batch.column("where")[batch.step_count - 1]
+            self._is_last_known = True
+        elif self.tick != begun:
+            self._is_last_known = False
+
+    def _advance(self, budget: int, trace: TraceBatch | None, breakpoints: bool) -> Stop:
+        """Run the core, serving its requests, until it stops for a reason that concerns the caller."""
+        lib, machine = self._lib, self._machine
+        goal = self.tick + budget
+        columns = self._bind(trace) if trace is not None else self._ffi.NULL
+        work, worked_at = 0, -1
+        while True:
+            reason = _exits()[int(lib.machine_run(machine, goal - self.tick, breakpoints, columns))]
+            if trace is not None:
+                trace.step_count, trace.write_count = columns.step_count, columns.write_count
+                trace.text_bytes, trace.first_tick = columns.text_bytes, columns.first_tick
+            self._held.clear()
+            self._take_output()
+            tick = self.tick
+            if reason == "compile":
+                self._compile()
+            elif reason == "journal":
+                channel = self._request(0).decode("ascii")
+                data = self.journal.read(int(lib.machine_journal_count(machine)), channel)
+                if data is None:
+                    return Stop(StopReason.INPUT, tick, {"channel": channel})
+                self._held.append(data)
+                lib.machine_answer_journal(machine, data, len(data))
+            elif reason == "work":
+                work, worked_at = (work + 1 if worked_at == tick else 1), tick
+                if work >= MAX_WORK_SLICES:
+                    message = "a built-in function worked too long"
+                    return self._finish(Stop(StopReason.LIMIT, tick, {"limit": "work", "message": message}))
+            elif reason != "output":
+                return self._stop_for(reason, tick)
+
+    def _stop_for(self, reason: str, tick: int) -> Stop:
+        if reason in ("budget", "breakpoint"):
+            return Stop(StopReason(reason), tick)
+        if reason == "halt":
+            return self._finish(Stop(StopReason.HALT, tick))
+        first, second = (self._request(n).decode("utf-8", "backslashreplace") for n in (0, 1))
+        if reason == "limit":
+            return self._finish(Stop(StopReason.LIMIT, tick, {"limit": first, "message": second}))
+        detail = {"message": first, "traceback": second}
+        if not self._is_silent:
+            self._events.append(Event("error", tick, detail))
+        return self._finish(Stop(StopReason.FAULT, tick, detail))
+
+    def _finish(self, stop: Stop) -> Stop:
+        self._stop = stop
+        return stop
+
+    def _bind(self, trace: TraceBatch) -> Any:  # noqa: ANN401 - cffi data
+        """The C struct over the batch's columns; kept, because the same batch comes again and again."""
+        if self._columns is None or self._columns[0] != id(trace) or self._columns[2][-1] is not trace.text:
+            struct_ = self._ffi.new("TraceBatch *")
+            keep: list[Any] = []
+            for column in COLUMNS:
+                # SAFETY: the bytearrays are kept alive with the struct, and TraceBatch never resizes them.
+                view_ = self._ffi.from_buffer(f"{column.c_type}[]", trace.columns[column.name])
+                setattr(struct_, column.name, view_)
+                keep.append(view_)
+            text = self._ffi.from_buffer("uint8_t[]", trace.text)
+            struct_.text = text
+            self._columns = (id(trace), struct_, [*keep, text, trace, trace.text])
+        struct_ = self._columns[1]
+        struct_.step_capacity, struct_.write_capacity = trace.step_capacity, trace.write_capacity
+        struct_.text_capacity = trace.text_capacity
+        struct_.step_count, struct_.write_count = trace.step_count, trace.write_count
+        struct_.text_bytes, struct_.first_tick = trace.text_bytes, trace.first_tick
+        return struct_
+
+    # -- what the core asks for --------------------------------------------------------------------------------------
+
+    def _compile(self) -> None:
+        """Answer a `load`: the binary chunk, or the error message that `load` gives to the program."""
+        name, source = self._request(0), self._request(1)
+        first = int(self._lib.inspect_next_function(self._machine))
+        is_error = 0
+        try:
+            if source.startswith(SIGNATURE):
+                proto, answer = undump(source, name.decode("utf-8", "replace")), source
+            else:
+                proto = compile_source(source, name)
+                answer = dump(proto)
+            if self.functions.add(proto, first) and not self._is_silent:
+                self._events.append(Event("program_grew", self.tick))
+        except LuaSourceError as error:
+            answer, is_error = error.raw, 1
+        except ProgramError as error:
+            answer, is_error = error.message.encode("utf-8", "replace"), 1
+        self._held.append(answer)
+        self._lib.machine_answer_compile(self._machine, answer, len(answer), is_error)
+
+    def _take_output(self) -> None:
+        where = self._ffi.new("uint8_t **")
+        size = int(self._lib.machine_output_pending(self._machine, where))
+        if not size:
+            return
+        data = bytes(self._ffi.buffer(where[0], size))
+        self._lib.machine_output_clear(self._machine)
+        if self._is_silent:
+            return
+        at = 0
+        while at < size:
+            tick, stream, length = _RECORD.unpack_from(data, at)
+            at += _RECORD.size
+            self._events.append(Event("output", tick, {"stream": _STREAMS[stream], "bytes": data[at : at + length]}))
+            at += length + -length % 8
+
+    def set_breakpoints(self, wheres: Iterable[int]) -> None:
+        """Replace the rows that `run(breakpoints=True)` stops before."""
+        self._breakpoints = frozenset(wheres)
+        words = [0] * (max(self._breakpoints, default=-1) // 64 + 1)
+        for row in self._breakpoints:
+            words[row // 64] |= 1 << row % 64
+        self._lib.machine_set_breakpoints(self._machine, words, len(words) * 64)
+
+    def drain_events(self) -> list[Event]:
+        """Output, errors and grown listings since the last drain, in order."""
+        events, self._events = self._events, []
+        return events
+
+    # -- saving ------------------------------------------------------------------------------------------------------
+
+    def _ranges(self) -> tuple[tuple[int, int], ...]:
+        ranges = self._ffi.new("uint64_t[8]")
+        count = int(self._lib.machine_ranges(self._machine, ranges))
+        return tuple((int(ranges[2 * n]), int(ranges[2 * n + 1])) for n in range(count))
+
+    def save(self, previous: Checkpoint | None = None) -> LuaCheckpoint:
+        """Copy the arena out, sharing pages with `previous`."""
+        ranges = self._ranges()
+        image = pages.capture(ranges, previous.image if isinstance(previous, LuaCheckpoint) else None)
+        last = self._last if self._is_last_known else _NO_ROW
+        self._recent = LuaCheckpoint(self.tick, image, ranges, last, self._stop)
+        return self._recent
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become exactly the saved state again; events that were not drained are dropped."""
+        if not isinstance(checkpoint, LuaCheckpoint):
+            raise MachineFault("a checkpoint of another kind of machine")
+        ranges = self._ffi.new("uint64_t[8]", [number for pair in checkpoint.ranges for number in pair])
+        self._lib.machine_output_clear(self._machine)
+        self._lib.machine_restore_begin(self._machine, ranges, len(checkpoint.ranges))
+        pages.restore(checkpoint.image, checkpoint.ranges)
+        self._lib.machine_restore_end(self._machine)
+        self._lib.inspect_forget(self._machine)
+        self._events.clear()
+        self._stop = checkpoint.stop
+        self._is_last_known = checkpoint.last != _NO_ROW
+        self._last = checkpoint.last if self._is_last_known else None
+        self._recent = checkpoint
+
+    def digest(self) -> str:
+        """A hash of the arena's content and of how the program ended, if it did."""
+        words = self._ffi.new("uint64_t[2]")
+        self._lib.machine_digest(self._machine, words)
+        state = f"{words[0]:016x}{words[1]:016x} {self.tick} {self._stop.reason if self._stop else ''}"
+        return hashlib.sha256(state.encode()).hexdigest()[:32]
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def _find_last(self) -> None:
+        """Learn which instruction was the last: run again from the checkpoint before, the last step traced."""
+        here, recent, events = self.tick, self._recent, self._events
+        self._events = []
+        now = self.save()
+        self.restore(recent)
+        self._is_silent = True
+        try:
+            if self.tick < here - 1:
+                self._advance(here - 1 - self.tick, None, False)
+            self._advance(1, self._fresh_batch(), False)
+            self._learn_last(self._own_batch, here - 1)
+            last = self._last if self._is_last_known else None
+        finally:
+            self._is_silent = False
+            self.restore(now)
+            self._recent = recent
+            self._events = events
+        self._last, self._is_last_known = last, True
+
+    def view(self) -> dict[str, Any]:
+        """The visible state; docs/views.md, "Lua"."""
+        if not self._is_last_known:
+            self._find_last()
+        self._see_functions()
+        raw = self._inspect("view")
+        return view.view(raw, self.functions, tick=self.tick, last=self._last, where=self.where)
+
+    def _inspect(self, what: str, *numbers: int) -> Any:  # noqa: ANN401 - JSON data
+        size = self._ffi.new("size_t *")
+        names, count = self.functions.c_names(self._ffi)
+        text = getattr(self._lib, f"inspect_{what}")(self._machine, names, count, *numbers, size)
+        if text == self._ffi.NULL:
+            raise MachineFault("no memory to look into the machine")
+        return view.parse(bytes(self._ffi.buffer(text, size[0])))
+
+    def _see_functions(self) -> None:
+        """Take in functions that came without a COMPILE request (binary chunks that the core loaded by itself)."""
+        known = self.functions.count
+        if int(self._lib.inspect_next_function(self._machine)) > known:
+            size = self._ffi.new("size_t *")
+            text = self._lib.inspect_functions(self._machine, known, size)
+            if text == self._ffi.NULL:
+                raise MachineFault("no memory to look into the machine")
+            self.functions.add_raw(view.parse(bytes(self._ffi.buffer(text, size[0]))))
+
+    def inspect(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """A table, function, upvalue or coroutine by its identity number; docs/views.md, "Lua"."""
+        kind, number = query.get("kind"), query.get("id")
+        if kind not in ("table", "function", "upvalue", "thread"):
+            raise CommandError(f"cannot inspect {str(kind)[:40]!r}", hint="one of table, function, upvalue, thread")
+        if type(number) is not int or not 0 <= number < 1 << 32:
+            raise CommandError(f"to inspect a {kind} takes its `id`")
+        self._see_functions()
+        numbers = [number]
+        if kind == "table":
+            offset, limit = query.get("offset", 0), query.get("limit", 256)
+            if type(offset) is not int or type(limit) is not int or not (0 <= offset < 1 << 31 and 0 < limit <= 4096):
+                raise CommandError("`offset` counts from 0 and `limit` is 1 to 4096")
+            numbers += [offset, limit]
+        raw = self._inspect(kind, *numbers)
+        if raw is None:
+            raise CommandError(f"there is no {kind} #{number} at tick {self.tick}")
+        return view.inspected(kind, raw, self.functions)
+
+    def listing(self) -> dict[str, Any]:
+        """Every function that was loaded so far, as rows."""
+        self._see_functions()
+        return self.functions.listing()
+
+    def memory(self) -> dict[str, int]:
+        """For statistics: bytes in use and at most, live objects, collections."""
+        lib, machine = self._lib, self._machine
+        return {
+            "bytes": int(lib.machine_bytes(machine)),
+            "peak_bytes": int(lib.machine_peak_bytes(machine)),
+            "objects": int(lib.machine_objects(machine)),
+            "collections": int(lib.machine_collections(machine)),
+        }
+
+    def close(self) -> None:
+        """Free the machine. Idempotent; nothing else may be called afterwards."""
+        if self._machine is not None:
+            self._lib.inspect_forget(self._machine)
+            self._ffi.release(self._machine)
+            self._machine = None
