@@ -106,3 +106,11 @@ export function keepInSight(body, node) {
     body.scrollTop += inner.top - outer.top - body.clientHeight / 2;
   }
 }
+
+/**
+ * Widths of a table's columns in pixels.
+ * @param {...number} widths 0 = what is left
+ */
+export function columns(...widths) {
+  return h("colgroup", {}, widths.map((w) => h("col", { style: w ? { width: `${w}px` } : {} })));
+}

@@ -2,16 +2,12 @@
 // The source editor: CodeMirror with gutters for breakpoints, counts, line numbers and hues, the current line, and
 // underlined diagnostics.
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { StreamLanguage, bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
-import { lua } from "@codemirror/legacy-modes/mode/lua";
-import { Compartment, EditorState, StateEffect, StateField } from "@codemirror/state";
-import { Decoration, EditorView, GutterMarker, gutter, keymap } from "@codemirror/view";
+import { bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { Compartment, EditorState, RangeSet, StateEffect, StateField } from "@codemirror/state";
+import { Decoration, EditorView, GutterMarker, gutter, gutterLineClass, keymap } from "@codemirror/view";
 import { classHighlighter } from "@lezer/highlight";
-import { nasm } from "./nasm.js";
+import { LANGUAGES } from "./languages/index.js";
 import { compact } from "./values.js";
-
-/** Editor modes by the language that a room names. @type {Record<string, any>} */
-const LANGUAGES = { lua: StreamLanguage.define(lua), nasm: StreamLanguage.define(nasm) };
 
 /**
  * What the gutters and lines show besides the text. Lines count from 1.
@@ -98,6 +94,16 @@ function offset(state, line, column) {
   return Math.min(at.to, at.from + units);
 }
 
+class NowLine extends GutterMarker {
+  elementClass = "now";
+}
+const nowLine = new NowLine();
+
+const gutterNow = gutterLineClass.compute(["doc", marksField], (state) => {
+  const { now } = state.field(marksField);
+  return now > 0 && now <= state.doc.lines ? RangeSet.of(nowLine.range(state.doc.line(now).from)) : RangeSet.empty;
+});
+
 const decorations = EditorView.decorations.compute(["doc", marksField], (state) => {
   const marks = state.field(marksField);
   const set = [];
@@ -174,6 +180,7 @@ export class Editor {
           }),
           marked("hue", (m, n) => (m.hues.get(n) ? new Mark(`hue h${m.hues.get(n)}`) : null)),
           decorations,
+          gutterNow,
           history(),
           bracketMatching(),
           indentUnit.of("  "),

@@ -28,9 +28,8 @@ const CLASS = {
 export function valueNode(value) {
   const kind = CLASS[value.t] ?? "";
   if (value.t === "function" || value.t === "native") {
-    const name = value.s === "function" ? "" : value.s;
     const word = t(value.t === "native" ? "value.native" : "value.function");
-    return h("span", {}, h("span", { class: kind }, name || word), " ", h("span", { class: "id" }, name ? word : ""), id(value));
+    return h("span", { class: kind }, value.s === "function" ? word : `${word} ${value.s}`, id(value));
   }
   if (value.t === "absent") return h("span", { class: kind }, t("value.absent"));
   return h("span", {}, h("span", { class: kind }, value.s), id(value));

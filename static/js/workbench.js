@@ -3,7 +3,7 @@
 import { append, byId, fill, h, setText } from "./dom.js";
 import { t } from "./i18n.js";
 import { pane } from "./panes/index.js";
-import { adapter } from "./rooms/index.js";
+import { adapter } from "./panes/rooms/index.js";
 
 /** The page's places in the order in which a room names its panes; `class` places it in the grid. */
 const PLACES = ["source", "listing", "state", "memory", "output", "narration", "extra"];
@@ -59,7 +59,7 @@ export class Workbench {
 
   #mount() {
     this.#clear();
-    /** @type {{place: string, title: string}[]} */
+    /** @type {{place: string, title: string, short: string}[]} */
     const tabs = [];
     this.store.state.room.panes.forEach((/** @type {string} */ id, /** @type {number} */ i) => {
       const place = PLACES[i];
@@ -87,10 +87,10 @@ export class Workbench {
         nonce: this.nonce,
       });
       this.#panes.push({ place, mounted });
-      tabs.push({ place, title: t(row.tabKey ?? row.titleKey) });
+      tabs.push({ place, title: t(row.tabKey ?? row.titleKey), short: t(row.shortKey ?? row.titleKey) });
     });
     const titled = (/** @type {string[]} */ places) => places.flatMap((place) => tabs.filter((tab) => tab.place === place));
-    this.#tabs(byId("tabs-all"), titled(PHONE), this.shell, "listing");
+    this.#tabs(byId("tabs-all"), titled(PHONE).map((tab) => ({ ...tab, title: tab.short })), this.shell, "listing");
     this.#tabs(byId("tabs-middle"), titled(MIDDLE), this.panes, "state");
   }
 

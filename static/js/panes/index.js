@@ -15,7 +15,7 @@ import x86State from "./x86-state.js";
  * @typedef {object} Context
  * @property {import("../store.js").Store} store
  * @property {import("../session.js").Session} session
- * @property {() => import("../rooms/index.js").Adapter} adapter   what is particular to the shown machine
+ * @property {() => import("./rooms/index.js").Adapter} adapter   what is particular to the shown machine
  * @property {(text: string) => void} meta    set the note at the right of the pane's head
  * @property {(text: string) => void} title   rename the pane
  * @property {HTMLElement} section            the whole pane; its `.body` is what `mount` gets
@@ -33,7 +33,8 @@ import x86State from "./x86-state.js";
  * @typedef {object} Pane
  * @property {string} id
  * @property {string} titleKey
- * @property {string} [tabKey]    a shorter title for the tab lists of narrow screens
+ * @property {string} [tabKey]    what the tab of a tablet says
+ * @property {string} [shortKey]  what the tab of a phone says
  * @property {(body: HTMLElement, ctx: Context) => Mounted} mount
  */
 

@@ -306,7 +306,7 @@ class ListingPane {
   /**
    * @param {Item} item
    * @param {string} column
-   * @param {import("../rooms/index.js").Adapter} adapter
+   * @param {import("./rooms/index.js").Adapter} adapter
    */
   cell(item, column, adapter) {
     const row = /** @type {Row} */ (item.row);
@@ -316,7 +316,9 @@ class ListingPane {
       return h("td", { class: "cm ink" }, row.args, row.comment ? [" ", h("span", { class: "dim" }, row.comment)] : null);
     }
     const classes = /** @type {Record<string, string>} */ ({ pc: "pc", address: "pc ad", args: "ar", bytes: "ar by", comment: "cm" });
-    return h("td", { class: classes[column] ?? "" }, adapter.cell(row, column));
+    const text = adapter.cell(row, column);
+    const cue = column === "comment" ? adapter.cue(this.ctx.store.state, row, item.routine) : "";
+    return h("td", { class: classes[column] ?? "" }, cue ? h("span", { class: cue }, text) : text);
   }
 
   /**

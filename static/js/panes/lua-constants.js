@@ -1,6 +1,6 @@
 // @ts-check
 // The constants of the function that the shown step belongs to.
-import { fill, h } from "../dom.js";
+import { columns, fill, h } from "../dom.js";
 import { t } from "../i18n.js";
 import { valueNode } from "../values.js";
 
@@ -10,7 +10,6 @@ const MOST = 400;
 export default {
   id: "lua-constants",
   titleKey: "pane.constants",
-  tabKey: "tab.constants",
   mount(body, ctx) {
     let shown = "";
     return {
@@ -31,7 +30,7 @@ export default {
         const constants = routine.constants ?? [];
         ctx.meta(t("constants.meta", { name: routine.name ?? "", n: constants.length }));
         fill(body, constants.length
-          ? h("table", { class: "regs consts" }, h("caption", { class: "sr" }, t("pane.constants")), h("tbody", {}, constants.slice(0, MOST).map((value, i) =>
+          ? h("table", { class: "regs consts" }, h("caption", { class: "sr" }, t("pane.constants")), columns(60, 92, 0), h("tbody", {}, constants.slice(0, MOST).map((value, i) =>
               h("tr", {}, h("th", { class: "r", scope: "row" }, `K${i}`), h("td", { class: "nm" }, t(`type.${value.t}`)), h("td", {}, valueNode(value))))))
           : h("p", { class: "empty" }, t("constants.none")));
       },

@@ -83,10 +83,21 @@ class LuaHeap {
       const up = heap.upvalues.find((/** @type {any} */ one) => one.id === u.id);
       const open = up?.open ?? false;
       return h("tr", {}, h("th", { scope: "row" }, u.name ?? ""), h("td", { class: open ? "ref" : "cref", "data-box": open ? null : u.id },
-        open ? t("heap.slot", { n: String(up.slot) }) : `UpVal #${u.id}`));
+        open ? this.slotName(up) : `UpVal #${u.id}`));
     });
     return h("article", { class: "obj fn" }, h("header", {}, h("b", {}, f.name ?? t("value.function")), h("span", { class: "id" }, `#${f.id}`), h("span", { class: "meta" }, t("value.function"))),
       rows.length ? h("table", {}, h("caption", { class: "sr" }, t("heap.upvalues", { name: f.name ?? "" })), h("tbody", {}, rows)) : null);
+  }
+
+  /**
+   * The slot of an open upvalue by its frame's register.
+   * @param {any} up
+   */
+  slotName(up) {
+    const { view } = this.ctx.store.state;
+    const thread = view.threads.find((/** @type {any} */ one) => one.id === up.thread);
+    const frame = thread?.frames.find((/** @type {any} */ f) => f.kind === "lua" && f.base <= up.slot);
+    return frame ? `${frame.function.name ?? "?"} R${up.slot - frame.base}` : t("heap.slot", { n: String(up.slot) });
   }
 
   /**

@@ -1,9 +1,9 @@
 // @ts-check
 // Lua's state at one step: registers of the shown frame and its callers, its upvalues, the call stack, coroutines.
-import { fill, h, svg } from "../dom.js";
+import { columns, fill, h, svg } from "../dom.js";
 import { Flag, Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
-import { reads } from "../rooms/lua.js";
+import { reads } from "./rooms/lua.js";
 import { RECENT_STEPS, changeNode, valueNode, writerLink } from "../values.js";
 
 /** Registers, upvalues and frames that are drawn at most. */
@@ -168,7 +168,7 @@ class LuaState {
    * @param {import("../trace.js").Step | null} step
    */
   upvalue(state, u, step) {
-    const { trace, viewTick } = state;
+    const { trace, view, viewTick } = state;
     const write = step?.writes.findLast((w) =>
       (w.kind === Write.UPVALUE && w.owner === u.id) || (u.open && w.kind === Write.SLOT && w.owner === u.thread && w.index === u.slot));
     const writer = Math.max(
@@ -176,9 +176,10 @@ class LuaState {
       u.open ? trace.lastWriter(Write.SLOT, u.thread, u.slot, viewTick) : 0,
     );
     const value = write ? changeNode(write.old, u.value) : valueNode(u.value);
-    const home = u.register === null || u.register === undefined
-      ? t("upvalue.slot", { n: String(u.slot) })
-      : t("upvalue.register", { register: `R${u.register}`, level: String(u.frame) });
+    const owner = view.threads.find((/** @type {any} */ one) => one.id === u.thread)?.frames.find((/** @type {any} */ f) => f.level === u.frame);
+    const home = owner && typeof u.register === "number"
+      ? t("upvalue.register", { register: `R${u.register}`, name: owner.function.name ?? "?" })
+      : t("upvalue.slot", { n: String(u.slot) });
     return h(
       "li",
       { class: "up" },
@@ -258,13 +259,6 @@ class LuaState {
     }
     if (paths.length) this.body.append(svg("svg", { class: "wires", "aria-hidden": "true", height: this.body.scrollHeight }, paths));
   }
-}
-
-/**
- * @param {...number} widths 0 = what is left
- */
-function columns(...widths) {
-  return h("colgroup", {}, widths.map((w) => h("col", { style: w ? { width: `${w}px` } : {} })));
 }
 
 /**

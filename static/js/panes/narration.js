@@ -27,7 +27,7 @@ const EVENTS = [
 export default {
   id: "narration",
   titleKey: "pane.narration",
-  tabKey: "tab.narration",
+  shortKey: "tab.narration",
   mount(body, ctx) {
     const say = h("div", { class: "say", "aria-live": "polite", "aria-atomic": "true" });
     fill(body, say);

@@ -10,7 +10,6 @@ const WINDOW = 200;
 export default {
   id: "x86-exits",
   titleKey: "pane.exits",
-  tabKey: "tab.exits",
   mount(body, ctx) {
     return {
       update(state, changed) {

@@ -1,6 +1,6 @@
 // @ts-check
 // The CPU's state at one step: general registers, FLAGS, segments, control registers, the stack's top words.
-import { fill, h } from "../dom.js";
+import { columns, fill, h } from "../dom.js";
 import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
 import { changeNode, writerLink } from "../values.js";
@@ -157,7 +157,7 @@ function stack(state, go) {
   if (!rows.length) return null;
   return h("section", { class: "block b-stk", "aria-label": t("pane.stack") },
     h("div", { class: "ph" }, h("h3", {}, t("pane.stack")), h("span", { class: "meta" }, t("x86.stack", { at: sp.value.padStart(4, "0") }))),
-    h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.stack")), h("tbody", {}, rows)));
+    h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.stack")), columns(60, 92, 0, 58), h("tbody", {}, rows)));
 }
 
 /** @param {import("../store.js").State} state */
@@ -168,7 +168,7 @@ function segments(state) {
   return rows.length
     ? h("section", { class: "block b-seg", "aria-label": t("pane.segments") },
         h("div", { class: "ph" }, h("h3", {}, t("pane.segments")), h("span", { class: "meta" }, state.view.mode ?? "")),
-        h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.segments")), h("tbody", {}, rows)))
+        h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.segments")), columns(60, 92, 0), h("tbody", {}, rows)))
     : null;
 }
 
@@ -186,6 +186,6 @@ function control(view) {
     h("tr", {}, h("th", { class: "r", scope: "row" }, c.name), h("td", {}, c.value), h("td", { class: "nm" }, c.bits.join(" "))));
   return rows.length
     ? h("section", { class: "block", "aria-label": t("pane.control") }, h("div", { class: "ph" }, h("h3", {}, t("pane.control"))),
-        h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.control")), h("tbody", {}, rows)))
+        h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.control")), columns(60, 140, 0), h("tbody", {}, rows)))
     : null;
 }

@@ -1,13 +1,13 @@
 // @ts-check
 // Lua: how its instructions read. Facts about instructions come from the opcode table (gen/opcodes.js).
-import { h } from "../dom.js";
-import { EVENTS, FIELDS, LAYOUTS, OFFSETS, OPCODES } from "../gen/opcodes.js";
-import { Write } from "../gen/protocol.js";
-import { format, language, t } from "../i18n.js";
-import { valueText } from "../values.js";
+import { h } from "../../dom.js";
+import { EVENTS, FIELDS, LAYOUTS, OFFSETS, OPCODES } from "../../gen/opcodes.js";
+import { Write } from "../../gen/protocol.js";
+import { format, language, t } from "../../i18n.js";
+import { valueText } from "../../values.js";
 
-/** @typedef {import("../program.js").Row} Row */
-/** @typedef {import("../program.js").Routine} Routine */
+/** @typedef {import("../../program.js").Row} Row */
+/** @typedef {import("../../program.js").Routine} Routine */
 
 /** @type {Map<string, any>} */
 const BY_NAME = new Map(OPCODES.map((/** @type {any} */ op) => [op.name, op]));
@@ -217,6 +217,15 @@ export const lua = {
       default:
         return "";
     }
+  },
+  cue(state, row, routine) {
+    const op = BY_NAME.get(row.op);
+    const operand = op && Object.keys(op.fields).find((name) => op.fields[name] === "U");
+    if (!operand || row.comment === "") return "";
+    const thread = state.view?.threads?.find((/** @type {any} */ one) => one.id === state.view.thread);
+    const frame = thread?.frames.find((/** @type {any} */ f) => f.function?.proto === routine.id);
+    const up = frame?.upvalues[operands(row)[operand]];
+    return up ? (up.open ? "uo" : "uc") : "";
   },
   decode(state, row, routine) {
     const op = BY_NAME.get(row.op);

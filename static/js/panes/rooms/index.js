@@ -4,11 +4,11 @@
 import { lua } from "./lua.js";
 import { x86 } from "./x86.js";
 
-/** @typedef {import("../dom.js").Child} Child */
-/** @typedef {import("../program.js").Row} Row */
-/** @typedef {import("../program.js").Routine} Routine */
-/** @typedef {import("../trace.js").Step} Step */
-/** @typedef {import("../trace.js").StepWrite} StepWrite */
+/** @typedef {import("../../dom.js").Child} Child */
+/** @typedef {import("../../program.js").Row} Row */
+/** @typedef {import("../../program.js").Routine} Routine */
+/** @typedef {import("../../trace.js").Step} Step */
+/** @typedef {import("../../trace.js").StepWrite} StepWrite */
 
 /**
  * A stretch of the instruction's bits. `use`: what this step did with it.
@@ -29,9 +29,10 @@ import { x86 } from "./x86.js";
  * @property {boolean} stackOrder                                 list running functions first and fold the others
  * @property {(routine: Routine) => Child[]} heading              of a function in the listing
  * @property {(view: any) => {routine: number | null, pc: number | null}[]} frames  innermost first
- * @property {(state: import("../store.js").State, write: StepWrite, step: Step) => string} place  a written place's name
- * @property {(state: import("../store.js").State, row: Row, routine: Routine) => Decoded} decode
- * @property {(state: import("../store.js").State, row: Row, routine: Routine) => string} sentence  what the instruction does
+ * @property {(state: import("../../store.js").State, write: StepWrite, step: Step) => string} place  a written place's name
+ * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} cue   class of the row's comment
+ * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => Decoded} decode
+ * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} sentence  what the instruction does
  */
 
 /** @type {Record<string, Adapter>} */

@@ -1,8 +1,8 @@
 // @ts-check
 // x86: how its instructions read. The disassembly comes from the server; here it is told and taken apart.
-import { h } from "../dom.js";
-import { Write } from "../gen/protocol.js";
-import { has, t } from "../i18n.js";
+import { h } from "../../dom.js";
+import { Write } from "../../gen/protocol.js";
+import { has, t } from "../../i18n.js";
 
 /** Mnemonics whose sentence is another one's. @type {Record<string, string>} */
 const SAME = {
@@ -49,6 +49,9 @@ export const x86 = {
   place(state, write) {
     if (write.kind === Write.REGISTER) return state.program?.listing.registers?.[write.index] ?? `r${write.index}`;
     return t("place.memory", { at: hex4(write.index) });
+  },
+  cue() {
+    return "";
   },
   decode(_state, row) {
     const fields = [];

@@ -1,0 +1,45 @@
+"""The page's build: pinned packages, a lock file without hosts, clean types, a first load within its budget."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import subprocess
+from pathlib import Path
+
+STATIC = Path(__file__).resolve().parents[2] / "static"
+DIST = STATIC / "dist"
+
+
+def test_every_package_is_pinned_to_one_version() -> None:
+    package = json.loads((STATIC / "package.json").read_text())
+    versions = {**package["dependencies"], **package["devDependencies"]}
+    assert [name for name, version in versions.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
+
+
+def test_the_lock_file_names_no_host() -> None:
+    lock = json.loads((STATIC / "package-lock.json").read_text())
+    assert [name for name, entry in lock["packages"].items() if "resolved" in entry] == []
+    assert all("integrity" in entry for name, entry in lock["packages"].items() if name)
+
+
+def test_the_scripts_pass_the_type_check() -> None:
+    done = subprocess.run(
+        ["node_modules/.bin/tsc", "-p", "jsconfig.json"], cwd=STATIC, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+def test_the_manifest_names_files_that_exist_with_their_compressed_twins() -> None:
+    manifest = json.loads((DIST / "manifest.json").read_text())
+    assert set(manifest) == {"workbench.js", "workbench.css", "editor.js", "words-en.js", "words-zh.js"}
+    for name in manifest.values():
+        assert gzip.decompress((DIST / f"{name}.gz").read_bytes()) == (DIST / name).read_bytes()
+
+
+def test_the_first_load_stays_within_150_kilobytes() -> None:
+    sizes = {path.name: path.stat().st_size for path in DIST.glob("*.gz")}
+    words = [size for name, size in sizes.items() if name.startswith("words-")]
+    assert sum(sizes.values()) - sum(words) + max(words) <= 150 * 1024
