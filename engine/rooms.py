@@ -5,6 +5,8 @@ A room's module (imported on first use, so that the web process never loads a co
 - `build(files, options) -> program`: compile or assemble; raises SourceError or ProgramError with everything it found.
 - `start(program, journal, limits) -> Machine`: a machine at tick 0. It may raise HostUnavailable.
 - `notice(machine) -> dict | None`: `{"key", "args"}` of a catalogue sentence that the visitor should see.
+- optionally `prepare() -> sequence of descriptors`: called once in the process from which workers are forked, while it
+  may still open what they may not; the descriptors stay open in every worker.
 - `cli(arguments) -> int`: the room's part of `python -m engine`; returns the exit status.
 """
 

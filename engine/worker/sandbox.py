@@ -25,6 +25,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 FIRST_UID = 40_000
 UID_COUNT = 20_000
 NOBODY = 65_534
+NICENESS = 5
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -51,6 +52,17 @@ def _silence_standard_streams() -> None:
     os.dup2(null, 0)
     os.dup2(null, 1)
     os.close(null)
+
+
+def _yield_to_others() -> Outcome:
+    """Behind the web process for the processor, and before it when the host runs out of memory."""
+    os.nice(NICENESS)
+    try:
+        with open("/proc/self/oom_score_adj", "wb") as stream:
+            stream.write(b"1000")
+    except OSError as error:
+        return str(error)
+    return True
 
 
 def _address_bytes_now() -> int:
@@ -128,6 +140,7 @@ def confine(limits: WorkerLimits, number: int, scratch: str, keep: Iterable[int]
     os.environ.clear()
     os.umask(0o077)
     is_root = os.geteuid() == 0
+    done["yields_to_others"] = _yield_to_others()
     done["resources"] = _limit_resources(limits, own_uid=is_root)
     done["user"] = _drop_user(number, scratch)
     os.chdir(scratch)

@@ -199,16 +199,15 @@ def test_a_worker_has_nothing_that_it_does_not_need(pool: WorkerPool) -> None:
         has: dict[str, Any] = json.loads(answer.payload)
     assert has["environment"] == {}
     assert has["folder"] == []
-    assert len(has["groups"]) <= 1  # that of a device
+    assert os.geteuid() != 0 or len(has["groups"]) <= 1  # that of a device, if any
     assert has["group"]
     assert has["standard_input"] == ""
     assert len(has["descriptors"]) <= 2  # its pipe, and a device if a room keeps one
     assert has["limits"] == {"RLIMIT_CPU": 1, "RLIMIT_CORE": 0, "RLIMIT_NOFILE": 32, "RLIMIT_FSIZE": 16 << 20}
-    assert (has["uid"] >= 40_000) == (os.geteuid() == 0)
+    assert has["uid"] in (range(40_000, 60_000) if os.geteuid() == 0 else (os.geteuid(),))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give workers users of their own")
-def test_a_worker_of_a_root_server_can_harm_nobody(pool: WorkerPool) -> None:
+def test_a_worker_can_do_none_of_what_is_forbidden(pool: WorkerPool) -> None:
     with pool.start() as worker:
         answer = ask(worker, "try_what_is_forbidden")
         assert isinstance(answer, Frame)
