@@ -310,6 +310,26 @@ static int base_load(Thread *L) {
   return finish_load(L, load_chunk(L, text, size, name, mode), env);
 }
 
+static int base_loadfile(Thread *L) {
+  const char *path = opt_bytes(L, 1, NULL, NULL);
+  const char *mode = opt_bytes(L, 2, NULL, NULL);
+  int env = is_none(L, 3) ? 0 : 3;
+  return finish_load(L, load_file(L, path, mode), env);
+}
+
+static int dofile_finish(Thread *L, int status, intptr_t ctx) {
+  (void)status, (void)ctx;
+  return stack_top(L) - 1;
+}
+
+static int base_dofile(Thread *L) {
+  const char *path = opt_bytes(L, 1, NULL, NULL);
+  set_top(L, 1);
+  if (unlikely(load_file(L, path, NULL) != STATUS_OK)) return error_value(L);
+  call_k(L, 0, MULTRET, 0);
+  return dofile_finish(L, STATUS_OK, 0);
+}
+
 /* ---- the collector ---- */
 
 static int base_collectgarbage(Thread *L) {
@@ -344,10 +364,12 @@ static int base_collectgarbage(Thread *L) {
 const NativeReg base_natives[] = {
     {"assert", base_assert, NULL},
     {"collectgarbage", base_collectgarbage, NULL},
+    {"dofile", base_dofile, dofile_finish},
     {"error", base_error, NULL},
     {"getmetatable", base_getmetatable, NULL},
     {"ipairs", base_ipairs, NULL},
     {"load", base_load, NULL},
+    {"loadfile", base_loadfile, NULL},
     {"next", base_next, NULL},
     {"pairs", base_pairs, pairs_finish},
     {"pcall", base_pcall, finish_protected},

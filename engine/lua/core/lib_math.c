@@ -182,7 +182,8 @@ static void seed_and_push(Thread *L, Generator *g, Unsigned first, Unsigned seco
 
 /* Seed from the journal: an entry of channel "seed" is two decimal integers. */
 static void seed_from_journal(Thread *L, Generator *g) {
-  const char *text = machine_journal(L, "seed", NULL);
+  size_t size;
+  const char *text = machine_journal(L, "seed", &size);
   Unsigned parts[2] = {0, 0};
   for (int i = 0; i < 2; i++) {
     while (*text == ' ') text++;

@@ -15,7 +15,7 @@ extern const NativeReg utf8_natives[], utf8_inner_natives[];
 extern const NativeReg os_natives[];
 extern const NativeReg io_natives[], io_methods[], io_metamethods[], io_inner_natives[];
 extern const NativeReg package_natives[], package_inner_natives[];
-extern const NativeReg debug_natives[], debug_inner_natives[];
+extern const NativeReg debug_natives[];
 
 /* Each pushes its library's table (base: the globals). */
 void open_base(Thread *L);
