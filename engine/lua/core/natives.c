@@ -6,9 +6,13 @@
 #include "native.h"
 
 const NativeReg *const native_libraries[] = {
-    base_natives, base_inner_natives, coroutine_natives, coroutine_inner_natives, table_natives, sort_natives,
-    math_natives, random_natives, string_natives, string_pattern_natives, string_format_natives, string_pack_natives,
-    string_metamethods, string_inner_natives, utf8_natives, utf8_inner_natives, NULL,
+    base_natives,          base_inner_natives,  coroutine_natives,    coroutine_inner_natives,
+    table_natives,         sort_natives,        math_natives,         random_natives,
+    string_natives,        string_pattern_natives, string_format_natives, string_pack_natives,
+    string_metamethods,    string_inner_natives, utf8_natives,        utf8_inner_natives,
+    os_natives,            io_natives,          io_methods,           io_metamethods,
+    io_inner_natives,      package_natives,     package_inner_natives, debug_natives,
+    NULL,
 };
 
 enum { ROOM = 512, SLOTS = 1024 };
@@ -54,8 +58,9 @@ void open_libraries(Thread *L) {
     const char *name;
     void (*open)(Thread *L);
   } libraries[] = {
-      {"_G", open_base},     {"coroutine", open_coroutine}, {"table", open_table}, {"string", open_string},
-      {"math", open_math},   {"utf8", open_utf8},
+      {"_G", open_base},       {"package", open_package}, {"coroutine", open_coroutine}, {"table", open_table},
+      {"io", open_io},         {"os", open_os},           {"string", open_string},       {"math", open_math},
+      {"utf8", open_utf8},     {"debug", open_debug},
   };
   get_subtable(L, REGISTRY_INDEX, "_LOADED");
   for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
