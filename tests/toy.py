@@ -186,6 +186,8 @@ class ToyMachine:
         return {"tick": self.tick, "next": place, "depth": self.depth, "registers": list(self.registers)}
 
     def inspect(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        if query.get("kind") == "blob":
+            return {"blob": "x" * query["bytes"]}
         if query.get("kind") != "memory" or type(query.get("address")) is not int:
             raise CommandError("unknown query")
         return {"byte": int(self._memory[query["address"] % MEMORY_BYTES])}

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import rooms
+from engine.errors import LimitExceeded
 from engine.rooms import Room
 from engine.session import CLOSED, Closed, Session
-from engine.worker.frames import BINARY, JSON, FrameSocket
+from engine.worker.frames import BINARY, JSON, TO_WEB, FrameSocket
 from engine.worker.limits import WorkerLimits
 
 
@@ -17,7 +18,12 @@ def serve(frames: FrameSocket, limits: WorkerLimits, find_room: Callable[[str], 
     """Answer commands until the pipe ends. EOFError and BrokenPipeError are that end, wherever they are noticed."""
 
     def send_event(event: dict[str, Any]) -> None:
-        frames.send(JSON, json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode())
+        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        # A lone surrogate of a visitor's text becomes its JSON escape.
+        payload = text.encode("utf-8", "backslashreplace")
+        if len(payload) > TO_WEB[JSON]:
+            raise LimitExceeded("answer", "the answer is too long to be sent", hint="ask for a smaller part")
+        frames.send(JSON, payload)
 
     def send_frame(frame: bytes) -> None:
         frames.send(BINARY, frame)

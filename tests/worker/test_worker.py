@@ -270,6 +270,25 @@ def test_a_session_is_served_through_the_pipe() -> None:
         assert names == ["output"] * 5 + ["frame", "stopped"]
 
 
+def test_text_that_is_no_unicode_comes_back_as_json() -> None:
+    with WorkerPool(entry="tests.worker.entries:toy_session") as pool, pool.start() as worker:
+        files = [{"name": "\ud800.toy", "text": "frob"}]
+        worker.send(json.dumps({"v": 1, "id": 1, "do": "open", "room": "toy", "files": files}).encode())
+        assert event(worker)["error"]["diagnostics"][0]["file"] == "\ud800.toy"
+
+
+def test_an_answer_that_is_too_long_fails_alone() -> None:
+    with WorkerPool(entry="tests.worker.entries:toy_session") as pool, pool.start() as worker:
+        files = [{"name": "main.toy", "text": "halt"}]
+        worker.send(json.dumps({"v": 1, "id": 1, "do": "open", "room": "toy", "files": files}).encode())
+        assert event(worker)["event"] == "opened"
+        query = {"kind": "blob", "bytes": 17 << 20}
+        worker.send(json.dumps({"v": 1, "id": 2, "do": "inspect", "query": query}).encode())
+        assert event(worker)["error"]["limit"] == "answer"
+        worker.send(json.dumps({"v": 1, "id": 3, "do": "step"}).encode())
+        assert event(worker)["event"] == "stopped"
+
+
 def test_an_endless_program_is_paused_through_the_pipe() -> None:
     with WorkerPool(entry="tests.worker.entries:toy_session") as pool, pool.start() as worker:
         files = [{"name": "main.toy", "text": "add 0 1\njnz 0 1"}]
