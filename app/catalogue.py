@@ -1,6 +1,6 @@
 """The words that the server says to visitors: English stands in the code, other languages in the page's catalogue.
 
-The catalogue is `{key: {language: text}}`; a test compares its English with the code's.
+The catalogue is `{key: {language: text}}`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from engine.worker.frames import JSON
 
 #: Commands that are no commands which one session may send before it is ended.
 MAX_BAD_COMMANDS = 32
-#: Of the spare threads, one in so many may be explaining a refusal; beyond that, refusals are cut short.
+#: Of the spare threads, one in so many may wait for a browser that was refused to close.
 SPARE_PER_REFUSAL = 4
 
 
@@ -224,21 +224,24 @@ def serve(handler: Callable[[LiveSocket], None]) -> Response:
 
 
 class Refusals:
-    """How many refusals are being explained right now: each takes a thread until its browser has closed."""
+    """Explains to browsers why they get no session. Each takes a thread until it has closed its side.
+
+    Only some of the spare threads may wait for that; when more browsers come at once, the connection is ended right
+    after the explanation, which may then be lost on its way.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._free = threading.Semaphore(max(1, settings.spare_threads // SPARE_PER_REFUSAL))
+        self._may_wait = threading.Semaphore(max(1, settings.spare_threads // SPARE_PER_REFUSAL))
 
     def explain(self, socket: LiveSocket, ending: Ending, message: str) -> None:
-        """Say why there is no session; when many must be told at once, the later ones only get the close code."""
-        if self._free.acquire(blocking=False):
+        """Say why there is no session, and end the connection."""
+        farewell(socket, ending, message)
+        if self._may_wait.acquire(blocking=False):
             try:
-                farewell(socket, ending, message)
                 socket.finish()
             finally:
-                self._free.release()
+                self._may_wait.release()
         else:
-            socket.close(ending.code, ending.reason)
             socket.finish(linger_s=0.0)
 
 

@@ -165,16 +165,11 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     # Stopping
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM: finish what is at work, and tell the live sessions to end."""
+        """SIGTERM: finish what is at work, and tell the live sessions to end.
+
+        (After SIGINT and SIGQUIT the process leaves its main loop at once; `worker_exit` tells them then.)
+        """
         super().handle_exit(sig, frame)
-        self._drain()
-
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT and SIGQUIT: as SIGTERM, without waiting for plain requests."""
-        self._drain()
-        super().handle_quit(sig, frame)
-
-    def _drain(self) -> None:
-        # In a thread: a signal handler may have interrupted somebody who holds one of the locks that this takes.
         if self.services is not None:
+            # In a thread: the signal may have interrupted somebody who holds one of the locks that this takes.
             threading.Thread(target=self.services.sessions.drain, name="drain", daemon=True).start()

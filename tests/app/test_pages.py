@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from app import create_app
+from app.security import content_security_policy
 from engine.rooms import ROOMS
 from tests.app.conftest import SCRIPT
 
@@ -103,6 +104,12 @@ def test_the_policy_of_the_page_allows_nothing_inline_but_styles_with_this_answe
     assert policy_of(second)["style-src"] != policy["style-src"]
     inline = re.findall(r"<script(?![^>]*(?:src=|application/json))|<style| on[a-z]+=| style=", first.text)
     assert inline == []
+
+
+def test_a_host_that_is_no_name_does_not_get_into_the_policy():
+    policy = content_security_policy("n", "x; script-src *")
+    assert "connect-src 'self';" in policy
+    assert "*" not in policy
 
 
 @pytest.mark.parametrize("path", ["/", "/examples", "/health", "/nothing", "/api/links/x", "/static/workbench-1a2b.js"])

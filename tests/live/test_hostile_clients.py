@@ -186,10 +186,17 @@ def test_clients_that_never_close_stall_nobody(server):
     assert server.web_pids() == pids
 
 
-def test_half_sent_requests_do_not_keep_the_threads(start_server):
+HALF_SENT = {
+    "half a head": b"GET / HTTP/1.1\r\nHost: ",
+    "no body": b"POST /api/links HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("case", HALF_SENT)
+def test_half_sent_requests_do_not_keep_the_threads(start_server, case):
     server = start_server(sessions=1, spare_threads=3, request_s=1)
     for _ in range(4):
-        server.raw(b"GET / HTTP/1.1\r\nHost: ")
+        server.raw(HALF_SENT[case])
     assert server.get("/health")[0] == 200
     assert "Traceback" not in server.log
 
@@ -222,7 +229,7 @@ def test_one_address_does_not_take_all_places(start_server):
             assert close.close_code == 1013
 
 
-def test_refusals_beyond_the_threads_are_cut_short(start_server):
+def test_a_crowd_of_refused_browsers_does_not_keep_the_threads(start_server):
     server = start_server(sessions=1, spare_threads=4)
     with server.connect() as inside:
         inside.ask("echo")
