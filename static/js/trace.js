@@ -137,11 +137,18 @@ export class TraceWindow {
       this.chunks.push(chunk);
       return;
     }
-    const rest = this.chunks.filter((c) => c.last < chunk.first || c.first > chunk.last);
-    // A frame that repeats known steps is kept only if nothing would be lost by it.
-    const covered = this.chunks.find((c) => c.first <= chunk.first && c.last >= chunk.last);
-    if (covered) return;
-    this.chunks = [...rest, chunk].sort((a, b) => a.first - b.first);
+    // A frame that repeats known steps is cut to what is new; one that lies across a smaller one takes its place.
+    const kept = [];
+    for (const old of this.chunks) {
+      if (old.last < chunk.first || old.first > chunk.last) kept.push(old);
+      else if (old.first <= chunk.first && old.last >= chunk.last) return;
+      else if (old.first < chunk.first) kept.push({ ...old, last: chunk.first - 1 });
+      else if (old.last > chunk.last) {
+        chunk.last = old.first - 1;
+        kept.push(old);
+      }
+    }
+    this.chunks = [...kept, chunk].sort((x, y) => x.first - y.first);
     this.#forget();
   }
 

@@ -207,3 +207,17 @@ def test_stepping_over_a_call_lands_where_the_depth_is_no_greater() -> None:
     )
     # The position before step n+1: over step 2 (depth 1), which calls, to the position before step 8 (depth 1 again).
     assert got == [7, 7, 1, -1]
+
+
+def test_frames_that_overlap_keep_every_step_once() -> None:
+    rng = random.Random(3)
+    steps = random_steps(rng, 120)
+    ranges = [(20, 60), (50, 90), (1, 30), (70, 120), (25, 28), (40, 75)]
+    frames = encoded(*(batch(first, steps[first - 1 : last]) for first, last in ranges))
+    got = run_node(
+        "const w = new TraceWindow(); for (const f of input) w.add(frame(f));\n"
+        "console.log(JSON.stringify([Array.from({ length: 120 }, (_x, n) => w.where(n + 1)), "
+        "Array.from(w.countsAt(120).slice(0, 40))]));",
+        frames,
+    )
+    assert got == [[s["where"] for s in steps], [sum(s["where"] == row for s in steps) for row in range(40)]]

@@ -118,7 +118,9 @@ function flags(state, step, go) {
   const before = write ? BigInt(`0x${write.old.s || 0}`) : null;
   const writer = number < 0 ? 0 : state.trace.lastWriter(Write.REGISTER, 0, number, state.viewTick);
   const by = state.program?.at(writer ? state.trace.where(writer) : null)?.row;
-  const cells = f.bits.map((/** @type {any} */ b) => {
+  // The trap flag is the stepper's own business: it is shown only if the program sets it.
+  const shown = f.bits.filter((/** @type {any} */ b) => b.name !== "TF" || b.set);
+  const cells = shown.map((/** @type {any} */ b) => {
     const changed = before !== null && Boolean((before >> BigInt(b.bit)) & 1n) !== b.set;
     const label = t(b.set ? "flag.set" : "flag.clear", { name: b.name, word: b.word });
     return h("div", { class: `${b.set ? "set" : ""} ${changed ? "changed" : ""}`, title: label }, `${b.name} ${b.set ? 1 : 0}`,
