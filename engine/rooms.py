@@ -59,7 +59,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Room:
-    """One machine of the playground. `language` names the editor's mode; `panes` the page's panes, in order."""
+    """One machine of the playground. `language` names the editor's mode; `panes` the page's panes, in order.
+
+    `devices` are the files under /dev that a worker may open for it.
+    """
 
     name: str
     module_name: str
@@ -69,6 +72,7 @@ class Room:
     comment: str
     panes: tuple[str, ...]
     options: tuple[Option, ...] = ()
+    devices: tuple[str, ...] = ()
 
     @property
     def module(self) -> RoomModule:
@@ -101,6 +105,7 @@ ROOMS: tuple[Room, ...] = (
             Option("cpu", ("auto", "kvm", "unicorn")),
             Option("syntax", ("nasm", "hex")),
         ),
+        devices=("/dev/kvm",),
     ),
 )
 

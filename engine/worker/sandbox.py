@@ -12,10 +12,10 @@ import resource
 import signal
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from engine.worker.limits import WorkerLimits
-from engine.worker.walls import DEVICES, Outcome, forbid_calls, forbid_files
+from engine.worker.walls import Outcome, forbid_calls, forbid_files
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -97,10 +97,10 @@ def _limit_resources(limits: WorkerLimits, own_uid: bool) -> Outcome:
     return "; ".join(refused) or True
 
 
-def _device_groups() -> list[int]:
-    """The groups that may use the devices of a worker, where a group other than root's may."""
+def _device_groups(devices: Iterable[str]) -> list[int]:
+    """The groups that may use the devices, where a group other than root's may."""
     groups = set()
-    for path in DEVICES:
+    for path in devices:
         try:
             status = os.stat(path)
         except OSError:
@@ -110,14 +110,14 @@ def _device_groups() -> list[int]:
     return sorted(groups)
 
 
-def _drop_user(number: int, scratch: str) -> Outcome:
+def _drop_user(number: int, scratch: str, devices: Iterable[str]) -> Outcome:
     """Become an unprivileged user, one of its own if the host has that many; only root can."""
     if os.geteuid() != 0:
         return "the server does not run as root: workers share its user"
     for uid in (FIRST_UID + number % UID_COUNT, NOBODY):
         try:
             os.chown(scratch, uid, uid)
-            os.setgroups(_device_groups())
+            os.setgroups(_device_groups(devices))
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
         except OSError:
@@ -126,8 +126,10 @@ def _drop_user(number: int, scratch: str) -> Outcome:
     return "the host lets no process change its user"
 
 
-def confine(limits: WorkerLimits, number: int, scratch: str, keep: Iterable[int], parent: int) -> dict[str, Outcome]:
-    """Confine the calling process, worker `number`, to its `scratch` folder and the descriptors `keep`.
+def confine(
+    limits: WorkerLimits, number: int, scratch: str, devices: Sequence[str], keep: Iterable[int], parent: int
+) -> dict[str, Outcome]:
+    """Confine the calling process, worker `number`, to its `scratch` folder, `devices` and the descriptors `keep`.
 
     `parent` is the zygote's process id: if it is gone already, so are we.
     """
@@ -142,7 +144,7 @@ def confine(limits: WorkerLimits, number: int, scratch: str, keep: Iterable[int]
     is_root = os.geteuid() == 0
     done["yields_to_others"] = _yield_to_others()
     done["resources"] = _limit_resources(limits, own_uid=is_root)
-    done["user"] = _drop_user(number, scratch)
+    done["user"] = _drop_user(number, scratch, devices)
     os.chdir(scratch)
     tempfile.tempdir = scratch
     done["no_new_privileges"] = _prctl(_PR_SET_NO_NEW_PRIVS, 1)
@@ -151,6 +153,6 @@ def confine(limits: WorkerLimits, number: int, scratch: str, keep: Iterable[int]
     done["dies_with_service"] = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
-    done["files"] = forbid_files(scratch)
+    done["files"] = forbid_files(scratch, devices)
     done["system_calls"] = forbid_calls()
     return done

@@ -3,8 +3,8 @@
 Neither has a wrapper in libc. Facts: the kernel's userspace-api/landlock.rst, userspace-api/seccomp_filter.rst and the
 headers linux/landlock.h, linux/seccomp.h, linux/filter.h, asm/unistd_64.h, asm-generic/unistd.h.
 
-A worker may read and execute the system's programs and libraries (its machine may have to run an assembler), use the
-devices named here, and write into its own scratch folder: nothing else of the file system, no network, no other
+A worker may read and execute the system's programs and libraries (its machine may have to run an assembler), use its
+machine's devices, and write into its own scratch folder: nothing else of the file system, no network, no other
 process. The seccomp filter refuses what no machine needs; it is inherited by whatever a worker starts.
 """
 
@@ -14,7 +14,7 @@ import ctypes
 import os
 import platform
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 Outcome = bool | str
 
@@ -32,7 +32,6 @@ _FILE_ONLY = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | _IOCTL_DEVICE
 _NET_ALL, _SCOPE_ALL = 3, 3
 
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache")
-DEVICES = ("/dev/null", "/dev/kvm")
 
 _PR_SET_SECCOMP = 22
 _FILTER_MODE = 2
@@ -142,8 +141,8 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     os.close(descriptor)
 
 
-def forbid_files(scratch: str) -> Outcome:
-    """No file but the system's programs (read, execute), the devices above, and what is in `scratch`."""
+def forbid_files(scratch: str, devices: Iterable[str]) -> Outcome:
+    """No file but the system's programs (read, execute), the `devices`, and what is in `scratch`."""
     version = landlock_version()
     if not version:
         return "the kernel has no landlock"
@@ -160,7 +159,7 @@ def forbid_files(scratch: str) -> Outcome:
     try:
         for path in SYSTEM_FOLDERS:
             _allow(ruleset, path, handled & (_EXECUTE | _READ_FILE | _READ_DIR))
-        for path in DEVICES:
+        for path in (os.devnull, *devices):
             _allow(ruleset, path, handled & (_READ_FILE | _WRITE_FILE | _IOCTL_DEVICE))
         _allow(ruleset, scratch, handled & ~_EXECUTE)
         return _libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0 or _error()

@@ -27,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from engine.rooms import ROOMS
 from engine.worker.frames import TO_WORKER, FrameSocket
 from engine.worker.limits import WorkerLimits
 from engine.worker.rehearsal import read_all, rehearse, warm_rooms
@@ -71,6 +72,7 @@ class Zygote:
         self._limits = limits
         self._entry = entry
         self._keep = keep
+        self._devices = [device for room in ROOMS for device in room.devices]
         # Scratch folders of workers; each may enter its own only, and list none.
         self._folder = tempfile.mkdtemp(prefix="glassbox-")
         os.chmod(self._folder, 0o711)  # noqa: S103 - to enter is all that others may
@@ -160,7 +162,7 @@ class Zygote:
             # Nothing may return from here: the parent's stack belongs to the parent.
             with contextlib.suppress(BaseException):
                 signal.set_wakeup_fd(-1)
-                done = confine(self._limits, 0, scratch, [writer], parent)
+                done = confine(self._limits, 0, scratch, self._devices, [writer], parent)
                 os.write(writer, json.dumps({**done, **failed_protections(parent)}).encode())
             os._exit(0)
         os.close(writer)
@@ -183,7 +185,7 @@ class Zygote:
         """The child's whole life; its exit status."""
         signal.set_wakeup_fd(-1)
         try:
-            confine(self._limits, number, scratch, [descriptor, *self._keep], parent)
+            confine(self._limits, number, scratch, self._devices, [descriptor, *self._keep], parent)
             self._entry(FrameSocket(socket.socket(fileno=descriptor), TO_WORKER), self._limits)
         except MemoryError:
             return OUT_OF_MEMORY
