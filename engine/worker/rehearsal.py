@@ -15,11 +15,13 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from engine.examples import load_examples
+from engine import pages
+from engine.examples import Example, load_examples
 from engine.machine import Limits
-from engine.rooms import ROOMS
+from engine.rooms import ROOMS, Room
 from engine.session import Session
 
 log = logging.getLogger("glassbox.worker")
@@ -28,11 +30,12 @@ _SECONDS = 30.0
 
 
 def warm_rooms() -> tuple[dict[str, str | None], list[int]]:
-    """Import every room, so that workers need no file; ({room: None or why it cannot run}, descriptors to keep).
+    """Import every room and what all need; ({room: None or why it cannot run}, descriptors to keep).
 
     A room's module may offer `prepare() -> sequence of descriptors`: what it opens here (a device that only this
     user may open) stays open in every worker.
     """
+    pages.capture([])
     found: dict[str, str | None] = {}
     keep: list[int] = []
     for room in ROOMS:
@@ -47,28 +50,32 @@ def warm_rooms() -> tuple[dict[str, str | None], list[int]]:
     return found, keep
 
 
+def _commands(room: Room, example: Example | None) -> Iterator[dict[str, Any]]:
+    """A short session: a text that is no program; then the example, with each value of each option."""
+    nonsense = "\u00a7 ) nonsense \x01"
+    yield {"do": "open", "room": room.name, "files": [{"name": room.main_file, "text": nonsense}]}
+    if example is None:
+        return
+    files = [{"name": file.name, "text": file.text} for file in example.files]
+    choices = [{option.name: value} for option in room.options for value in option.values]
+    for choice in choices or [{}]:
+        yield {"do": "open", "room": room.name, "files": files, "options": {**example.options, **choice}}
+        yield {"do": "breakpoints", "places": [{"line": 1}]}
+        yield {"do": "run"}
+        yield {"do": "step", "count": -3}
+        yield {"do": "continue", "direction": -1}
+        yield {"do": "trace", "from": 1, "to": 2}
+        yield {"do": "listing"}
+        yield {"do": "inspect", "query": {"kind": "nothing"}}
+
+
 def _play() -> None:
-    """One session of each room: its first example run, stepped, searched, asked; and a text that is no program."""
+    """One session of each room with its first example."""
     examples = load_examples()
     for room in ROOMS:
-        mine = [example for example in examples if example.room == room.name]
+        example = next((example for example in examples if example.room == room.name), None)
         session = Session(lambda event: None, lambda frame: None, limits=Limits(max_ticks=20_000), trace_window=200)
-        commands: list[dict[str, Any]] = [
-            {"do": "open", "room": room.name, "files": [{"name": room.main_file, "text": "\u00a7 ) nonsense \x01"}]},
-        ]
-        for example in mine[:1]:
-            files = [{"name": file.name, "text": file.text} for file in example.files]
-            commands += [
-                {"do": "open", "room": room.name, "files": files, "options": example.options},
-                {"do": "breakpoints", "places": [{"line": 1}]},
-                {"do": "run"},
-                {"do": "step", "count": -3},
-                {"do": "continue", "direction": -1},
-                {"do": "trace", "from": 1, "to": 2},
-                {"do": "listing"},
-                {"do": "inspect", "query": {"kind": "nothing"}},
-            ]
-        for number, command in enumerate(commands):
+        for number, command in enumerate(_commands(room, example)):
             session.execute({"v": 1, "id": number, **command})
         session.close()
 
