@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +135,9 @@ def wait_until(is_true: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture
-def start_server() -> Iterator[Callable[..., LiveServer]]:
-    """Starts a server with settings of the test's own: `start_server(idle_s=1)`."""
+@contextmanager
+def servers() -> Iterator[Callable[..., LiveServer]]:
+    """A function that starts servers, which are stopped at the end."""
     started: list[LiveServer] = []
     with tempfile.TemporaryDirectory() as folder:
 
@@ -146,17 +147,31 @@ def start_server() -> Iterator[Callable[..., LiveServer]]:
             started.append(LiveServer(place, application, **settings))
             return started[-1]
 
+        try:
+            yield start
+        finally:
+            for server in started:
+                server.stop()
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., LiveServer]]:
+    """Starts a server with settings of the test's own: `start_server(idle_s=1)`."""
+    with servers() as start:
         yield start
-        for server in started:
-            server.stop()
+
+
+@pytest.fixture(scope="module")
+def make_server() -> Iterator[Callable[..., LiveServer]]:
+    """As `start_server`, for fixtures that a whole file shares."""
+    with servers() as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
 def shared_server() -> Iterator[LiveServer]:
-    with tempfile.TemporaryDirectory() as folder:
-        live = LiveServer(Path(folder), STAND_IN, sessions=24, sessions_per_address=24, ping_s=5)
-        yield live
-        live.stop()
+    with servers() as start:
+        yield start(sessions=24, sessions_per_address=24, ping_s=5)
 
 
 @pytest.fixture
