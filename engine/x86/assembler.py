@@ -1,8 +1,8 @@
 """NASM source or hex bytes to a program image with its address -> line map and its labels.
 
-`nasm` runs once per call (and again after an error, to find the next ones) in a process of its own: empty environment,
-scratch folder, limits, and no other files (engine/x86/confine.py). What reads files or the environment is refused in
-the source first, so that the visitor gets a clear sentence with its place.
+`nasm` runs once per call (and again after an error, to find the next ones) in a process of its own: empty
+environment, scratch folder, limits, and no other files (assembler_sandbox.py). What reads files or the environment is
+refused in the source first, so that the visitor gets a clear sentence with its place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import Diagnostic, HostUnavailable, SourceError, Span
-from engine.x86.confine import Confinement, landlock_version
+from engine.x86.assembler_sandbox import Confinement, landlock_version
 
 MAX_IMAGE_BYTES = 64 << 10
 MAX_ERRORS = 20
@@ -37,7 +37,9 @@ _REFUSED = (
     (re.compile(r"%\{?\s*!"), "`%!` reads the server's environment; it is switched off here"),
     (re.compile(r"^\s*\[?\s*map\b", re.I), "the `map` directive writes a file; it is switched off here"),
 )
-_DATA = re.compile(r"^(?:[\w.$?@#~]+\s*:)?\s*(?:[\w.$?@#~]+\s+)?(?:times\s+.+?\s)?\s*(?:d[bwdqtoyz]|res[bwdqtoyz])\b", re.I)
+_DATA = re.compile(
+    r"^(?:[\w.$?@#~]+\s*:)?\s*(?:[\w.$?@#~]+\s+)?(?:times\s+.+?\s)?\s*(?:d[bwdqtoyz]|res[bwdqtoyz])\b", re.I
+)
 _POSITION = re.compile(r"^ *(\d+) ([0-9A-F]{8}|        ) ")
 _ERROR = re.compile(r"^main\.asm:(\d+): (?:error|fatal|panic): (.*)$")
 _SECTION = re.compile(r"^\s*\[?\s*(?:section|segment)\s+(\S+?)\]?(?:\s|$)", re.I)
@@ -148,7 +150,7 @@ def _run_nasm(text: str, arguments: Sequence[str]) -> _Run:
                     stderr=stderr,
                     timeout=RUN_SECONDS,
                     check=False,
-                    preexec_fn=confinement.enter,  # noqa: PLW1509 - limits and landlock must be set in the child
+                    preexec_fn=confinement.enter,  # the walls go up in the child
                 )
             status = done.returncode
         except subprocess.TimeoutExpired:
@@ -192,7 +194,7 @@ def _errors_of(run: _Run, lines: list[str], file: str) -> list[Diagnostic]:
 def _ended_badly(run: _Run) -> Diagnostic | None:
     """The complaint when nasm was killed or wrote too much."""
     if run.status < 0:
-        message = f"the assembler was stopped: the program needs more than {CPU_SECONDS} s or too much memory to assemble"
+        message = f"the assembler was stopped: this needs more than {CPU_SECONDS} s or too much memory to assemble"
         return Diagnostic(message, "main.asm", hint="look for a `times` or `%rep` with a huge count")
     if len(run.image) > MAX_IMAGE_BYTES:
         return Diagnostic(f"the program is larger than {MAX_IMAGE_BYTES >> 10} KiB", "main.asm")
@@ -260,7 +262,7 @@ def _source_rows(listing: str, sections: dict[str, int], lines: list[str]) -> It
         section = _SECTION.match(strip_comment(text))
         if section:
             base = sections.get(section[1], base)
-        field = entry[16:35 if not macro else 33].strip().rstrip("-")
+        field = entry[16 : 35 if not macro else 33].strip().rstrip("-")
         if not position[2].strip() or not re.match(r"[0-9A-F\[(]", field):
             continue
         source = strip_comment(text).strip() or strip_comment(lines[outer - 1] if outer <= len(lines) else "").strip()
@@ -272,7 +274,13 @@ def _merged(rows: Iterator[SourceRow]) -> tuple[SourceRow, ...]:
     merged: list[SourceRow] = []
     for row in sorted(rows, key=lambda r: r.address):
         last = merged[-1] if merged else None
-        if last and last.line == row.line and last.is_data and row.is_data and last.address + last.length == row.address:
+        if (
+            last
+            and last.line == row.line
+            and last.is_data
+            and row.is_data
+            and last.address + last.length == row.address
+        ):
             merged[-1] = SourceRow(last.address, last.length + row.length, row.line, True)
         elif row.length:
             merged.append(row)
@@ -331,7 +339,9 @@ def parse_hex(text: str, file: str = "main.hex") -> Assembly:
             if not re.fullmatch(r"[0-9a-fA-F]+", digits):
                 errors.append(Diagnostic(f"`{token[0][:20]}` is not a hex byte", file, span))
             elif len(digits) % 2:
-                errors.append(Diagnostic(f"`{token[0][:20]}` has an odd number of digits", file, span, "a byte has two"))
+                errors.append(
+                    Diagnostic(f"`{token[0][:20]}` has an odd number of digits", file, span, "a byte has two")
+                )
             else:
                 image += bytes.fromhex(digits)
         if len(image) > start:

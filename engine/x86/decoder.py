@@ -5,6 +5,7 @@ Decoding is iced-x86's. `Kind` and `Trait` mirror the enums of core/core.h (a te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import cache
@@ -71,7 +72,7 @@ class Access(IntFlag):
 
 @dataclass(frozen=True)
 class MemoryOperand:
-    """segment:[base + index * scale + displacement], numbers as in core.h; `size` in bytes, of one element for a rep."""
+    """segment:[base + index * scale + displacement], numbers as in core.h; `size` in bytes (a rep: of one element)."""
 
     segment: int
     base: int
@@ -163,15 +164,19 @@ def _flags(bits: int) -> tuple[str, ...]:
 
 
 #: Not in real mode (SDM vol. 2): #UD. The descriptor instructions, and what this machine's CPUID does not offer.
-_NOT_HERE = frozenset(
-    "arpl lar lsl verr verw lldt ltr sldt str syscall sysret sysretq vmcall vmmcall vmlaunch vmresume vmxoff vmxon vmread "
-    "vmwrite vmptrld vmptrst vmclear vmfunc vmrun vmload vmsave stgi clgi skinit invlpga getsec monitor mwait monitorx "
-    "mwaitx xgetbv xsetbv xsave xrstor xsaveopt xsavec xsaves xrstors rdrand rdseed rdpid rdtscp rsm encls enclu invpcid "
-    "invept invvpid rdpkru wrpkru clac stac rdfsbase rdgsbase wrfsbase wrgsbase pconfig tpause umwait umonitor "
-    "xbegin xend xabort xtest serialize hreset rdpru clzero".split()
-)
-_GENERAL_PROTECTION = frozenset("sysenter sysexit rdpmc".split())
-_SYSTEM_KIND = frozenset("lgdt sgdt lmsw clts smsw".split())
+# fmt: off
+_NOT_HERE = frozenset((
+    "arpl", "lar", "lsl", "verr", "verw", "lldt", "ltr", "sldt", "str", "syscall", "sysret", "sysretq", "vmcall",
+    "vmmcall", "vmlaunch", "vmresume", "vmxoff", "vmxon", "vmread", "vmwrite", "vmptrld", "vmptrst", "vmclear",
+    "vmfunc", "vmrun", "vmload", "vmsave", "stgi", "clgi", "skinit", "invlpga", "getsec", "monitor", "mwait",
+    "monitorx", "mwaitx", "xgetbv", "xsetbv", "xsave", "xrstor", "xsaveopt", "xsavec", "xsaves", "xrstors", "rdrand",
+    "rdseed", "rdpid", "rdtscp", "rsm", "encls", "enclu", "invpcid", "invept", "invvpid", "rdpkru", "wrpkru", "clac",
+    "stac", "rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase", "pconfig", "tpause", "umwait", "umonitor", "xbegin",
+    "xend", "xabort", "xtest", "serialize", "hreset", "rdpru", "clzero",
+))
+# fmt: on
+_GENERAL_PROTECTION = frozenset(("sysenter", "sysexit", "rdpmc"))
+_SYSTEM_KIND = frozenset(("lgdt", "sgdt", "lmsw", "clts", "smsw"))
 _OURS = {"cpuid": Kind.CPUID, "rdtsc": Kind.RDTSC, "rdmsr": Kind.RDMSR, "wrmsr": Kind.WRMSR, "into": Kind.INTO}
 _BIT_TESTS = frozenset(("bts", "btr", "btc", "bt"))
 _FLAG_IMAGES = {"pushf": (Kind.PUSHF, 2), "pushfd": (Kind.PUSHF, 4), "popf": (Kind.POPF, 2), "popfd": (Kind.POPF, 4)}
@@ -329,7 +334,7 @@ class Decoder:
         return operands
 
     def _traits(
-        self, found: iced.Instruction, kind: Kind, memory: tuple[MemoryOperand, ...], used: list[tuple[str, int]]
+        self, found: iced.Instruction, kind: Kind, memory: tuple[MemoryOperand, ...], used: Sequence[tuple[str, int]]
     ) -> Trait:
         traits = Trait(0)
         flow = found.flow_control
@@ -350,8 +355,12 @@ class Decoder:
         return traits
 
     def _jump(self, found: iced.Instruction, address: int, ip: int) -> int | None:
-        if found.is_jcc_short_or_near or found.is_jmp_short_or_near or found.is_call_near or found.is_loop or (
-            found.is_loopcc or found.is_jcx_short
+        if (
+            found.is_jcc_short_or_near
+            or found.is_jmp_short_or_near
+            or found.is_call_near
+            or found.is_loop
+            or (found.is_loopcc or found.is_jcx_short)
         ):
             return int(found.near_branch_target) + address - ip
         if found.is_jmp_far or found.is_call_far:

@@ -365,11 +365,9 @@ class X86Machine:
         self.vcpu.raw.use_breakpoints, self.vcpu.raw.skip_breakpoint = use, skip
 
     def _announce(self, fallback: Fallback) -> None:
-        event = Event(
-            "exit",
-            fallback.tick,
-            {"reason": "cpu_switched", "instruction": fallback.instruction, "message": f"{fallback.reason}: running on Unicorn"},
-        )
+        message = f"{fallback.reason}: running on Unicorn"
+        data = {"reason": "cpu_switched", "instruction": fallback.instruction, "message": message}
+        event = Event("exit", fallback.tick, data)
         at = next((i for i, e in enumerate(self._events) if e.tick > fallback.tick), len(self._events))
         self._events.insert(at, event)
 

@@ -32,8 +32,31 @@ _FLAG_WORDS = (
 _SEGMENTS = ("ES", "CS", "SS", "DS", "FS", "GS")
 _SHOWN_SEGMENTS = (1, 3, 2, 0, 4, 5)
 #: SDM vol. 3, 2.5.
-_CR0_BITS = ((0, "PE"), (1, "MP"), (2, "EM"), (3, "TS"), (4, "ET"), (5, "NE"), (16, "WP"), (18, "AM"), (29, "NW"), (30, "CD"), (31, "PG"))
-_CR4_BITS = ((0, "VME"), (1, "PVI"), (2, "TSD"), (3, "DE"), (4, "PSE"), (5, "PAE"), (6, "MCE"), (7, "PGE"), (9, "OSFXSR"), (10, "OSXMMEXCPT"))
+_CR0_BITS = {
+    "PE": 0,
+    "MP": 1,
+    "EM": 2,
+    "TS": 3,
+    "ET": 4,
+    "NE": 5,
+    "WP": 16,
+    "AM": 18,
+    "NW": 29,
+    "CD": 30,
+    "PG": 31,
+}
+_CR4_BITS = {
+    "VME": 0,
+    "PVI": 1,
+    "TSD": 2,
+    "DE": 3,
+    "PSE": 4,
+    "PAE": 5,
+    "MCE": 6,
+    "PGE": 7,
+    "OSFXSR": 9,
+    "OSXMMEXCPT": 10,
+}
 
 
 def register_names(machine: X86Machine) -> list[str]:
@@ -89,7 +112,9 @@ def _control(machine: X86Machine) -> list[dict[str, Any]]:
     state = machine.vcpu.state
     rows = []
     for name, value, table in (("CR0", int(state.cr0), _CR0_BITS), ("CR4", int(state.cr4), _CR4_BITS)):
-        rows.append({"name": name, "value": f"{value:08x}", "bits": [n for bit, n in table if value >> bit & 1]})
+        rows.append(
+            {"name": name, "value": f"{value:08x}", "bits": [n for n, bit in table.items() if value >> bit & 1]}
+        )
     return rows
 
 

@@ -27,6 +27,10 @@ class Row:
     instruction: Instruction | None
 
 
+def _data_text(data: bytes) -> str:
+    return ", ".join(f"0x{byte:02x}" for byte in data[:16]) + (", …" if len(data) > 16 else "")
+
+
 class Rows:
     """All rows of one program, and the labels."""
 
@@ -112,7 +116,7 @@ class Rows:
             "file": self.assembly.file if row.line is not None else None,
             "bytes": row.data.hex(),
             "op": found.op if found else "db",
-            "args": found.args if found else ", ".join(f"0x{b:02x}" for b in row.data[:16]) + (", …" if len(row.data) > 16 else ""),
+            "args": found.args if found else _data_text(row.data),
             "comment": self._comment(row),
             "jump": jump,
             "data": found is None,

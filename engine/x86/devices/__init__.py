@@ -1,6 +1,7 @@
 """Devices: they know offsets inside their own range of ports, never addresses; the board decides where they are.
 
-A device's whole state is one frozen dataclass, so that saving and restoring it is one assignment. What it learns from
+A device's whole state is one frozen dataclass in its attribute `state`, so that saving and restoring it is one
+assignment. What it learns from
 outside comes through `SerialInput`, which asks the machine's journal.
 """
 
@@ -12,9 +13,10 @@ from typing import Protocol
 class Device(Protocol):
     """Something on the port bus, one byte wide."""
 
-    name: str
-    #: Replaced as a whole, never changed in place.
-    state: object
+    @property
+    def name(self) -> str:
+        """What exit events call it."""
+        ...
 
     def read(self, offset: int) -> int:
         """The byte that an `in` gets; raises NeedInput when the program has to wait for input."""

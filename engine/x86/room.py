@@ -1,0 +1,50 @@
+"""The x86 row of engine/rooms.py: build, start, notice, and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.errors import CommandError
+from engine.machine import Journal, Limits
+from engine.rooms import SourceFile
+from engine.x86.assembler import assemble, parse_hex
+from engine.x86.machine import X86Machine
+from engine.x86.program import CPUS, MODES, SYNTAXES, Program
+
+
+def _choice(options: Mapping[str, Any], name: str, values: Sequence[str]) -> str:
+    value = options.get(name) or values[0]
+    if value not in values:
+        raise CommandError(f"there is no {name} {str(value)[:40]!r}", hint="one of " + ", ".join(values))
+    return str(value)
+
+
+def build(files: Sequence[SourceFile], options: Mapping[str, Any]) -> Program:
+    """Assemble the first file (or read it as hex bytes). SourceError with every error found."""
+    if len(files) != 1:
+        raise CommandError("an x86 program is one file")
+    mode, cpu = _choice(options, "mode", MODES), _choice(options, "cpu", CPUS)
+    front_end = {"nasm": assemble, "hex": parse_hex}[_choice(options, "syntax", SYNTAXES)]
+    return Program(front_end(files[0].text, files[0].name), mode, cpu)
+
+
+def start(program: Program, journal: Journal, limits: Limits) -> X86Machine:
+    """A machine at tick 0. HostUnavailable when the CPU that was asked for is not there."""
+    return X86Machine(program, journal, limits)
+
+
+def notice(machine: X86Machine) -> dict[str, Any] | None:
+    """Which CPU runs, when it is not the one that was asked for first; a key of the page's catalogue."""
+    if machine.fallback:
+        return {"key": "x86_switched", "args": {"reason": machine.fallback.reason, "n": machine.fallback.tick}}
+    if machine.missing_kvm:
+        return {"key": "x86_no_kvm", "args": {"reason": machine.missing_kvm}}
+    return None
+
+
+def cli(arguments: Sequence[str]) -> int:
+    """`python -m engine x86 …`; docs/cli.md."""
+    from engine.x86.cli import main
+
+    return main(arguments)
