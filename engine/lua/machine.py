@@ -7,6 +7,7 @@ reached. This module answers and runs on, saves and restores the arena as page i
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -54,12 +55,14 @@ def _exits() -> dict[int, str]:
 class LuaProgram:
     """A compiled main program: its binary chunk, its name (`@main.lua`) and the arguments it gets as `...` and `arg`.
 
-    `arguments[0]` is the script's name for `arg[0]`; empty: there is no table `arg`.
+    `arguments[0]` is the script's name for `arg[0]`; empty: there is no table `arg`. `files` (path, content) are what the
+    machine's own file system holds at the start.
     """
 
     chunk: bytes
     name: bytes
     arguments: tuple[bytes, ...] = ()
+    files: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class LuaMachine:
     """One running Lua program. Several live in one process; each call maps its own machine first."""
 
     def __init__(self, program: LuaProgram, journal: Journal, limits: Limits) -> None:
-        """At tick 0, before the first instruction. ProgramError if the chunk is refused; MachineFault without memory."""
+        """At tick 0, before the first instruction. ProgramError for a refused chunk, MachineFault without memory."""
         self.journal = journal
         self._lib, self._ffi = core().lib, core().ffi
         machine = self._lib.machine_new(limits.memory_bytes, limits.output_bytes)
@@ -112,6 +115,11 @@ class LuaMachine:
     def _load(self, program: LuaProgram) -> None:
         lib, machine = self._lib, self._machine
         self.functions.add(undump(program.chunk, "program"), 0)
+        for path, content in program.files:
+            error = int(lib.machine_add_file(machine, path, content, len(content)))
+            if error:
+                why = "not enough memory" if error < 0 else os.strerror(error)
+                raise ProgramError(f"cannot put {path.decode('utf-8', 'replace')} into the machine: {why}")
         for number, argument in enumerate(program.arguments):
             lib.machine_argument(machine, number, argument, len(argument))
         if lib.machine_load(machine, program.chunk, len(program.chunk), program.name):
@@ -210,9 +218,10 @@ class LuaMachine:
     def _stop_for(self, reason: str, tick: int) -> Stop:
         if reason in ("budget", "breakpoint"):
             return Stop(StopReason(reason), tick)
-        if reason == "halt":
-            return self._finish(Stop(StopReason.HALT, tick))
         first, second = (self._request(n).decode("utf-8", "backslashreplace") for n in (0, 1))
+        if reason == "halt":
+            # os.exit leaves its status; a program that ends by itself leaves nothing.
+            return self._finish(Stop(StopReason.HALT, tick, {"status": int(first)} if first else {}))
         if reason == "limit":
             return self._finish(Stop(StopReason.LIMIT, tick, {"limit": first, "message": second}))
         detail = {"message": first, "traceback": second}

@@ -133,11 +133,39 @@ static inline void put_slot(TraceBatch *batch, uint32_t thread, uint64_t slot, u
   batch->w_new[w] = payload(batch, value);
 }
 
+/* Instructions begun so far; the checked loop counts one just before it calls record_step_begin. */
+static inline uint64_t current_tick(void) { return CTL->tick_end - (uint64_t)CTL->left_checked; }
+
+/* A step that was interrupted by a stop goes on: in its entry if that is still the last one of the batch, else, in an
+ * empty batch, in a second entry with the same tick. Answers 0 if neither can be. */
+static int take_up(Step *step, TraceBatch *batch) {
+  step->paused = 0;
+  if (batch->step_count == step->index + 1 && batch->first_tick + step->index == step->tick) return 1;
+  step->old_count = 0; /* their texts are in the old batch */
+  if (batch->step_count != 0 || current_tick() - step->tick > 1) {
+    step->active = 0; /* what ran since was not recorded */
+    return 0;
+  }
+  const Proto *p = step->proto;
+  batch->first_tick = step->tick;
+  batch->where[0] = p->where + (uint32_t)(step->pc - p->code);
+  batch->base[0] = (uint32_t)(step->ci->func + 1 - step->thread->stack);
+  batch->thread[0] = step->thread->id;
+  batch->depth[0] = (uint16_t)(step->depth < UINT16_MAX ? step->depth : UINT16_MAX);
+  batch->flags[0] = 0;
+  batch->writes[0] = 0;
+  batch->step_count = 1;
+  step->index = 0;
+  step->first_write = 0;
+  memset(step->string, 0, sizeof step->string);
+  return 1;
+}
+
 /* A write that the kernel reports: never before the first step of a batch, which would have nobody to belong to. */
 static TraceBatch *open_batch(void) {
   Step *step = STEP;
   TraceBatch *batch = CTL->trace;
-  if (!step->active || batch == NULL || batch->step_count == 0) return NULL;
+  if (!step->active || batch == NULL || (step->paused && !take_up(step, batch))) return NULL;
   return batch;
 }
 
@@ -212,9 +240,6 @@ void record_upvalue_closed(Thread *L, UpVal *uv) {
 }
 
 /* ---- a step begins ---- */
-
-/* Instructions begun so far; the checked loop has already counted the one that is about to be recorded. */
-static inline uint64_t current_tick(void) { return CTL->tick_end - (uint64_t)CTL->left_checked; }
 
 static const Assigned *analysis(Step *step, const Proto *p) {
   if (unlikely(step->analysed != p)) {
@@ -321,6 +346,9 @@ static const uint8_t SPECIAL[NUM_OPCODES] = {
     [OP_TAILCALL] = 1, [OP_RETURN] = 1,  [OP_RETURN0] = 1, [OP_RETURN1] = 1,  [OP_FORLOOP] = 1, [OP_FORPREP] = 1,
     [OP_TFORPREP] = 1, [OP_TFORCALL] = 1, [OP_TFORLOOP] = 1, [OP_VARARG] = 1, [OP_VARARGPREP] = 1,
 };
+#define is_jump(op)                                                                                                    \
+  ((MODES[op] & OPMODE_TEST) || (op) == OP_JMP || (op) == OP_FORLOOP || (op) == OP_TFORLOOP || (op) == OP_TFORPREP ||    \
+   (op) == OP_TFORCALL)
 #define is_return(op) ((op) == OP_RETURN || (op) == OP_RETURN0 || (op) == OP_RETURN1)
 
 static void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
@@ -469,7 +497,7 @@ static int is_entry(const Step *step, const Thread *L, const CallInfo *ci, const
   const Proto *p = ci_closure(ci)->p;
   if (likely(pc != p->code)) return 0;
   if (L != step->thread || ci != step->ci) return ci->u.l.savedpc == p->code;
-  return is_return(step->op) || step->op == OP_CALL || step->op == OP_TAILCALL || !SPECIAL[step->op];
+  return !is_jump(step->op); /* the same CallInfo: used again by the next call, or by a tail call */
 }
 
 static void finish_elsewhere(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
@@ -491,28 +519,6 @@ static void settle(Step *step, TraceBatch *batch) {
   if (G->collections != step->begun_collections) flags |= STEP_COLLECTION;
   batch->flags[step->index] |= flags;
   batch->writes[step->index] = (uint16_t)(batch->write_count - step->first_write);
-}
-
-/* A step that was interrupted by a stop goes on: in its entry if that is still the last one of the batch, else, in an
- * empty batch, in a second entry with the same tick. Answers 0 if neither can be. */
-static int take_up(Step *step, TraceBatch *batch) {
-  step->paused = 0;
-  if (batch->step_count == step->index + 1 && batch->first_tick + step->index == step->tick) return 1;
-  step->old_count = 0; /* their texts are in the old batch */
-  if (batch->step_count != 0 || current_tick() != step->tick) return 0;
-  const Proto *p = step->proto;
-  batch->first_tick = step->tick;
-  batch->where[0] = p->where + (uint32_t)(step->pc - p->code);
-  batch->base[0] = 0;
-  batch->thread[0] = step->thread->id;
-  batch->depth[0] = (uint16_t)(step->depth < UINT16_MAX ? step->depth : UINT16_MAX);
-  batch->flags[0] = 0;
-  batch->writes[0] = 0;
-  batch->step_count = 1;
-  step->index = 0;
-  step->first_write = 0;
-  memset(step->string, 0, sizeof step->string);
-  return 1;
 }
 
 static void finish(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {

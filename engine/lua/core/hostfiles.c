@@ -1,0 +1,27 @@
+/* See hostfiles.h. */
+#include "hostfiles.h"
+
+#include "call.h"
+#include "filesystem.h"
+
+typedef struct NewFile {
+  const char *path, *bytes;
+  size_t size;
+  int error;
+} NewFile;
+
+static void write_file(Thread *L, void *argument) {
+  NewFile *file = argument;
+  file->error = node_open(L, file->path, NODE_CREATE | NODE_EMPTY);
+  if (file->error == 0) node_write(L, -1, 0, file->bytes, file->size);
+}
+
+int machine_add_file(Machine *m, const char *path, const char *bytes, size_t size) {
+  machine_activate(m);
+  Thread *L = G->main_thread;
+  NewFile file = {.path = path, .bytes = bytes, .size = size};
+  ptrdiff_t top = stack_offset(L, L->top);
+  int status = protect(L, write_file, &file);
+  L->top = stack_at(L, top);
+  return status == STATUS_OK ? file.error : -1;
+}

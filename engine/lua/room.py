@@ -1,0 +1,67 @@
+"""The Lua room: what `engine/rooms.py` asks of a machine's module."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.errors import CommandError
+from engine.lua.compiler import compile_source, file_text
+from engine.lua.dump import dump
+from engine.lua.machine import LuaMachine, LuaProgram
+from engine.machine import Journal, Limits
+from engine.rooms import SourceFile
+
+#: What `math.random` starts from when nobody says otherwise: a shared link shows everybody the same run.
+SEED = b"0 0"
+
+
+def build(files: Sequence[SourceFile], options: Mapping[str, Any]) -> LuaProgram:
+    """Compile the first file, the main program. SourceError with PUC's message if it does not compile."""
+    if options:
+        raise CommandError(f"Lua has no option {next(iter(options))!r}")
+    main = files[0]
+    name = b"@" + main.name.encode("utf-8", "surrogateescape")
+    proto = compile_source(file_text(main.text.encode("utf-8", "surrogateescape")), name)
+    return LuaProgram(dump(proto), name)
+
+
+def world(channel: str) -> bytes | None:
+    """What a program learns of the world around it; None for what only the visitor knows (`stdin`)."""
+    if channel == "seed":
+        return SEED
+    if channel == "time":
+        return b"%d" % int(time.time())
+    if channel == "clock":
+        return b"%.6f" % time.process_time()
+    return None
+
+
+def with_world(journal: Journal, own: Callable[[str], bytes | None] = world) -> Journal:
+    """Let `own` answer what the journal's own source does not know."""
+    visitor = journal.source
+
+    def source(channel: str) -> bytes | None:
+        data = visitor(channel) if visitor else None
+        return own(channel) if data is None else data
+
+    journal.source = source
+    return journal
+
+
+def start(program: LuaProgram, journal: Journal, limits: Limits) -> LuaMachine:
+    """A machine before the program's first instruction."""
+    return LuaMachine(program, with_world(journal), limits)
+
+
+def notice(machine: LuaMachine) -> dict[str, Any] | None:
+    """Nothing that a visitor has to know beforehand: there is one Lua."""
+    return None
+
+
+def cli(arguments: Sequence[str]) -> int:
+    """`python -m engine lua …`."""
+    from engine.lua.cli import main
+
+    return main(arguments)
