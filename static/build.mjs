@@ -4,7 +4,7 @@
 // that it needs. Fails when the first load outgrows its budget.
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -12,18 +12,29 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const BUDGET = 150 * 1024;
 
-/** `words:en` is the catalogue in one language: {key: sentence}. */
+/**
+ * `words:en` is the catalogue in one language, {key: sentence}, with the opcode table's sentences as `op.NAME`; the
+ * table itself goes into the bundle without them.
+ */
 const words = {
   name: "words",
   setup(setup) {
+    setup.onLoad({ filter: /gen\/opcodes\.js$/ }, async ({ path }) => {
+      const { OPCODES, ...rest } = await import(pathToFileURL(path).href);
+      const rows = OPCODES.map(({ en: _en, zh: _zh, ...row }) => row);
+      const lines = Object.entries({ OPCODES: rows, ...rest }).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`);
+      return { contents: lines.join("\n"), loader: "js" };
+    });
     setup.onResolve({ filter: /^words:/ }, ({ path }) => ({ path: path.replace(":", "-"), namespace: "words" }));
-    setup.onLoad({ filter: /.*/, namespace: "words" }, ({ path }) => {
+    setup.onLoad({ filter: /.*/, namespace: "words" }, async ({ path }) => {
+      const { OPCODES } = await import(pathToFileURL(join(here, "js", "gen", "opcodes.js")).href);
       const language = path.replace("words-", "");
       const file = join(here, "i18n", "catalogue.json");
       const catalogue = JSON.parse(readFileSync(file, "utf8"));
       const missing = Object.keys(catalogue).filter((key) => typeof catalogue[key][language] !== "string");
       const errors = missing.map((key) => ({ text: `${key} has no text in ${language}` }));
       const texts = Object.fromEntries(Object.entries(catalogue).map(([key, entry]) => [key, entry[language]]));
+      for (const row of OPCODES) texts[`op.${row.name}`] = row[language];
       return { contents: JSON.stringify(texts), loader: "json", errors, watchFiles: [file] };
     });
   },

@@ -56,7 +56,7 @@ export class Program {
   }
 
   /**
-   * The row that `row` may jump to, or undefined. A target is a pc of the same function or a `where`.
+   * The row of the same function that `row` may jump to, or undefined. A target is a pc, or a `where`.
    * @param {Row} row
    * @param {Routine} routine
    * @returns {Row | undefined}
@@ -64,7 +64,8 @@ export class Program {
   target(row, routine) {
     if (row.jump === null || row.jump === undefined) return undefined;
     if (row.pc !== undefined) return routine.rows[row.jump - 1];
-    return this.rows.get(row.jump)?.row;
+    const target = this.rows.get(row.jump);
+    return target?.routine === routine ? target.row : undefined;
   }
 }
 

@@ -67,6 +67,7 @@ export class Session {
       diagnostics: [],
       notice: null,
       stale: false,
+      waiting: null,
       level: 0,
       pick: "",
     });
@@ -100,11 +101,37 @@ export class Session {
       this.#opened(opened);
       this.#receiving = run;
       await this.#sendBreakpoints();
-      const stopped = await this.wire.send("run");
+      await this.#record(run);
       if (run !== this.#run) return;
-      this.#stopped(stopped);
-      this.store.set({ phase: "ready" });
       await this.#start(tick);
+    } catch (error) {
+      if (run === this.#run) this.#failed(error);
+    }
+  }
+
+  /**
+   * Let the machine run on from where its recording ends.
+   * @param {number} run
+   */
+  async #record(run) {
+    const stopped = await this.wire.send("run");
+    if (run !== this.#run) return;
+    this.#stopped(stopped);
+    this.store.set({ phase: "ready", waiting: stopped.reason === "input" ? stopped.detail.channel : null });
+  }
+
+  /**
+   * Give the program what it waits for; it runs on, and the page shows where it gets.
+   * @param {string} text
+   * @param {boolean} end no more input will come
+   */
+  async input(text, end) {
+    const run = this.#run;
+    if (this.state.waiting === null || (!text && !end)) return;
+    this.store.set({ waiting: null, phase: "running" });
+    try {
+      await this.wire.send("input", { text, end });
+      await this.#record(run);
     } catch (error) {
       if (run === this.#run) this.#failed(error);
     }
@@ -127,6 +154,7 @@ export class Session {
       outputs: [],
       exits: [],
       stale: false,
+      waiting: null,
       level: 0,
       pick: "",
       notice: opened.notice ? { ...notice(opened.notice), tone: "info" } : null,
@@ -143,6 +171,8 @@ export class Session {
       this.store.set({ notice: { key, args: { n: ended.tick, text }, tone: "error", tick: ended.tick, action: "seek" } });
     }
     if (tick !== undefined) return this.goTo(tick);
+    // A program that asks for something is shown where it asks.
+    if (this.state.waiting !== null) return;
     await this.wire.send("seek", { tick: 0 }).then((event) => this.#stopped(event));
     if (!breakpoints.length) return;
     const hit = await this.wire.send("continue", { direction: 1 });

@@ -35,6 +35,7 @@ import { TraceWindow } from "./trace.js";
  * @property {Diagnostic[]} diagnostics
  * @property {Notice | null} notice
  * @property {boolean} stale        the source was edited after the run
+ * @property {string | null} waiting   the channel that the program waits for input on, at the frontier
  * @property {boolean} playing
  * @property {number} level         the call frame that the state pane shows, 0 = innermost
  * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
@@ -64,6 +65,7 @@ function initial() {
     diagnostics: [],
     notice: null,
     stale: false,
+    waiting: null,
     playing: false,
     level: 0,
     pick: "",

@@ -7,16 +7,16 @@ import { number, t } from "./i18n.js";
 import { icon, mark } from "./icons.js";
 import { MARKED } from "./session.js";
 
-/** Kinds of marks in the order of the legend: name, flags. @type {[string, number][]} */
+/** Kinds of marks: name, flags. A step has one mark, of the first kind that it is. @type {[string, number][]} */
 const KINDS = [
   ["error", Flag.ERROR | Flag.FAULT],
-  ["output", Flag.OUTPUT],
-  ["input", Flag.INPUT],
-  ["exit", Flag.EXIT | Flag.INTERRUPT],
   ["halt", Flag.HALT],
   ["coroutine", Flag.COROUTINE],
-  ["collection", Flag.COLLECTION],
+  ["input", Flag.INPUT],
+  ["exit", Flag.EXIT | Flag.INTERRUPT],
+  ["output", Flag.OUTPUT],
   ["compile", Flag.COMPILE],
+  ["collection", Flag.COLLECTION],
 ];
 /** Marks closer than this many pixels share one. */
 const GRID = 8;
@@ -59,7 +59,7 @@ export function mountTimeline(root, store, session) {
   const label = h("b", {}, "0");
   const head = h("div", { class: "head" }, label);
   const axis = h("div", { class: "axis", "aria-hidden": "true" });
-  const track = h("div", { class: "track" }, slider, silhouette, marks, head, axis);
+  const track = h("div", { class: "track" }, slider, silhouette, marks, axis, head);
   fill(root, bar, track);
 
   const keys = /** @type {Record<string, number>} */ ({ ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageDown: 100, PageUp: -100 });
@@ -220,22 +220,24 @@ function drawMarks(state, root, legend, stops, width) {
   const totals = new Map();
   /** @type {Map<string, {kind: string, tick: number, count: number}>} */
   const cells = new Map();
+  const count = (/** @type {string} */ kind) => totals.set(kind, (totals.get(kind) ?? 0) + 1);
   const put = (/** @type {string} */ kind, /** @type {number} */ tick) => {
-    totals.set(kind, (totals.get(kind) ?? 0) + 1);
     const cell = `${kind} ${Math.floor((((tick - 0.5) / frontier) * width) / GRID)}`;
     const known = cells.get(cell);
     if (known) known.count++;
     else cells.set(cell, { kind, tick, count: 1 });
   };
   trace.scan(MARKED, stops, (tick, flags, where) => {
-    if (stops.has(where)) put("breakpoint", tick);
-    for (const [kind, mask] of KINDS) if (flags & mask) put(kind, tick);
+    const kinds = KINDS.filter(([, mask]) => flags & mask).map(([kind]) => kind);
+    if (stops.has(where)) kinds.unshift("breakpoint");
+    kinds.forEach(count);
+    put(kinds[0], tick);
   });
   const printed = new Map(outputs.map((o) => [o.tick, o.text]));
-  fill(root, [...cells.values()].map(({ kind, tick, count }) => {
+  fill(root, [...cells.values()].map(({ kind, tick, count: together }) => {
     const row = program?.at(trace.where(tick))?.row;
     const what = kind === "output" && printed.has(tick) ? `${t("mark.output")}: ${(printed.get(tick) ?? "").trimEnd()}` : t(`mark.${kind}`);
-    const text = `${t("mark.at", { n: tick })}${what}${count > 1 ? ` ${t("mark.more", { n: count - 1 })}` : row ? ` (${row.op} ${row.args})` : ""}`;
+    const text = `${t("mark.at", { n: tick })}${what}${together > 1 ? ` ${t("mark.more", { n: together - 1 })}` : row ? ` (${row.op} ${row.args})` : ""}`;
     return h("button", { type: "button", class: `ev ${kind === "error" ? "err" : kind === "breakpoint" ? "bp" : ""}`, tabindex: "-1", "data-go": tick,
       title: text, "aria-label": text, style: { left: `${(100 * (tick - 0.5)) / frontier}%` } }, mark(kind));
   }));

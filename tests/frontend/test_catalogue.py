@@ -60,7 +60,7 @@ def composed_keys() -> Iterator[str]:
     text = (ROOT / "static" / "js" / "keys.js").read_text()
     yield from ("keys." + name for name in re.findall(r'name: "(\w+)", keys:', text))
     text = (ROOT / "static" / "js" / "timeline.js").read_text()
-    yield from ("mark." + (a or b) for a, b in re.findall(r'\["(\w+)", Flag\.|put\("(\w+)"', text))
+    yield from ("mark." + (a or b) for a, b in re.findall(r'\["(\w+)", Flag\.|unshift\("(\w+)"', text))
 
 
 def test_every_key_has_text_in_english_and_chinese() -> None:

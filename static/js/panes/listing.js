@@ -311,7 +311,7 @@ class ListingPane {
   cell(item, column, adapter) {
     const row = /** @type {Row} */ (item.row);
     if (column === "line") return h("td", { class: "ln" }, h("span", {}, row.line === null ? "" : String(row.line)));
-    if (column === "op") return h("td", { class: "op" }, row.op);
+    if (column === "op") return h("td", { class: "op", title: adapter.tip(row) }, row.op);
     if (column === "operands") {
       return h("td", { class: "cm ink" }, row.args, row.comment ? [" ", h("span", { class: "dim" }, row.comment)] : null);
     }

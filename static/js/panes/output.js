@@ -15,14 +15,24 @@ export default {
   titleKey: "pane.output",
   mount(body, ctx) {
     const list = h("ol", { class: "out", "aria-label": t("pane.output") });
-    fill(body, list);
+    const field = h("input", { autocomplete: "off", "aria-label": t("input.label") });
+    const form = h("form", { class: "ask", hidden: true }, h("label", {}, t("input.label")), field,
+      h("button", { class: "btn edge" }, t("input.give")),
+      h("button", { class: "btn", type: "button", on: { click: () => void ctx.session.input("", true) } }, t("input.end")));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void ctx.session.input(`${field.value}\n`, false);
+      field.value = "";
+    });
+    fill(body, list, form);
     /** @type {Line[]} */
     let lines = [];
     return {
       update(state, changed) {
-        if (!["outputs", "tick", "program", "stale", "phase"].some((name) => changed.has(name))) return;
+        if (!["outputs", "tick", "program", "stale", "phase", "waiting"].some((name) => changed.has(name))) return;
         if (changed.has("outputs") || changed.has("program")) lines = split(state.outputs);
         ctx.section.classList.toggle("stale", state.stale);
+        form.hidden = state.waiting === null || state.stale;
         if (!lines.length) {
           ctx.meta("");
           fill(list, h("li", { class: "none" }, state.program ? t("output.none") : t("output.empty")));

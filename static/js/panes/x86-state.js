@@ -153,6 +153,7 @@ function stack(state, go) {
     if (at < 0 || at + size * 2 > window.bytes.length) break;
     const bytes = window.bytes.slice(at, at + size * 2).match(/../g) ?? [];
     const writer = Math.max(...state.trace.memoryWriters(address, size, state.viewTick));
+    if (i > 1 && !writer) break;
     rows.push(h("tr", { class: writer ? "" : "quiet" }, h("th", { class: "r", scope: "row" }, (top + i * size).toString(16).padStart(4, "0")),
       h("td", {}, [...bytes].reverse().join("")), h("td", { class: "nm" }, i === 0 ? t("x86.top") : ""), h("td", { class: "w" }, writerLink(writer, go))));
   }
@@ -169,7 +170,7 @@ function segments(state) {
       h("td", { class: "nm" }, t("x86.segment", { base: hexText(s.base, 5), limit: hexText(s.limit, 4) }))));
   return rows.length
     ? h("section", { class: "block b-seg", "aria-label": t("pane.segments") },
-        h("div", { class: "ph" }, h("h3", {}, t("pane.segments")), h("span", { class: "meta" }, state.view.mode ?? "")),
+        h("div", { class: "ph" }, h("h3", {}, t("pane.segments")), h("span", { class: "meta" }, t("x86.mode", { mode: state.view.mode ?? "", cpu: state.view.cpu ?? "" }))),
         h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.segments")), columns(60, 92, 0), h("tbody", {}, rows)))
     : null;
 }

@@ -30,6 +30,7 @@ import { x86 } from "./x86.js";
  * @property {(routine: Routine) => Child[]} heading              of a function in the listing
  * @property {(view: any) => {routine: number | null, pc: number | null}[]} frames  innermost first
  * @property {(state: import("../../store.js").State, write: StepWrite, step: Step) => string} place  a written place's name
+ * @property {(row: Row) => string} tip                           what the pointer shows on an opcode
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} cue   class of the row's comment
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => Decoded} decode
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} sentence  what the instruction does

@@ -3,7 +3,7 @@
 import { h } from "../../dom.js";
 import { EVENTS, FIELDS, LAYOUTS, OFFSETS, OPCODES } from "../../gen/opcodes.js";
 import { Write } from "../../gen/protocol.js";
-import { format, language, t } from "../../i18n.js";
+import { t } from "../../i18n.js";
 import { valueText } from "../../values.js";
 
 /** @typedef {import("../../program.js").Row} Row */
@@ -218,6 +218,10 @@ export const lua = {
         return "";
     }
   },
+  tip(row) {
+    const op = BY_NAME.get(row.op);
+    return op ? `${op.name} ${Object.keys(op.fields).join(" ")}\n${op.effect}${op.note ? `\n${op.note}` : ""}` : "";
+  },
   cue(state, row, routine) {
     const op = BY_NAME.get(row.op);
     const operand = op && Object.keys(op.fields).find((name) => op.fields[name] === "U");
@@ -253,15 +257,6 @@ export const lua = {
     };
   },
   sentence(state, row, routine) {
-    const op = BY_NAME.get(row.op);
-    return op ? format(op[language()], placeholders(state, row, routine)) : row.op;
+    return BY_NAME.has(row.op) ? t(`op.${row.op}`, placeholders(state, row, routine)) : row.op;
   },
 };
-
-/**
- * The opcode's row of the table, for the tooltip.
- * @param {string} name
- */
-export function opcode(name) {
-  return BY_NAME.get(name);
-}

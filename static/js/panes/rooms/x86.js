@@ -47,8 +47,11 @@ export const x86 = {
     return [];
   },
   place(state, write) {
-    if (write.kind === Write.REGISTER) return state.program?.listing.registers?.[write.index] ?? `r${write.index}`;
+    if (write.kind === Write.REGISTER) return (state.program?.listing.registers?.[write.index] ?? `r${write.index}`).toUpperCase();
     return t("place.memory", { at: hex4(write.index) });
+  },
+  tip(row) {
+    return `${hex4(row.address ?? 0)}: ${row.bytes ?? ""}`;
   },
   cue() {
     return "";
