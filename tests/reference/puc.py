@@ -82,7 +82,8 @@ def _objects() -> list[Path]:
     return objects
 
 
-def _program(name: str, main: Path) -> Path:
+def program(name: str, main: Path) -> Path:
+    """The program `name`: the reference library linked with the C file `main`, built on first use."""
     source_dir()
     with _locked():
         target = FOLDER / name
@@ -96,7 +97,7 @@ def _program(name: str, main: Path) -> Path:
 @cache
 def puc_lua() -> Path:
     """The `lua` interpreter."""
-    return _program("lua", source_dir() / "lua.c")
+    return program("lua", source_dir() / "lua.c")
 
 
 @cache
@@ -109,8 +110,8 @@ class PucCompiler:
     """A running compile server: `compile` as often as wanted; a context manager."""
 
     def __init__(self) -> None:
-        program = _program("puc_compile", ROOT / "tests" / "reference" / "puc_compile.c")
-        self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        server = program("puc_compile", ROOT / "tests" / "reference" / "puc_compile.c")
+        self._process = subprocess.Popen([server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __enter__(self) -> PucCompiler:
         return self
