@@ -112,7 +112,7 @@ static void node_grow(Thread *L, int index, FileNode *node, size_t needed) {
   index = abs_index(L, index);
   char *bytes = new_userdata(L, capacity, 0);
   native_charge(L, node->size);
-  memcpy(bytes, node->bytes, node->size);
+  if (node->size) memcpy(bytes, node->bytes, node->size);
   memset(bytes + node->size, 0, capacity - node->size); /* what lies there must not depend on the past */
   set_user_value(L, index, 1);
   node->bytes = bytes;

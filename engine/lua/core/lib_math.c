@@ -152,10 +152,8 @@ static int math_ult(Thread *L) {
 static int math_max(Thread *L) {
   int count = stack_top(L), best = 1;
   arg_check(L, count >= 1, 1, "value expected");
-  for (int i = 1; i <= count; i++) {
-    arg_number(L, i);
+  for (int i = 2; i <= count; i++)
     if (compare(L, best, i, COMPARE_LT)) best = i;
-  }
   push_value(L, best);
   return 1;
 }
@@ -163,10 +161,8 @@ static int math_max(Thread *L) {
 static int math_min(Thread *L) {
   int count = stack_top(L), best = 1;
   arg_check(L, count >= 1, 1, "value expected");
-  for (int i = 1; i <= count; i++) {
-    arg_number(L, i);
+  for (int i = 2; i <= count; i++)
     if (compare(L, i, best, COMPARE_LT)) best = i;
-  }
   push_value(L, best);
   return 1;
 }

@@ -42,8 +42,9 @@ static bool search_path(Thread *L, const char *name, const char *path, const cha
 }
 
 static int package_searchpath(Thread *L) {
-  const char *name = arg_text(L, 1), *path = arg_text(L, 2);
-  const char *separator = opt_bytes(L, 3, ".", NULL), *slash = opt_bytes(L, 4, "/", NULL);
+  /* the order of complaints is PUC's */
+  const char *slash = opt_bytes(L, 4, "/", NULL), *separator = opt_bytes(L, 3, ".", NULL);
+  const char *path = arg_text(L, 2), *name = arg_text(L, 1);
   if (search_path(L, name, path, separator, slash)) return 1;
   push_nil(L);
   insert_at(L, -2);

@@ -19,9 +19,9 @@ Integer string_end(Integer position, size_t length) {
 static int string_byte(Thread *L) {
   size_t length;
   const char *s = arg_bytes(L, 1, &length);
-  Integer first_given = opt_integer(L, 2, 1);
-  Integer first = string_start(first_given, length);
-  Integer last = string_end(opt_integer(L, 3, first), length);
+  Integer given = opt_integer(L, 2, 1);
+  Integer last = string_end(opt_integer(L, 3, given), length);
+  Integer first = string_start(given, length);
   if (first > last) return 0;
   if (unlikely(last - first >= (Integer)INT_MAX)) error_at(L, "string slice too long");
   int count = (int)(last - first) + 1;

@@ -79,7 +79,7 @@ static int utf8_offset(Thread *L) {
   size_t length;
   const char *s = arg_bytes(L, 1, &length);
   Integer n = arg_integer(L, 2);
-  Integer at = position(opt_integer(L, 3, n > 0 ? 1 : (Integer)length + 1), length);
+  Integer at = position(opt_integer(L, 3, n >= 0 ? 1 : (Integer)length + 1), length);
   arg_check(L, 1 <= at && --at <= (Integer)length, 3, "position out of bounds");
 #define CONTINUES(i) ((i) < (Integer)length && utf8_is_continuation((unsigned char)s[i]))
   if (n == 0) { /* the start of the character that holds the byte */
