@@ -66,9 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _program_arguments(sub: argparse.ArgumentParser, *, needs_file: bool = True) -> None:
     sub.add_argument("file", metavar="FILE", nargs=None if needs_file else "?", help="a Lua text, `-` for the stdin")
-    sub.add_argument(
-        "arguments", metavar="ARG", nargs=argparse.REMAINDER, help="given as `...` and `arg`"
-    )
+    sub.add_argument("arguments", metavar="ARG", nargs=argparse.REMAINDER, help="given as `...` and `arg`")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -55,8 +55,8 @@ def _exits() -> dict[int, str]:
 class LuaProgram:
     """A compiled main program: its binary chunk, its name (`@main.lua`) and the arguments it gets as `...` and `arg`.
 
-    `arguments[0]` is the script's name for `arg[0]`; empty: there is no table `arg`. `files` (path, content) are what the
-    machine's own file system holds at the start.
+    `arguments[0]` is the script's name for `arg[0]`; empty: there is no table `arg`. `files` (path, content) are what
+    the machine's own file system holds at the start.
     """
 
     chunk: bytes

@@ -1,0 +1,79 @@
+"""One tick is what the reference's count hook counts, plus one per VARARGPREP, and the lines are the same ones."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.lua.opcodes import BY_NAME
+from engine.lua.room import build, start
+from engine.machine import Journal, Limits
+from engine.rooms import SourceFile
+from engine.trace import TraceBatch
+from tests.lua_machine.programs import BENCH, EXAMPLES, NESTED
+from tests.reference import puc
+
+#: Small sizes of the benchmark programs: some ten thousand instructions each.
+SIZES = {
+    "bintrees": 4, "closures": 400, "coro": 200, "fannkuch": 5, "fib": 12, "methods": 200, "nbody": 20, "sort": 100,
+    "spectral": 6, "strings": 60,
+}  # fmt: skip
+VARARGPREP = BY_NAME["VARARGPREP"].code
+Step = tuple[int, int, str]
+
+
+def reference_steps(path: Path, folder: Path, arguments: list[str]) -> list[Step]:
+    """(pc, line, op) as the reference's hook saw them; one where nothing was seen at VARARGPREP."""
+    names = {op.code: op.name for op in BY_NAME.values()}
+    program = puc.program("puc_steps", Path(__file__).with_name("puc_steps.c"))
+    out = folder / "steps"
+    subprocess.run([program, out, path, "@main.lua", *arguments], check=False, capture_output=True, timeout=60)
+    rows = (line.split() for line in out.read_text().splitlines())
+    return [(int(pc), int(line), names[int(op)]) for pc, line, op, _ in rows]
+
+
+def our_steps(text: str, arguments: list[str]) -> list[Step]:
+    program = build([SourceFile("main.lua", text)], {})
+    program = type(program)(program.chunk, program.name, (b"main.lua", *(a.encode() for a in arguments)))
+    machine = start(program, Journal(), Limits())
+    batch = TraceBatch(4096, 16384, 1 << 18)
+    seen: list[Step] = []
+    while True:
+        batch.clear()
+        stop = machine.run(1 << 20, batch)
+        for where in batch.column("where"):
+            placed = machine.functions.row(where)
+            assert placed is not None
+            row = placed[1]
+            seen.append((row["pc"], row["line"], row["op"]))
+        if stop.is_final:
+            break
+    assert machine.tick == len(seen)
+    machine.close()
+    return seen
+
+
+def compare(path: Path, folder: Path, arguments: list[str]) -> None:
+    expected = reference_steps(path, folder, arguments)
+    ours = our_steps(path.read_text(encoding="utf-8"), arguments)
+    without = [step for step in ours if step[2] != "VARARGPREP"]
+    for at, (mine, theirs) in enumerate(zip(without, expected, strict=False)):
+        assert mine == theirs, f"step {at}: {without[max(0, at - 3) : at + 2]} {expected[max(0, at - 3) : at + 2]}"
+    assert len(without) == len(expected)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_an_example_visits_the_same_instructions_as_on_the_reference(path: Path, tmp_path: Path) -> None:
+    compare(path, tmp_path, [])
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_benchmark_visits_the_same_instructions_as_on_the_reference(name: str, tmp_path: Path) -> None:
+    compare(BENCH / f"{name}.lua", tmp_path, [str(SIZES[name])])
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_nested_program_visits_the_same_instructions_as_on_the_reference(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "main.lua"
+    path.write_text(NESTED[name])
+    compare(path, tmp_path, [])
