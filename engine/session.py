@@ -127,6 +127,7 @@ class Session:
         self._is_pausing = False
         self._at_work: int | None = None  # the id of the command at work
         self._has_grown = False
+        self._listed = (0, 0)  # size of the listing that the page has
         self._grown_at = self._progress_at = 0.0
         self._exits_sent = 0
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
@@ -190,6 +191,8 @@ class Session:
         self._progress_at = self._clock()
         try:
             fields = self._handlers[command.name](arguments)
+            if self._opened is not None:
+                self._opened.timeline.hear_growth()
             self._announce_growth()
         finally:
             self._at_work = None
@@ -265,11 +268,16 @@ class Session:
 
     def _announce_growth(self) -> None:
         """Send the listing if it has new rows; breakpoints on lines may now mean more rows."""
-        if self._has_grown:
-            self._has_grown = False
-            self._grown_at = self._clock()
+        if not self._has_grown:
+            return
+        self._has_grown = False
+        self._grown_at = self._clock()
+        listing = self._program.machine.listing()
+        size = listing_size(listing)
+        if size != self._listed:  # a replay says again what is known already
+            self._listed = size
             self._apply_breakpoints()
-            self._event(self._at_work, "grew", {"listing": self._program.machine.listing()})
+            self._event(self._at_work, "grew", {"listing": listing})
 
     # -- the commands ------------------------------------------------------------------------------------------------
 
@@ -291,10 +299,11 @@ class Session:
         self._decoders.clear()
         timeline = Timeline(machine, max_ticks=self._limits.max_ticks, on_event=self._on_event)
         self._opened = Opened(room, files[0].name, machine, timeline)
-        limits = self._limits
+        limits, listing = self._limits, machine.listing()
+        self._listed = listing_size(listing)
         return {
             "room": room.name,
-            "listing": machine.listing(),
+            "listing": listing,
             "view": machine.view(),
             "notice": room.module.notice(machine),
             "limits": {
@@ -410,6 +419,12 @@ def number_of(message: object) -> int | None:
     """The id of a command, however malformed the rest is."""
     number = message.get("id") if isinstance(message, Mapping) else None
     return number if type(number) is int else None
+
+
+def listing_size(listing: Mapping[str, Any]) -> tuple[int, int]:
+    """(functions, rows): what grows with a listing."""
+    functions = listing["functions"]
+    return len(functions), sum(len(function["rows"]) for function in functions)
 
 
 def source_files(data: list[Any]) -> list[SourceFile]:

@@ -55,6 +55,7 @@ class ToyMachine:
         self.output_bytes = 0
         self.journal_used = 0
         self.grown = 0
+        self.listed = 0  # as listings do, this only grows
         self.final: Stop | None = None
         self.events: list[Event] = []
         self.breakpoints: frozenset[int] = frozenset()
@@ -115,6 +116,7 @@ class ToyMachine:
             self.depth -= 1
         elif name == "grow":
             self.grown += 1
+            self.listed = max(self.listed, self.grown)
             self.events.append(Event("program_grew", self.tick))
         elif name == "fault":
             detail = {"message": operands[0], "traceback": f"line {pc + 1}"}
@@ -204,7 +206,8 @@ class ToyMachine:
             }
             for pc, ((name, *operands), line) in enumerate(zip(self.program, self._lines(), strict=True))
         ]
-        return {"machine": "toy", "functions": [{"id": 0, "name": "main", "rows": rows}], "grown": self.grown}
+        more = [{"id": n, "name": f"grown {n}", "rows": []} for n in range(1, self.listed + 1)]
+        return {"machine": "toy", "functions": [{"id": 0, "name": "main", "rows": rows}, *more]}
 
     def _lines(self) -> list[int]:
         """Two instructions a line, so that a line has more than one row; a line comes back later in a loop's end."""

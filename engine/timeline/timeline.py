@@ -106,6 +106,19 @@ class Timeline:
         """Where checkpoints are kept, ascending."""
         return self._checkpoints.ticks
 
+    def hear_growth(self) -> list[Event]:
+        """Take the machine's events; pass on that the listing has grown, and answer the others.
+
+        Looking at a machine can make it discover rows, and so can a replay: growth is news whenever it comes.
+        """
+        others = []
+        for event in self._machine.drain_events():
+            if event.kind != "program_grew":
+                others.append(event)
+            elif self._on_event:
+                self._on_event(event)
+        return others
+
     def events_until(self, tick: int) -> Iterator[Event]:
         """What the program did up to `tick`: its output, exits, errors."""
         return self.events.until(tick)
@@ -240,7 +253,7 @@ class Timeline:
         if is_recording:
             self._record(stop)
         else:
-            machine.drain_events()
+            self.hear_growth()
             if machine.tick < goal and stop.reason not in (StopReason.BUDGET, StopReason.BREAKPOINT):
                 raise MachineFault(f"the replay stopped with {stop.reason} at tick {machine.tick}; the run had not")
             self._settle_at_end()
@@ -251,7 +264,7 @@ class Timeline:
         machine = self._machine
         if not stop.is_final and machine.where is None:
             stop = machine.run(1)  # executes nothing: the program is over, and this is how the machine says why
-        events = machine.drain_events()
+        events = self.hear_growth()
         self.frontier = machine.tick
         self.waiting = stop if stop.reason is StopReason.INPUT else None
         if self.ended is None:
@@ -271,7 +284,7 @@ class Timeline:
         """A replay that reached the program's end lets the machine notice it, as the recorded run did."""
         if self._ended_by_itself and self.position == self.frontier:
             self._machine.run(1)
-            self._machine.drain_events()
+            self.hear_growth()
 
     def _learn_flags(self, batch: TraceBatch) -> None:
         last = batch.step_count - 1
@@ -335,8 +348,8 @@ class Timeline:
         return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
+        self.hear_growth()
         self._machine.restore(checkpoint)
-        self._machine.drain_events()
         self._settle_at_end()
 
     # -- searching backwards -----------------------------------------------------------------------------------------

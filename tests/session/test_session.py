@@ -263,10 +263,25 @@ def test_a_program_that_grew_says_so_once() -> None:
     page = Page()
     page.open("add 0 1\ngrow\nadd 0 1\nhalt")
     page.do("run")
-    assert [event["listing"]["grown"] for event in page.named("grew")] == [1]
+    assert [len(event["listing"]["functions"]) for event in page.named("grew")] == [2]
     page.do("seek", tick=0)
     page.do("run")
     assert len(page.named("grew")) == 1
+
+
+def test_rows_that_are_discovered_by_looking_are_announced_before_the_answer(visitor: Page) -> None:
+    machine = visitor.session._program.machine
+    look = machine.view
+
+    def view() -> dict[str, Any]:
+        machine.listed = 3
+        machine.events.append(toy.Event("program_grew", machine.tick))
+        return look()
+
+    visitor.do("seek", tick=50)
+    machine.view = view
+    visitor.do("seek", tick=10)
+    assert [event["event"] for event in visitor.events[-2:]] == ["grew", "stopped"]
 
 
 def test_input_is_asked_for_given_and_replayed() -> None:
