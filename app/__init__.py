@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import api, assets, live, pages, security
 from app.assets import Assets
 from app.catalogue import Catalogue
+from app.places import Places
 from app.services import Services
 from app.sessions import Pool, Sessions
 from app.settings import ROOT, Settings
@@ -30,7 +31,10 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
         settings=settings,
         version=program_version(),
         store=Store(settings),
-        sessions=Sessions(settings, pool or WorkerPool(WorkerLimits(workers=settings.sessions_per_process))),
+        sessions=Sessions(
+            Places(settings.data_path / "places", settings.sessions, settings.sessions_per_address),
+            pool or WorkerPool(WorkerLimits(workers=settings.sessions)),
+        ),
         assets=Assets(ROOT / "static" / "dist"),
         catalogue=Catalogue.read(ROOT / "static" / "i18n" / "catalogue.json"),
     )

@@ -117,8 +117,8 @@ def health() -> tuple[Response, int]:
     answer = jsonify(
         status="ok" if well else "draining" if draining else "degraded",
         version=found.version,
-        sessions=len(found.sessions),
-        sessions_limit=found.sessions.most,
+        sessions=found.sessions.places.taken(),
+        sessions_limit=found.sessions.places.most,
         store=store_is_up,
         workers=found.sessions.pool.report,
     )

@@ -32,9 +32,10 @@ class Services:
         self.sessions.pool.warm(WARM_S)
 
     def stop(self) -> None:
-        """Tell every visitor, end every worker, close the database. Idempotent."""
+        """Tell every visitor, end every worker, close the database: the last call."""
         self.sessions.drain()
         self.sessions.pool.close()
+        self.sessions.places.close()
         self.store.close()
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from app.settings import Settings
+from app.places import Places
 from engine.errors import LimitExceeded
 from engine.worker.client import Closed
 from engine.worker.frames import Frame
@@ -61,18 +60,12 @@ class Endable(Protocol):
 class Sessions:
     """Admission and register. Thread-safe; the lock is never held while a session is talked to."""
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(self, places: Places, pool: Pool) -> None:
+        self.places = places
         self.pool = pool
-        self.most = settings.sessions_per_process
-        self.most_per_address = settings.sessions_per_address
         self._lock = threading.Lock()
-        self._places = 0
-        self._by_address: Counter[str] = Counter()
         self._open: set[Endable] = set()
         self._draining = False
-
-    def __len__(self) -> int:
-        return self._places
 
     @property
     def is_draining(self) -> bool:
@@ -83,24 +76,15 @@ class Sessions:
     def place(self, address: str) -> Iterator[None]:
         """A place for one session from that network address, given back at the end. LimitExceeded if there is none.
 
-        The limit is below the number of threads, so plain requests are answered however many sessions there are.
+        There are fewer places than threads, so plain requests are answered however many sessions there are.
         """
-        origin = network_of(address)
-        with self._lock:
-            if self._draining or self._places >= self.most:
-                raise LimitExceeded("sessions", "busy")
-            if self._by_address[origin] >= self.most_per_address:
-                raise LimitExceeded("sessions_per_address", "address")
-            self._places += 1
-            self._by_address[origin] += 1
+        if self._draining:
+            raise LimitExceeded("sessions", "the server is stopping")
+        number = self.places.take(network_of(address))
         try:
             yield
         finally:
-            with self._lock:
-                self._places -= 1
-                self._by_address[origin] -= 1
-                if not self._by_address[origin]:
-                    del self._by_address[origin]
+            self.places.give_back(number)
 
     @contextmanager
     def registered(self, session: Endable) -> Iterator[None]:

@@ -51,13 +51,13 @@ class Settings:
     sessions: int = _setting(
         100, "Live sessions at once, over all web processes. Whoever comes after that is told so and can try again."
     )
-    sessions_per_address: int = _setting(
-        16, "Live sessions at once from one network address (one IPv6 /64), in each web process."
-    )
+    sessions_per_address: int = _setting(16, "Live sessions at once from one network address (one IPv6 /64).")
     spare_threads: int = _setting(
-        32, "Threads of each web process beyond its share of `sessions`: they answer plain requests and refusals."
+        32, "Threads of each web process beyond `sessions`: they answer plain requests and refusals."
     )
-    data_dir: str = _setting("instance", "Folder for the database of links. Made at start when it is missing.")
+    data_dir: str = _setting(
+        "instance", "Folder for the database of links and the list of taken places. Made at start when missing."
+    )
     database_url: str = _setting("", "SQLAlchemy address of the database. Empty: `links.sqlite` in `data_dir`.")
     link_bytes: int = _setting(64 << 10, "Largest shared program, counted as its stored JSON.")
     request_bytes: int = _setting(192 << 10, "Largest body of an HTTP request.")
@@ -85,14 +85,12 @@ class Settings:
     log_level: str = _setting("info", "How much the server logs: `debug`, `info`, `warning`, `error`.")
 
     @property
-    def sessions_per_process(self) -> int:
-        """The share of `sessions` that one web process admits, at least one."""
-        return max(1, -(-self.sessions // max(1, self.web_workers)))
-
-    @property
     def threads(self) -> int:
-        """Request threads of one web process: one for each session that it admits, and the spare ones."""
-        return self.sessions_per_process + self.spare_threads
+        """Request threads of one web process: enough for all sessions, should they all come to it, and the spare ones.
+
+        They are made when they are needed.
+        """
+        return self.sessions + self.spare_threads
 
     @property
     def data_path(self) -> Path:

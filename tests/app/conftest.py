@@ -37,7 +37,7 @@ def app(settings: Settings, tmp_path: Path) -> Iterator[Flask]:
     services.assets.folder = dist
     made.jinja_env.globals["asset"] = lambda name: f"/static/{name}"
     yield made
-    services.store.close()
+    services.stop()
 
 
 @pytest.fixture

@@ -51,9 +51,8 @@ def test_slips_in_the_names_of_variables_are_found():
     assert unknown_variables({"GLASSBOX_SESSION": "1", "GLASSBOX_SESSIONS": "1", "HOME": "/"}) == ["GLASSBOX_SESSION"]
 
 
-def test_the_threads_of_a_process_are_more_than_its_sessions():
-    settings = Settings(sessions=5, web_workers=2, spare_threads=4)
-    assert (settings.sessions_per_process, settings.threads) == (3, 7)
+def test_the_threads_of_a_process_are_more_than_all_sessions():
+    assert Settings(sessions=5, spare_threads=4).threads == 9
 
 
 def test_a_relative_data_folder_counts_from_the_program():

@@ -109,12 +109,22 @@ def test_an_interrupt_of_the_terminal_ends_the_server_with_sessions_open(start_s
     assert server.process.wait(DEADLINE_S) == 0
 
 
-def test_a_web_process_that_dies_is_replaced(start_server):
-    server = start_server()
-    (pid,) = server.web_pids()
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: server.web_pids() not in ([], [pid]), "a new web process")
-    wait_until(lambda: server.get("/health")[0] == 200, "it answers")
+def test_a_web_process_that_dies_is_replaced_and_its_places_are_free(start_server):
+    server = start_server(web_workers=2, sessions=6, sessions_per_address=6)
+    clients = [server.connect() for _ in range(6)]
+    server.wait_for_sessions(6)
+    with server.connect() as outside:
+        assert outside.until_close()[0][-1].event["reason"] == "busy"
+    pids = set(server.web_pids())
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(set(server.web_pids()) - pids) == 2, "two new web processes")
+    server.wait_for_sessions(0)
+    for client in clients:
+        assert client.is_ended()
+    with server.connect() as next_one:
+        next_one.ask("echo")
+        assert next_one.message().event["event"] == "inspected"
 
 
 def test_no_control_socket_and_nothing_else_is_left_in_the_home_folder(start_server):
