@@ -120,7 +120,7 @@ def health() -> tuple[Response, int]:
         sessions=found.sessions.places.taken(),
         sessions_limit=found.sessions.places.most,
         store=store_is_up,
-        workers=found.sessions.pool.report,
+        workers={key: value for key, value in found.sessions.pool.report.items() if key != "pid"},
     )
     answer.cache_control.no_store = True
     return answer, 200 if well else 503
