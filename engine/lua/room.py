@@ -17,14 +17,22 @@ from engine.rooms import SourceFile
 SEED = b"0 0"
 
 
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
 def build(files: Sequence[SourceFile], options: Mapping[str, Any]) -> LuaProgram:
-    """Compile the first file, the main program. SourceError with PUC's message if it does not compile."""
+    """Compile the first file, the main program; `require` and `io` find the others in the machine's file system.
+
+    SourceError with PUC's message if it does not compile.
+    """
     if options:
         raise CommandError(f"Lua has no option {next(iter(options))!r}")
     main = files[0]
-    name = b"@" + main.name.encode("utf-8", "surrogateescape")
-    proto = compile_source(file_text(main.text.encode("utf-8", "surrogateescape")), name)
-    return LuaProgram(dump(proto), name)
+    name = b"@" + _encode(main.name)
+    proto = compile_source(file_text(_encode(main.text)), name)
+    others = tuple((_encode(f.name), _encode(f.text)) for f in files[1:])
+    return LuaProgram(dump(proto), name, files=others)
 
 
 def world(channel: str) -> bytes | None:

@@ -31,13 +31,14 @@ typedef struct Step {
   uint8_t active;
   uint8_t op;
   uint8_t old_count;
+  uint8_t from_hook;       /* RETURN: of a debug hook, which completes no instruction */
   uint8_t paused;          /* the machine has left the VM in the middle of this step */
   uint32_t index;          /* entry in the batch */
   uint32_t first_write;
   uint32_t depth;
   uint64_t tick;
   Thread *thread;
-  CallInfo *ci;
+  CallInfo *ci, *caller;
   const Instruction *pc;
   const Proto *proto;
   ptrdiff_t old_first;     /* slot of old[0] */
@@ -185,6 +186,7 @@ static void put_value(TraceBatch *batch, int kind, uint32_t owner, const TValue 
 
 void record_table_write(Thread *L, Table *t, const TValue *key, const TValue *old, const TValue *new_value) {
   (void)L;
+  if (is_nil(key) || (is_float(key) && flt_of(key) != flt_of(key))) return; /* the error comes next */
   TraceBatch *batch = open_batch();
   if (batch) put_value(batch, WRITE_FIELD, t->id, key, old, new_value);
 }
@@ -297,7 +299,8 @@ static void remember_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo 
       ra = base + GETARG_A(pc[-1]);
       count = 1;
       break;
-    default: count = 0;
+    case OP_TESTSET: count = 1; break;
+    default: return;
   }
   remember(step, batch, L, ra, count, a, at, base);
 }
@@ -305,7 +308,7 @@ static void remember_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo 
 /* RETURN: what its results will replace in the caller. */
 static void remember_result(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
   CallInfo *caller = ci->previous;
-  step->old_count = 0;
+  step->from_hook = (caller->callstatus & CALL_HOOKED) != 0;
   if (caller == &L->base_ci || !ci_is_lua(caller)) return;
   const Instruction *waiting = caller->u.l.savedpc - 1;
   const Proto *p = ci_closure(caller)->p;
@@ -359,9 +362,14 @@ static void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const 
     memset(step->string, 0, sizeof step->string);
     step->collections = G->collections;
   }
-  if (unlikely(ci != step->ci || L != step->thread)) step->depth = depth_of(L, ci);
+  step->depth = n == 0 || L != step->thread || step->begun_collections != G->collections ? depth_of(L, ci)
+                : ci == step->ci                                                       ? step->depth
+                : ci->previous == step->ci                                             ? step->depth + 1
+                : ci == step->caller                                                   ? step->depth - 1
+                                                                                       : depth_of(L, ci);
   step->thread = L;
   step->ci = ci;
+  step->caller = ci->previous;
   step->pc = pc;
   step->proto = p;
   step->op = (uint8_t)GET_OPCODE(*pc);
@@ -372,6 +380,7 @@ static void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const 
   step->old_count = 0;
   step->active = 1;
   step->paused = 0;
+  step->from_hook = 0;
   CTL->step_flags = 0;
   batch->where[n] = p->where + (uint32_t)(pc - p->code);
   batch->base[n] = (uint32_t)(ci->func + 1 - L->stack);
@@ -506,7 +515,7 @@ static void finish_elsewhere(Step *step, TraceBatch *batch, Thread *L, CallInfo 
     CTL->step_flags |= STEP_CALL;
     if (!is_return(step->op) && step->op != OP_TAILCALL) put_partial(step, batch);
     put_parameters(step, batch, L, ci);
-  } else {
+  } else if (!step->from_hook) {
     put_targets(step, batch, L, ci, waiting_instruction(ci), pc);
   }
 }
