@@ -14,8 +14,9 @@ from engine.x86.board import RAM_BYTES
 from engine.x86.core.vcpu import Vcpu, ffi, kvm_device, lib
 from engine.x86.decoder import Decoder
 
-#: Executed as bsr and bsf by an emulator that overlooks their prefix.
-SUSPECTS = frozenset(("lzcnt", "tzcnt"))
+#: An emulator that overlooks their prefix executes the first two as bsr and bsf; of the others' flags it looks at AX
+#: where the manual says AL.
+SUSPECTS = frozenset(("lzcnt", "tzcnt", "aam", "aad"))
 MAX_STEPS = 64
 
 
@@ -44,6 +45,8 @@ PROBES: tuple[Probe, ...] = (
     Probe("popcnt", bytes.fromhex("b80f00 f30fb8c0 f4"), 4),
     Probe("lzcnt", bytes.fromhex("bb1000 f30fbdc3 f4"), 11),
     Probe("tzcnt", bytes.fromhex("31db f30fbcc3 f4"), 16),
+    Probe("aam", bytes.fromhex("b81400 d40a 9f 80e4c4 f4"), 0x4400),
+    Probe("aad", bytes.fromhex("b88000 d50a 9f 80e4c4 f4"), 0x8080),
     Probe("xadd", bytes.fromhex("b80200 bb0300 0fc1d8 f4"), 5),
     Probe("x87: fld1", bytes.fromhex("9bdbe3 d9e8 b80100 f4"), 1),
     Probe("SSE: movaps", bytes.fromhex("0f20e0 660d00020000 0f22e0 0f28c1 b80100 f4"), 1),

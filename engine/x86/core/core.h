@@ -13,7 +13,7 @@
 #define NO_REGISTER 0xff
 #define MAX_OPERANDS 12           /* memory operands of one instruction; `enter` with nesting has the most that we keep */
 #define OLD_BYTES 2048            /* memory bytes before a step that we keep; more are executed but not recorded */
-#define MAX_PIECES 240            /* memory entries of one step; together with the registers below TRACE_WRITE_MARGIN */
+#define MAX_PIECES 220            /* memory entries of one step; together with the registers below TRACE_WRITE_MARGIN */
 #define MAX_ELEMENTS 65536        /* port elements of one string instruction: a 64 KiB segment holds no more */
 #define MAX_UNBACKED 64           /* accesses to memory that is not there, kept per step */
 #define HASH_BITS 14

@@ -42,8 +42,11 @@ typedef struct Kvm {
   struct kvm_sregs fixed; /* what a fresh vCPU has in the fields that we do not model */
   int stepping;
   timer_t timer;
-  volatile sig_atomic_t kicks; /* written by the signal handler */
+  int is_watched; /* `timer` exists; its value says nothing, 0 is a timer too */
 } Kvm;
+
+/* Counted by the signal handler, a thread's own: a signal that comes late finds nothing that was freed. */
+static _Thread_local volatile sig_atomic_t kicks;
 
 static const int KVM_ORDER[8] = {RAX, RBX, RCX, RDX, RSI, RDI, RSP, RBP}; /* struct kvm_regs' first eight fields */
 
@@ -52,12 +55,9 @@ static int fail(Machine *m, const char *what) {
   return RUN_FAILED;
 }
 
-/* SAFETY: the pointer comes from our own timer's sigev_value and outlives the timer; the handler only adds to it. */
-static void on_watch(int signal, siginfo_t *info, void *context) {
+static void on_watch(int signal) {
   (void)signal;
-  (void)context;
-  volatile sig_atomic_t *kicks = info->si_value.sival_ptr;
-  if (info->si_code == SI_TIMER && kicks) *kicks = *kicks + 1;
+  kicks = kicks + 1;
 }
 
 static int set_stepping(Kvm *k, int on) {
@@ -201,7 +201,7 @@ static int undo_delivery(Machine *m, const Row *row, const uint8_t *frame) {
 /* Enters KVM_RUN until the vCPU stops with nothing pending. Answers the exit reason, or RUN_STUCK / RUN_FAILED negated. */
 static int run_to_stop(Machine *m, Kvm *k) {
   struct kvm_run *run = k->run;
-  sig_atomic_t kicks = k->kicks;
+  sig_atomic_t kicks_before = kicks;
   run->immediate_exit = 0;
   for (;;) {
     int rc = ioctl(k->vcpu, KVM_RUN, 0);
@@ -211,7 +211,7 @@ static int run_to_stop(Machine *m, Kvm *k) {
         fail(m, "KVM_RUN");
         return -RUN_FAILED;
       }
-      if (k->kicks - kicks >= 2) return -RUN_STUCK;
+      if (kicks - kicks_before >= 2) return -RUN_STUCK;
       continue;
     }
     if (run->exit_reason == KVM_EXIT_IO) {
@@ -264,7 +264,9 @@ static int kvm_step(Machine *m, const Row *row) {
     }
     take_regs(m, k->run);
     uint16_t cs = k->run->s.regs.sregs.cs.selector;
-    if (cs == TRAP_SELECTOR && m->st.rip >= TRAP_OFFSET(0) && reason != KVM_EXIT_SHUTDOWN) {
+    /* Only a delivery pushes six bytes; a far jump may lead to the same address. */
+    int is_delivery = ((sp - m->st.gpr[RSP]) & 0xffff) == 6 && m->st.rip >= TRAP_OFFSET(0);
+    if (cs == TRAP_SELECTOR && is_delivery && reason != KVM_EXIT_SHUTDOWN) {
       clear_events(k);
       return undo_delivery(m, row, frame);
     }
@@ -305,20 +307,17 @@ static void kvm_pull(Machine *m) {
 static void kvm_enter(Machine *m, int entering) {
   Kvm *k = m->cpu_data;
   if (!entering) {
-    if (k->timer) timer_delete(k->timer);
-    k->timer = NULL;
+    if (k->is_watched) timer_delete(k->timer);
+    k->is_watched = 0;
     return;
   }
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = WATCH_SIGNAL};
   /* SAFETY: the union member that holds the thread has no portable name; glibc calls it _sigev_un._tid. */
   event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-  event.sigev_value.sival_ptr = (void *)&k->kicks;
   struct itimerspec period = {{0, WATCH_PERIOD_NS}, {0, WATCH_PERIOD_NS}};
-  if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &k->timer)) {
-    k->timer = NULL;
-    return;
-  }
-  timer_settime(k->timer, 0, &period, NULL);
+  kicks = 0;
+  k->is_watched = timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &k->timer) == 0;
+  if (k->is_watched) timer_settime(k->timer, 0, &period, NULL);
 }
 
 static void kvm_destroy(Machine *m) {
@@ -407,7 +406,7 @@ int kvm_attach(Machine *m, const char *device) {
   Kvm *k = calloc(1, sizeof *k);
   if (!k) return -1;
   k->device = k->vm = k->vcpu = -1;
-  struct sigaction action = {.sa_sigaction = on_watch, .sa_flags = SA_SIGINFO};
+  struct sigaction action = {.sa_handler = on_watch};
   m->cpu_data = k;
   if (open_vm(m, k, device)) {
     kvm_destroy(m);

@@ -18,8 +18,10 @@ enum { STRETCH, SINGLE };
 
 typedef struct Uc {
   uc_engine *uc;
+  uc_context *fresh; /* as opened, without any exception behind it */
   TraceBatch *trace;
   uint64_t until, address; /* linear address of the instruction in progress */
+  uint32_t sp; /* before a call */
   int how, entered, ended, vector;
 } Uc;
 
@@ -152,6 +154,23 @@ static int close_step(Machine *m, Uc *u, uint64_t address) {
   return finish_plain(m, STEP_DONE, u->trace);
 }
 
+static uint32_t stack_pointer(Uc *u) {
+  uint32_t sp = 0;
+  uc_reg_read(u->uc, UC_X86_REG_ESP, &sp);
+  return sp;
+}
+
+/* The hook was called again at the address of the step in progress. That is no new step when it is a further iteration
+ * of a rep, or when the engine starts the instruction again because it is about to write into the code around it. An
+ * instruction that does not jump cannot come right after itself; a call that leads to itself has moved the stack. */
+static int is_same_step(Machine *m, Uc *u) {
+  if (m->row->traits & TRAIT_REP) return 1;
+  if (m->row->traits & TRAIT_CALL) return stack_pointer(u) == u->sp;
+  if (m->row->traits & TRAIT_JUMP) return 0;
+  m->input_used = m->output_count = 0;
+  return 1;
+}
+
 static void on_code(uc_engine *uc, uint64_t address, uint32_t size, void *user) {
   (void)size;
   Machine *m = user;
@@ -160,8 +179,8 @@ static void on_code(uc_engine *uc, uint64_t address, uint32_t size, void *user) 
     uc_emu_stop(uc);
     return;
   }
-  if (m->row && address == u->address && (!u->entered || m->row->traits & TRAIT_REP)) {
-    u->entered = 1; /* the instruction itself, or a further iteration of it */
+  if (m->row && address == u->address && (!u->entered || is_same_step(m, u))) {
+    u->entered = 1;
     return;
   }
   if (u->how == SINGLE) {
@@ -180,6 +199,7 @@ static void on_code(uc_engine *uc, uint64_t address, uint32_t size, void *user) 
     return;
   }
   step_begin(m, row, u->trace != NULL);
+  if (row->traits & TRAIT_CALL) u->sp = stack_pointer(u);
   u->address = address;
   u->entered = 1;
 }
@@ -244,8 +264,11 @@ static int engine(Machine *m, Uc *u) {
   uc_err error = uc_emu_start(u->uc, m->st.seg[CS].base + m->st.rip, NOWHERE, 0, 0);
   take_regs(m);
   if (u->vector >= 0 || error == UC_ERR_READ_UNMAPPED || error == UC_ERR_WRITE_UNMAPPED) {
+    /* Unicorn still remembers the exception that it did not deliver, and would make the next one a double fault. */
+    take_fpu(m, u);
+    uc_context_restore(u->uc, u->fresh);
     m->st.rip = m->before.rip;
-    m->dirty |= DIRTY_REGS | DIRTY_SEGMENTS;
+    m->dirty |= DIRTY_REGS | DIRTY_SEGMENTS | DIRTY_FPU;
     return STEP_RAISED | (u->vector >= 0 ? u->vector & 0xff : 13);
   }
   if (error && error != UC_ERR_FETCH_UNMAPPED && error != UC_ERR_FETCH_PROT) return fail(m, "uc_emu_start", error);
@@ -308,6 +331,7 @@ static void uc_enter(Machine *m, int entering) {
 
 static void uc_destroy(Machine *m) {
   Uc *u = m->cpu_data;
+  if (u->fresh) uc_context_free(u->fresh);
   if (u->uc) uc_close(u->uc);
   free(u);
   m->cpu_data = NULL;
@@ -345,7 +369,8 @@ static uc_err open_engine(Machine *m, Uc *u) {
   for (size_t i = 0; i < count && !error; i++) {
     error = uc_hook_add(u->uc, &hook, hooks[i].type, hooks[i].callback, m, 1, 0, hooks[i].instruction);
   }
-  return error;
+  if (error || (error = uc_context_alloc(u->uc, &u->fresh))) return error;
+  return uc_context_save(u->uc, u->fresh);
 }
 
 int uc_attach(Machine *m) {
