@@ -73,7 +73,9 @@ static int creation_error(Thread *L, int flags) {
   const char *slash = strrchr(path, '/');
   if (is_folder(L, path, length))
     error = EISDIR;
-  else if (!(flags & NODE_CREATE) || !is_folder(L, path, slash ? (size_t)(slash - path) : 0))
+  else if (!(flags & NODE_CREATE))
+    error = ENOENT;
+  else if (!(flags & NODE_ANYWHERE) && !is_folder(L, path, slash ? (size_t)(slash - path) : 0))
     error = ENOENT;
   pop(L, 1);
   return error;
@@ -127,6 +129,14 @@ void node_write(Thread *L, int index, size_t at, const char *bytes, size_t size)
   if (at > node->size) memset(node->bytes + node->size, 0, at - node->size);
   memcpy(node->bytes + at, bytes, size);
   if (at + size > node->size) node->size = at + size;
+}
+
+int filesystem_put(Thread *L, const char *path, const char *bytes, size_t size) {
+  int error = node_open(L, path, NODE_CREATE | NODE_EMPTY | NODE_ANYWHERE);
+  if (error) return error;
+  node_write(L, -1, 0, bytes, size);
+  pop(L, 1);
+  return 0;
 }
 
 int filesystem_remove(Thread *L, const char *path) {

@@ -17,15 +17,18 @@ typedef struct FileNode {
 } FileNode;
 
 /* Errors are numbers of errno, 0 = fine. */
-enum { NODE_MUST_EXIST = 0, NODE_CREATE = 1, NODE_EMPTY = 2 };
+enum { NODE_MUST_EXIST = 0, NODE_CREATE = 1, NODE_EMPTY = 2, NODE_ANYWHERE = 4 };
 
-/* Push the file at `path`; with NODE_CREATE make it if it is not there, with NODE_EMPTY cut it to nothing. On an error
+/* Push the file at `path`; with NODE_CREATE make it if it is not there, with NODE_EMPTY cut it to nothing; NODE_ANYWHERE
+   asks for no folder to be there. On an error
    nothing is pushed. */
 int node_open(Thread *L, const char *path, int flags);
 /* Push a file that has no path. */
 FileNode *node_new(Thread *L);
 /* Write `size` bytes at offset `at` of the file at stack index `index`; a gap is filled with zeros. */
 void node_write(Thread *L, int index, size_t at, const char *bytes, size_t size);
+/* Make or replace the file at `path`: how a host fills a machine's files before the run. */
+int filesystem_put(Thread *L, const char *path, const char *bytes, size_t size);
 int filesystem_remove(Thread *L, const char *path);
 int filesystem_rename(Thread *L, const char *from, const char *to);
 bool filesystem_is_file(Thread *L, const char *path);

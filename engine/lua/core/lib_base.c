@@ -106,7 +106,7 @@ static int base_assert(Thread *L) {
   remove_at(L, 1);
   push_literal(L, "assertion failed!"); /* the message, unless one was given */
   set_top(L, 1);
-  return error_value(L);
+  return base_error(L);
 }
 
 /* End of pcall and xpcall, entered again here when the callee yielded. `extra` slots below the results are not ours

@@ -168,9 +168,10 @@ static int os_tmpname(Thread *L) {
 
 /* ---- what a machine does not have ---- */
 
+/* The environment of every machine is the same two variables. */
 static int os_getenv(Thread *L) {
-  arg_text(L, 1);
-  push_nil(L); /* an empty environment */
+  const char *name = arg_text(L, 1);
+  push_string(L, strcmp(name, "PATH") == 0 ? "/bin" : strcmp(name, "HOME") == 0 ? "/" : NULL);
   return 1;
 }
 
