@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from engine.lua.lexer import one_kind_of_newline
 from engine.lua.parser import Parser
 from engine.lua.proto import Proto
 from engine.lua.tokens import MAX_LEVELS
@@ -24,7 +23,7 @@ def compile_source(text: bytes, chunk_name: bytes, *, levels: int = 1) -> Proto:
     if sys.getrecursionlimit() < _RECURSION:
         # Raised for good: lowering it again could hit another thread that is compiling. Python frames need no C stack.
         sys.setrecursionlimit(_RECURSION)
-    return Parser(one_kind_of_newline(text), chunk_name, levels).chunk()
+    return Parser(text, chunk_name, levels).chunk()
 
 
 def file_text(data: bytes) -> bytes:

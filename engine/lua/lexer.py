@@ -22,10 +22,12 @@ SYMBOLS = "// .. ... == >= <= ~= << >> :: + - * / % ^ # & ~ | < > = ( ) { } [ ] 
 
 @dataclass(frozen=True, slots=True)
 class LexicalError:
-    """What is wrong with the characters. `near` is the text to quote: bytes, EOF for the end, None to quote nothing."""
+    """What is wrong with the characters. `near` is the text to quote: bytes, or EOF for the end of the text."""
 
     message: str
-    near: bytes | str | None
+    near: bytes | str
+    stops_at_newline: bool = False
+    """The last quoted byte is a line end (an escape sequence breaks off there)."""
 
 
 Token = tuple[str, "bytes | int | float | LexicalError", int, int]
@@ -50,6 +52,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _NEWLINE = re.compile(rb"\r\n|\n\r|\r")
+_ANY_NEWLINE = re.compile(rb"\r\n|\n\r|\r|\n")
 _PLAIN = re.compile(rb"[^\\\n\"']*")
 _SPACE = re.compile(rb"[ \f\n\t\v]*")
 _DIGITS = re.compile(rb"[0-9]{1,3}")
@@ -63,6 +66,14 @@ _ESCAPES = {
 def one_kind_of_newline(source: bytes) -> bytes:
     r"""`source` with every line end (`\r\n`, `\n\r`, `\r`) as `\n`, which is all that the rest of the lexer knows."""
     return _NEWLINE.sub(b"\n", source) if b"\r" in source else source
+
+
+def newline_byte(source: bytes, line: int) -> bytes:
+    """The first byte of the line end that ends `line` in the source as it was before `one_kind_of_newline`."""
+    for number, found in enumerate(_ANY_NEWLINE.finditer(source), 1):
+        if number == line:
+            return found[0][:1]
+    return b"\n"
 
 
 def tokenize(source: bytes) -> list[Token]:
@@ -161,7 +172,7 @@ def _escaped_string(source: bytes, start: int, line: int) -> tuple[bytes | Lexic
         escape = _escape(source, position + 1)
         if isinstance(escape, _BadEscape):
             text = b"".join(done) + source[position : escape.end]
-            return LexicalError(escape.message, text), escape.end, line
+            return LexicalError(escape.message, text, source[escape.end - 1] == ord("\n")), escape.end, line
         value, end = escape
         line += source.count(b"\n", position, end)
         done.append(value)

@@ -7,7 +7,18 @@ import re
 from engine.errors import Span
 from engine.lua.codegen import ConstantKey
 from engine.lua.diagnostics import LuaSourceError, chunk_id
-from engine.lua.lexer import EOF, ERROR, FLOAT, INTEGER, NAME, STRING, LexicalError, tokenize
+from engine.lua.lexer import (
+    EOF,
+    ERROR,
+    FLOAT,
+    INTEGER,
+    NAME,
+    STRING,
+    LexicalError,
+    newline_byte,
+    one_kind_of_newline,
+    tokenize,
+)
 
 MAX_LEVELS = 200
 """How deep constructs may nest, counted as the reference implementation counts levels of C calls."""
@@ -25,7 +36,8 @@ class TokenStream:
     """Reads tokens one by one, with one of look-ahead; makes every error of the parser."""
 
     def __init__(self, source: bytes, chunk_name: bytes, levels: int) -> None:
-        self.source = source
+        self._original = source
+        self.source = source = one_kind_of_newline(source)
         self.chunk_name = chunk_name
         self.constant_keys: dict[ConstantKey, int] = {}
         self.levels = levels
@@ -124,9 +136,12 @@ class TokenStream:
 
     def _lexical_error(self, error: object, line: int) -> LuaSourceError:
         assert isinstance(error, LexicalError)  # noqa: S101 (the value of an ERROR token)
-        near = error.near.encode() if isinstance(error.near, str) else error.near
-        if near is not None and error.near != EOF:
-            near = b"'" + near + b"'"
+        if isinstance(error.near, str):
+            near = error.near.encode()
+        elif error.stops_at_newline:
+            near = b"'" + error.near[:-1] + newline_byte(self._original, line) + b"'"
+        else:
+            near = b"'" + error.near + b"'"
         self.kind = ERROR
         return self._error(error.message.encode(), near, line)
 

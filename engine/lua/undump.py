@@ -1,7 +1,7 @@
-"""Binary chunks to prototypes, refusing everything that the machine could not run safely.
+"""Binary chunks to prototypes, refusing what would lead the machine outside of its tables.
 
-The machine trusts its code: an operand outside of its table would reach outside of its memory. So a chunk that a Lua
-program made up is decoded and verified here before the machine sees it.
+The machine does not check operands as it runs: one outside of its table would reach outside of its memory. So a chunk
+that a Lua program made up is decoded and verified here before the machine sees it.
 """
 
 from __future__ import annotations

@@ -1,28 +1,43 @@
-"""Whether a prototype's code keeps inside its registers, constants, upvalues, functions and instructions."""
+"""Whether a prototype's code keeps inside its registers, constants, upvalues, functions and instructions.
+
+What cannot be seen here are the types of the values that registers hold at run time: the machine checks those wherever
+it uses one (FORLOOP, for example, must not believe that its counters are numbers).
+"""
 
 from __future__ import annotations
 
-from engine.lua.opcodes import EVENTS, OFFSET_SBX, OFFSET_SJ, OPCODES, Opcode
+from engine.lua.expressions import MAX_SHORT_STRING
+from engine.lua.opcodes import EVENTS, OFFSET_SBX, OFFSET_SC, OFFSET_SJ, OPCODES, Opcode
 from engine.lua.proto import ABSOLUTE_LINE, Proto
 
+MAX_STACK = 255
 _RETURNS = frozenset(("RETURN", "RETURN0", "RETURN1"))
+_LEAVES = _RETURNS | {"TAILCALL"}
+_CLOSERS = frozenset(("TBC", "TFORPREP"))
+_TAKES_EXTRA = frozenset(("LOADKX", "NEWTABLE", "SETLIST"))
 _ARITHMETIC_EVENTS = range(EVENTS.index("add"), EVENTS.index("bnot") + 1)
 _NAME_KEYS = {"GETTABUP": "C", "GETFIELD": "C", "SETTABUP": "B", "SETFIELD": "B"}
-MAX_STACK = 255
 
 
 def verify(proto: Proto) -> str | None:
     """What is wrong with `proto` (its nested functions not included); None if the machine may run it."""
-    problem = _verify_tables(proto)
-    if problem:
-        return problem
-    size = len(proto.code)
     for pc, word in enumerate(proto.code):
         if word & 0x7F >= len(OPCODES):
             return f"unknown opcode at instruction {pc + 1}"
+    problem = _verify_tables(proto)
+    if problem:
+        return problem
+    rows = [OPCODES[word & 0x7F] for word in proto.code]
+    closes = any(row.name in _CLOSERS for row in rows) or any(u.in_stack for p in proto.protos for u in p.upvalues)
     for pc, word in enumerate(proto.code):
-        row = OPCODES[word & 0x7F]
-        problem = _verify_operands(proto, pc, word, row) or _verify_flow(proto, pc, word, row, size)
+        row = rows[pc]
+        values = operands(word, row)
+        problem = (
+            _verify_operands(proto, values, row)
+            or _verify_flow(proto, pc, values, rows)
+            or _verify_top(proto, pc, values, rows)
+            or (_verify_leave(proto, values, row, closes) if row.name in _LEAVES else None)
+        )
         if problem:
             return f"{problem} at instruction {pc + 1}"
     return None
@@ -30,12 +45,11 @@ def verify(proto: Proto) -> str | None:
 
 def _verify_tables(proto: Proto) -> str | None:
     code = proto.code
-    if not code or code[-1] & 0x7F >= len(OPCODES) or OPCODES[code[-1] & 0x7F].name not in _RETURNS:
+    if not code or OPCODES[code[-1] & 0x7F].name not in _RETURNS:
         return "function does not end with a return"
     if not max(proto.parameters, 1) <= proto.max_stack <= MAX_STACK:
         return "bad stack size"
-    prepares = OPCODES[code[0] & 0x7F].name == "VARARGPREP" if code[0] & 0x7F < len(OPCODES) else False
-    if proto.is_vararg != prepares:
+    if proto.is_vararg != (OPCODES[code[0] & 0x7F].name == "VARARGPREP"):
         return "vararg function without preparation"
     if proto.line_info:
         if len(proto.line_info) != len(code):
@@ -47,8 +61,7 @@ def _verify_tables(proto: Proto) -> str | None:
         return "bad line information"
     for nested in proto.protos:
         for upvalue in nested.upvalues:
-            limit = proto.max_stack if upvalue.in_stack else len(proto.upvalues)
-            if upvalue.index >= limit:
+            if upvalue.index >= (proto.max_stack if upvalue.in_stack else len(proto.upvalues)):
                 return "bad upvalue"
     return None
 
@@ -73,33 +86,35 @@ def operands(word: int, row: Opcode) -> dict[str, int]:
             value = word >> 7
         else:
             value = (word >> 7) - OFFSET_SJ
-        values[field] = value - 127 if meaning == "sI" and field in "BC" else value
+        values[field] = value - OFFSET_SC if meaning == "sI" and field in "BC" else value
     return values
 
 
-def _verify_operands(proto: Proto, pc: int, word: int, row: Opcode) -> str | None:
-    values = operands(word, row)
+def _verify_operands(proto: Proto, values: dict[str, int], row: Opcode) -> str | None:
     limits = {
         "R": proto.max_stack,
         "U": len(proto.upvalues),
         "K": len(proto.constants),
         "P": len(proto.protos),
     }
+    # A return of no value may name the register behind the last one.
+    spare = row.name == "RETURN" and values["B"] == 1
     for field, meaning in row.fields.items():
         table = meaning if meaning != "RK" else "K" if values["k"] else "R"
-        # A return of no value may name the register behind the last one.
-        spare = row.name == "RETURN" and values["B"] == 1
         if table in limits and values[field] >= limits[table] + spare:
             return f"operand {field} out of range"
         if meaning == "E" and values[field] not in _ARITHMETIC_EVENTS:
             return "bad metamethod event"
     key = _NAME_KEYS.get(row.name)
-    if key and not isinstance(proto.constants[values[key]], bytes):
-        return "key is not a string"
+    if key:
+        name = proto.constants[values[key]]
+        if not isinstance(name, bytes) or len(name) > MAX_SHORT_STRING:
+            return "key is not a name"
     if row.name == "SELF" and values["k"] and not isinstance(proto.constants[values["C"]], bytes):
-        return "key is not a string"
-    highest = _highest_register(row.name, values)
-    return "register out of range" if highest >= proto.max_stack else None
+        return "key is not a name"
+    if row.name == "VARARGPREP" and values["A"] != proto.parameters:
+        return "wrong number of parameters"
+    return "register out of range" if _highest_register(row.name, values) >= proto.max_stack else None
 
 
 def _highest_register(name: str, v: dict[str, int]) -> int:
@@ -119,43 +134,65 @@ def _highest_register(name: str, v: dict[str, int]) -> int:
         return v["A"] + 3
     if name == "TFORCALL":
         return v["A"] + max(v["C"] + 3, 6)
+    if name == "TFORLOOP":
+        return v["A"] + 2
     if name == "SETLIST":
         return v["A"] + v["B"]
     return v["A"] + v["C"] - 2 if name == "VARARG" else -1
 
 
-def _verify_flow(proto: Proto, pc: int, word: int, row: Opcode, size: int) -> str | None:
-    """Jumps land on an instruction, pairs are complete, a variable number of values goes straight to its user."""
+def _verify_leave(proto: Proto, values: dict[str, int], row: Opcode, closes: bool) -> str | None:
+    """A return or tail call undoes what its function needs undone: extra arguments, open upvalues."""
+    if values.get("C", 0) != (proto.parameters + 1 if proto.is_vararg else 0):
+        return "wrong number of parameters"
+    return "return that closes nothing" if closes and not values.get("k", 0) else None
+
+
+def _verify_flow(proto: Proto, pc: int, values: dict[str, int], rows: list[Opcode]) -> str | None:
+    """Jumps land on an instruction, and instructions that work in pairs stand in pairs."""
+    row = rows[pc]
     name = row.name
-    following = OPCODES[proto.code[pc + 1] & 0x7F] if pc + 1 < size else None
-    values = operands(word, row)
-    if name == "CONCAT" and values["B"] < 1:
-        return "empty concatenation"
-    target = jump_target(pc, word, row)
-    if target is not None and not 0 <= target < size:
-        return "jump out of the function"
-    if name == "TFORPREP" and OPCODES[proto.code[target or 0] & 0x7F].name != "TFORCALL":
+    following = rows[pc + 1] if pc + 1 < len(rows) else None
+    before = rows[pc - 1] if pc else None
+    target = jump_target(pc, proto.code[pc], row)
+    if target is not None and not (0 <= target < len(rows) and rows[target].name != "EXTRAARG"):
+        return "jump to no instruction"
+    if name == "CONCAT" and values["B"] < 2:
+        return "concatenation of less than two values"
+    if name == "TFORPREP" and rows[target or 0].name != "TFORCALL":
         return "loop without its call"
     if name == "TFORCALL" and (following is None or following.name != "TFORLOOP"):
         return "loop without its end"
     if row.is_test and (following is None or following.name != "JMP"):
         return "test without a jump"
-    if name == "LFALSESKIP" and pc + 2 >= size:
-        return "jump out of the function"
-    if name in ("LOADKX", "NEWTABLE") or (name == "SETLIST" and values["k"]):
-        if following is None or following.name != "EXTRAARG":
-            return "missing EXTRAARG"
-        if name == "LOADKX" and proto.code[pc + 1] >> 7 >= len(proto.constants):
-            return "operand Ax out of range"
-    if row.is_fallback and (pc == 0 or not _is_arithmetic(OPCODES[proto.code[pc - 1] & 0x7F])):
-        return "metamethod without its operation"
-    if _is_arithmetic(row) and (following is None or not following.is_fallback):
-        return "operation without its metamethod"
+    if name == "LFALSESKIP" and (pc + 2 >= len(rows) or rows[pc + 2].name == "EXTRAARG"):
+        return "jump to no instruction"
     if name == "VARARGPREP" and pc > 0:
         return "vararg preparation inside the function"
     if name == "VARARG" and not proto.is_vararg:
         return "vararg outside of a vararg function"
-    return _verify_top(proto, pc, values, row, following)
+    if row.is_fallback and (before is None or not _is_arithmetic(before)):
+        return "metamethod without its operation"
+    if _is_arithmetic(row) and (following is None or not following.is_fallback or pc + 2 >= len(rows)):
+        return "operation without its metamethod"
+    return _verify_extra(proto, pc, rows)
+
+
+def _verify_extra(proto: Proto, pc: int, rows: list[Opcode]) -> str | None:
+    """An EXTRAARG belongs to the instruction before, and is there when that one needs it."""
+    row = rows[pc]
+    if row.name == "EXTRAARG":
+        return None if pc and _wants_extra(proto.code[pc - 1], rows[pc - 1]) else "EXTRAARG of no instruction"
+    if _wants_extra(proto.code[pc], row):
+        if pc + 1 >= len(rows) or rows[pc + 1].name != "EXTRAARG":
+            return "missing EXTRAARG"
+        if row.name == "LOADKX" and proto.code[pc + 1] >> 7 >= len(proto.constants):
+            return "operand Ax out of range"
+    return None
+
+
+def _wants_extra(word: int, row: Opcode) -> bool:
+    return row.name in _TAKES_EXTRA and (row.name != "SETLIST" or word >> 15 & 1 == 1)
 
 
 def _is_arithmetic(row: Opcode) -> bool:
@@ -163,17 +200,20 @@ def _is_arithmetic(row: Opcode) -> bool:
     return 21 <= row.code <= 45
 
 
-def _verify_top(proto: Proto, pc: int, values: dict[str, int], row: Opcode, following: Opcode | None) -> str | None:
-    """Whoever sets the stack top is followed by its user, and the other way round."""
+def _verify_top(proto: Proto, pc: int, values: dict[str, int], rows: list[Opcode]) -> str | None:
+    """Whoever leaves an open number of values is followed by its user, who starts below them; and the other way."""
+    row = rows[pc]
     if row.name == "VARARGPREP":
         return None
-    if row.top_out and (values["C"] == 0 or row.name == "TAILCALL"):
-        if following is None or not following.top_in:
+    if row.top_out and (row.name == "TAILCALL" or values["C"] == 0):
+        following = rows[pc + 1] if pc + 1 < len(rows) else None
+        if following is None or following.name == "VARARGPREP" or not following.top_in:
             return "open result without a user"
-        if operands(proto.code[pc + 1], following)["B"] != 0:
+        user = operands(proto.code[pc + 1], following)
+        if user["B"] != 0 or user["A"] + (following.name != "RETURN") > values["A"]:
             return "open result without a user"
     if row.top_in and values["B"] == 0:
-        before = OPCODES[proto.code[pc - 1] & 0x7F] if pc else None
+        before = rows[pc - 1] if pc else None
         if before is None or not before.top_out:
             return "open arguments without a source"
         if before.name != "TAILCALL" and operands(proto.code[pc - 1], before)["C"] != 0:
