@@ -38,8 +38,9 @@ MAX_FILES = 32
 #: VM exits that are announced one by one; the rest is there to be inspected.
 MAX_EXITS_SENT = 10_000
 PROGRESS_S = 0.2
-#: A listing that keeps growing is sent again this often at most.
+#: A listing that keeps growing is sent again this often at most, and only for this part of the time.
 GROWTH_S = 0.25
+GROWTH_SHARE = 10
 #: Batches of up to about 16 KiB as a frame: what fits besides the room that a core keeps free for one step.
 BATCH_STEPS, BATCH_WRITES, BATCH_TEXT = 256, 288, 4096
 
@@ -128,7 +129,7 @@ class Session:
         self._at_work: int | None = None  # the id of the command at work
         self._has_grown = False
         self._listed = (0, 0)  # size of the listing that the page has
-        self._grown_at = self._progress_at = 0.0
+        self._grow_again_at = self._progress_at = 0.0
         self._exits_sent = 0
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
         self._handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -223,7 +224,7 @@ class Session:
         if now - self._progress_at >= PROGRESS_S:
             self._progress_at = now
             self._event(self._at_work, "progress", {"frontier": self._program.timeline.frontier})
-        if self._has_grown and now - self._grown_at >= GROWTH_S:
+        if self._has_grown and now >= self._grow_again_at:
             self._announce_growth()
         return self._is_pausing
 
@@ -271,13 +272,15 @@ class Session:
         if not self._has_grown:
             return
         self._has_grown = False
-        self._grown_at = self._clock()
+        started = self._clock()
         listing = self._program.machine.listing()
         size = listing_size(listing)
         if size != self._listed:  # a replay says again what is known already
             self._listed = size
             self._apply_breakpoints()
             self._event(self._at_work, "grew", {"listing": listing})
+        now = self._clock()
+        self._grow_again_at = now + max(GROWTH_S, GROWTH_SHARE * (now - started))
 
     # -- the commands ------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from engine.x86.assembler import Assembly
 from engine.x86.decoder import Decoder, Instruction
 
 #: More distinct instructions than this, and the program is rewriting itself without end.
-MAX_ROWS = 100_000
+MAX_ROWS = 20_000
 
 
 @dataclass(frozen=True)
