@@ -12,8 +12,7 @@ typedef struct NewFile {
 
 static void write_file(Thread *L, void *argument) {
   NewFile *file = argument;
-  file->error = node_open(L, file->path, NODE_CREATE | NODE_EMPTY);
-  if (file->error == 0) node_write(L, -1, 0, file->bytes, file->size);
+  file->error = filesystem_put(L, file->path, file->bytes, file->size);
 }
 
 int machine_add_file(Machine *m, const char *path, const char *bytes, size_t size) {
