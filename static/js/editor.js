@@ -165,7 +165,7 @@ export class Editor {
       state: EditorState.create({
         extensions: [
           EditorView.cspNonce.of(options.nonce),
-          EditorView.contentAttributes.of({ "aria-label": options.label }),
+          EditorView.contentAttributes.of({ "aria-label": options.label, tabindex: "0" }),
           marksField,
           marked("bp", (m, n) => (m.breakpoints.has(n) ? dot : null), {
             domEventHandlers: press,

@@ -396,7 +396,15 @@ export class Session {
   /** @param {"connecting" | "open" | "closed"} connection */
   #connection(connection) {
     this.store.set({ connection });
-    if (connection === "closed") this.stop();
+    if (connection !== "closed") return;
+    this.stop();
+    if (this.state.phase === "ready") this.#disconnected();
+  }
+
+  /** The machine is gone; what the page knows of it stays to be read. */
+  #disconnected() {
+    const said = this.state.notice?.key === "notice.goodbye" ? this.state.notice : null;
+    this.store.set({ phase: "failed", notice: said ?? { key: "notice.connection", tone: "error", action: "reconnect" } });
   }
 
   /** @param {unknown} error */
@@ -409,13 +417,8 @@ export class Session {
     }
     if (error.kind === "source") {
       this.store.set({ phase: "failed", diagnostics: error.diagnostics, notice: null });
-    } else if (error.kind === "connection") {
-      const said = this.state.notice?.key === "notice.goodbye";
-      this.store.set({
-        phase: "failed",
-        notice: said ? this.state.notice : { key: "notice.connection", tone: "error", action: "reconnect" },
-      });
-    } else {
+    } else if (error.kind === "connection") this.#disconnected();
+    else {
       const text = error.hint ? `${error.message} (${error.hint})` : error.message;
       this.store.set({ phase, notice: { key: "notice.error", args: { text }, tone: "error" } });
     }
