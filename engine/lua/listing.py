@@ -15,7 +15,7 @@ from engine.lua.diagnostics import chunk_id
 from engine.lua.numbers import to_text
 from engine.lua.opcodes import EVENTS, OPCODES, Opcode
 from engine.lua.proto import Constant, Proto
-from engine.lua.symbolic import function_name
+from engine.lua.symbolic import function_names
 from engine.lua.verify import jump_target, operands
 
 MAX_SHOWN = 200
@@ -239,16 +239,14 @@ def _text(value: bytes | None) -> str | None:
 def listing_json(main: Proto, first_id: int = 0, first_where: int = 0) -> list[dict[str, Any]]:
     """The functions of one chunk as docs/views.md has them (Lua listing, `functions`), in order of their numbers."""
     placed = place(main, first_id, first_where)
-    by_id = {p.id: p for p in placed}
-    names = {
-        p.id: "main" if p.parent is None else function_name(by_id[p.parent].proto, p.proto) or _anonymous(p.proto)
-        for p in placed
-    }
-    children: dict[int, list[str]] = {p.id: [] for p in placed}
+    names = {placed[0].id: "main"}
+    ids = {id(p.proto): p.id for p in placed}
+    rows = []
     for p in placed:
-        if p.parent is not None:
-            children[p.parent].append(names[p.id])
-    return [_function_json(p, names[p.id], children[p.id]) for p in placed]
+        children = [name or _anonymous(c) for c, name in zip(p.proto.protos, function_names(p.proto), strict=True)]
+        names |= {ids[id(child)]: name for child, name in zip(p.proto.protos, children, strict=True)}
+        rows.append(_function_json(p, names[p.id], children))
+    return rows
 
 
 def _file(proto: Proto) -> str:

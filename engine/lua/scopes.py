@@ -92,7 +92,10 @@ class FunctionState(OperatorCode):
         """Active variables by name; hidden ones hang on them."""
         self.upvalue_numbers: dict[bytes, int] = {}
         self.labels: list[Label] = []
+        self.label_names: dict[bytes, Label] = {}
         self.gotos: list[Label] = []
+        self.goto_names: dict[bytes, int] = {}
+        """How many of the waiting gotos have each name."""
         self.block: Block | None = None
         self.enter_block(False)
 
@@ -247,6 +250,8 @@ class FunctionState(OperatorCode):
         if not closed and block.captured and block.previous is not None:
             self.emit_abc(op.CLOSE, level, 0, 0)
         self.free_register = level
+        for label in self.labels[block.first_label :]:
+            self.label_names.pop(label.name, None)
         del self.labels[block.first_label :]
         self.block = block.previous
         if block.previous is not None:
@@ -275,6 +280,7 @@ class FunctionState(OperatorCode):
         goto.jumps = jumps
         self._check_label_limit(self.gotos)
         self.gotos.append(goto)
+        self.goto_names[name] = self.goto_names.get(name, 0) + 1
 
     def _check_label_limit(self, labels: list[Label]) -> None:
         if len(labels) >= MAX_SHORT:
@@ -282,10 +288,7 @@ class FunctionState(OperatorCode):
 
     def find_label(self, name: bytes) -> Label | None:
         """The visible label of that name in this function."""
-        for label in self.labels:
-            if label.name == name:
-                return label
-        return None
+        return self.label_names.get(name)
 
     def place_label(self, name: bytes, line: int, is_last: bool) -> bool:
         """A label here; waiting gotos of this block jump to it. True if a CLOSE had to be emitted.
@@ -299,7 +302,8 @@ class FunctionState(OperatorCode):
         label = Label(name, line, variables, self.registers_below(variables))
         label.target = self.mark_target()
         self.labels.append(label)
-        if len(self.gotos) == block.first_goto:
+        self.label_names[name] = label
+        if not self.goto_names.get(name):
             return False
         closes = False
         waiting = self.gotos[: block.first_goto]
@@ -313,6 +317,7 @@ class FunctionState(OperatorCode):
                 text = b"<goto %s> at line %d jumps into the scope of local '%s'" % (goto.name, goto.line, local)
                 raise self.semantic_error(text)
             self.patch(goto.jumps, label.target)
+            self.goto_names[name] -= 1
         self.gotos = waiting
         if closes:
             self.emit_abc(op.CLOSE, self.variable_registers, 0, 0)

@@ -19,21 +19,24 @@ def register_names(proto: Proto, pc: int) -> list[str | None]:
     return names
 
 
-def function_name(parent: Proto, nested: Proto) -> str | None:
-    """What `parent` calls the function that it makes of `nested`: the variable or field that gets it; None if none."""
-    number = next(i for i, proto in enumerate(parent.protos) if proto is nested)
+def function_names(parent: Proto) -> list[str | None]:
+    """What `parent` calls each of its nested functions: the variable or field that gets it; None if none does."""
+    names: list[str | None] = [None] * len(parent.protos)
+    starts = {variable.start for variable in parent.locals}
     for pc, word in enumerate(parent.code):
-        if word & 0x7F == op.CLOSURE and word >> 15 == number:
-            name = _destination(parent, pc + 1, word >> 7 & 0xFF)
-            return None if name is None else name.decode("utf-8", "replace")
-    return None
+        number = word >> 15
+        if word & 0x7F == op.CLOSURE and number < len(names) and names[number] is None:
+            name = _destination(parent, pc + 1, word >> 7 & 0xFF, starts)
+            names[number] = None if name is None else name.decode("utf-8", "replace")
+    return names
 
 
-def _destination(parent: Proto, pc: int, register: int) -> bytes | None:
-    """Where the value in `register`, just made, goes at instruction `pc`."""
-    for variable in parent.locals:
-        if variable.start == pc and parent.local_name(register, pc) == variable.name:
-            return variable.name
+def _destination(parent: Proto, pc: int, register: int, starts: set[int]) -> bytes | None:
+    """Where the value in `register`, just made, goes at instruction `pc`. `starts`: where variables come to life."""
+    if pc in starts and parent.local_name(register, pc - 1) is None:
+        name = parent.local_name(register, pc)
+        if name is not None:
+            return name
     if pc >= len(parent.code):
         return None
     word = parent.code[pc]
