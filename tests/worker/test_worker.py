@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -241,6 +243,28 @@ def test_a_service_that_was_killed_takes_its_workers_along_and_is_started_again(
         assert eventually(lambda: not is_alive(worker.pid))
         assert still_works(pool)
         assert pool.warm()["pid"] != service
+
+
+OWNER = """
+import time
+from engine.worker.client import WorkerPool
+pool = WorkerPool(entry="tests.worker.entries:misbehave")
+worker = pool.start()
+worker.send(b"sleep")
+print(worker.pid, pool.warm()["pid"], flush=True)
+time.sleep(3600)
+"""
+
+
+def test_a_web_process_that_was_killed_leaves_nothing_behind() -> None:
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen([sys.executable, "-c", OWNER], cwd=root, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        pids = [int(word) for word in owner.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(is_alive(pid) for pid in pids)
+        owner.kill()
+    assert eventually(lambda: not any(is_alive(pid) for pid in pids))
 
 
 def test_closing_the_pool_ends_everything() -> None:
