@@ -338,6 +338,8 @@ class Decoder:
     ) -> Trait:
         traits = Trait(0)
         flow = found.flow_control
+        if kind == Kind.RAISE:
+            return traits
         if flow in (iced.FlowControl.CALL, iced.FlowControl.INDIRECT_CALL):
             traits |= Trait.CALL
         elif flow == iced.FlowControl.RETURN:
@@ -350,7 +352,7 @@ class Decoder:
             traits |= Trait.SEGMENTS
         if any(name in _SEGMENTS and access in _WRITES for name, access in used):
             traits |= Trait.SEGMENTS
-        if any(m.size > 1 or m.address_bits > 16 for m in memory):
+        if any(m.size > 1 or m.address_bits > 16 for m in memory) or _may_fault(found):
             traits |= Trait.CHECK
         return traits
 
@@ -383,6 +385,31 @@ _ACCESS = {
     iced.OpAccess.READ_WRITE: Access.READ | Access.WRITE,
     iced.OpAccess.READ_COND_WRITE: Access.READ | Access.WRITE | Access.MAYBE,
 }
+
+
+@cache
+def _plain_features() -> frozenset[int]:
+    """CPUID features whose instructions raise nothing by themselves, but for the few of `_FAULTING`."""
+    names = (
+        "INTEL8086",
+        "INTEL8086_ONLY",
+        "INTEL186",
+        "INTEL286",
+        "INTEL386",
+        "INTEL486",
+        "CMOV",
+        "CX8",
+        "MULTIBYTENOP",
+    )
+    return frozenset(int(getattr(iced.CpuidFeature, name)) for name in names)
+
+
+_FAULTING = frozenset(("div", "idiv", "bound", "aam", "ud0", "ud1", "ud2"))
+
+
+def _may_fault(found: iced.Instruction) -> bool:
+    """True for what can raise an exception other than by its memory operands."""
+    return _mnemonics()[found.mnemonic] in _FAULTING or not _plain_features().issuperset(found.cpuid_features())
 
 
 def _is_far_return(found: iced.Instruction) -> bool:

@@ -90,7 +90,9 @@ class Generator:
         if self.random.random() < 0.3:
             self.lines.append(f"lea {self.random.choice(WORDS)}, [bx+si+{self.random.randrange(999)}]")
         if self.random.random() < 0.3:
-            self.lines.append(f"{self.random.choice(('movzx', 'movsx'))} {self.random.choice(DOUBLES)}, {self.random.choice(BYTES)}")
+            self.lines.append(
+                f"{self.random.choice(('movzx', 'movsx'))} {self.random.choice(DOUBLES)}, {self.random.choice(BYTES)}"
+            )
 
     def logic(self) -> None:
         a, b = self.operands()
@@ -108,11 +110,20 @@ class Generator:
             self.lines += [f"{self.random.choice(('shld', 'shrd'))} ax, bx, {self.random.randrange(1, 16)}", DEFINE]
 
     def multiply(self) -> None:
-        what = self.random.choice(("mul bx", "imul cl", "imul ax, bx", "imul dx, cx, 77", "mul esi", "imul word " + self.memory()))
+        what = self.random.choice(
+            ("mul bx", "imul cl", "imul ax, bx", "imul dx, cx, 77", "mul esi", "imul word " + self.memory())
+        )
         self.lines += [what, DEFINE]
 
     def divide(self) -> None:
-        self.lines += ["xor dx, dx", DEFINE, "or bx, 1", DEFINE, self.random.choice(("div bx", "idiv bl", "div bh")), DEFINE]
+        self.lines += [
+            "xor dx, dx",
+            DEFINE,
+            "or bx, 1",
+            DEFINE,
+            self.random.choice(("div bx", "idiv bl", "div bh")),
+            DEFINE,
+        ]
 
     def stack(self) -> None:
         self.lines += self.random.choice(
@@ -131,8 +142,15 @@ class Generator:
     def string(self) -> None:
         count, size = self.random.randrange(12), self.random.choice("bwd")
         direction = self.random.choice(("cld", "std"))
-        what = self.random.choice(("rep movs", "rep stos", "rep lods", "repe cmps", "repne scas", "movs", "stos", "lods"))
-        self.lines += [f"mov cx, {count}", "mov si, 0x2200", f"mov di, {self.random.choice(('0x2240', '0x2204'))}", "push ds"]
+        what = self.random.choice(
+            ("rep movs", "rep stos", "rep lods", "repe cmps", "repne scas", "movs", "stos", "lods")
+        )
+        self.lines += [
+            f"mov cx, {count}",
+            "mov si, 0x2200",
+            f"mov di, {self.random.choice(('0x2240', '0x2204'))}",
+            "push ds",
+        ]
         self.lines += ["pop es", direction, what + size, "cld", DEFINE]
 
     def jump(self) -> None:
@@ -177,7 +195,9 @@ class Generator:
         self.lines += self.random.choice((["cbw"], ["cwd"], ["cwde"], ["cdq"], ["das", DEFINE]))
 
     def flags(self) -> None:
-        self.lines += self.random.choice((["stc"], ["clc"], ["cmc"], ["sti"], ["cli"], ["lahf"], ["sahf"], ["pushf", "popf"], ["salc"]))
+        self.lines += self.random.choice(
+            (["stc"], ["clc"], ["cmc"], ["sti"], ["cli"], ["lahf"], ["sahf"], ["pushf", "popf"], ["salc"])
+        )
 
     def call(self) -> None:
         label = f"l{self.labels}"
@@ -188,7 +208,9 @@ class Generator:
         self.lines += self.random.choice((["int 0x40"], ["int3"], ["into"], ["ud2"], ["int 0x40", "int 0x40"]))
 
     def port(self) -> None:
-        self.lines += self.random.choice((["out 0xe9, al"], ["in al, 0x70"], ["mov dx, 0x300", "in ax, dx"], ["out 0x80, eax"]))
+        self.lines += self.random.choice(
+            (["out 0xe9, al"], ["in al, 0x70"], ["mov dx, 0x300", "in ax, dx"], ["out 0x80, eax"])
+        )
 
     def segment(self) -> None:
         self.lines += self.random.choice(

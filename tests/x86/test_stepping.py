@@ -176,7 +176,10 @@ def test_an_interrupt_pushes_flags_cs_ip_and_clears_if(go, cpu) -> None:
 
 
 def test_int3_into_and_int1_are_delivered(go, cpu) -> None:
-    source = VECTORS + "vector 1, h\nvector 3, h\nvector 4, h\nint3\ninto\nmov al, 0x7f\nadd al, 1\ninto\nint1\nhlt\nh: inc cx\niret"
+    source = (
+        VECTORS
+        + "vector 1, h\nvector 3, h\nvector 4, h\nint3\ninto\nmov al, 0x7f\nadd al, 1\ninto\nint1\nhlt\nh: inc cx\niret"
+    )
     run = go(source, cpu)
     assert run.register("cx") == 3
     assert run.stop.reason is StopReason.HALT
@@ -206,7 +209,9 @@ def test_pushf_shows_no_trap_flag_of_ours(go, cpu) -> None:
 
 
 def test_the_guests_own_trap_flag_traps_after_the_next_instruction(go, cpu) -> None:
-    source = VECTORS + """
+    source = (
+        VECTORS
+        + """
         vector 1, trap
         pushf
         pop ax
@@ -223,6 +228,7 @@ def test_the_guests_own_trap_flag_traps_after_the_next_instruction(go, cpu) -> N
         hlt
 trap:   inc cx
         iret"""
+    )
     run = go(source, cpu)
     assert run.register("bx") == 3
     assert run.register("dx") & 0x100
@@ -331,7 +337,9 @@ def test_calls_and_returns_move_the_depth(go, cpu) -> None:
 
 
 def test_far_calls_and_segments_are_recorded(go, cpu) -> None:
-    source = "mov sp, 0x500\ncall 0x10:(routine - 0x100)\nhlt\n times 0x100 - ($ - $$) db 0\nroutine: push cs\npop es\nretf"
+    source = (
+        "mov sp, 0x500\ncall 0x10:(routine - 0x100)\nhlt\n times 0x100 - ($ - $$) db 0\nroutine: push cs\npop es\nretf"
+    )
     run = go(source, cpu)
     assert run.steps[1].new("cs") == 0x10
     assert run.steps[3].new("es") == 0x10

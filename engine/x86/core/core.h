@@ -80,7 +80,7 @@ enum { /* traits of a row */
   TRAIT_JUMP = 4,
   TRAIT_REP = 8,
   TRAIT_SEGMENTS = 16, /* writes a segment register */
-  TRAIT_CHECK = 32,    /* a memory operand may reach past its segment's limit */
+  TRAIT_CHECK = 32,    /* it may fault: the state before it must be known */
   TRAIT_BREAKPOINT = 64,
 };
 

@@ -30,6 +30,7 @@
 #define TRAP_TABLE 0xfffc0000ul    /* guest physical address of our vector table: out of real mode's reach */
 #define TRAP_SELECTOR 0xffffu      /* vector v leads to ffff:0010+16v: at or above 1 MiB, where nothing is */
 #define TRAP_OFFSET(vector) (0x10u + 16u * (vector))
+#define MAX_STOPS 4                /* in front of one instruction that does not get done */
 #define WATCH_SIGNAL (SIGRTMIN + 7)
 #define WATCH_PERIOD_NS 100000000 /* of CPU time */
 #define MAX_CPUID 256
@@ -247,6 +248,7 @@ static int kvm_step(Machine *m, const Row *row) {
   Kvm *k = m->cpu_data;
   int guest_idt = row->kind == KIND_IDT, hlt = row->kind == KIND_HLT;
   uint8_t frame[6] = {0};
+  int stops = 0;
   uint64_t sp = m->st.gpr[RSP] & 0xffff;
   if (!m->recording) memcpy(&m->before, &m->st, offsetof(CpuState, dr)); /* a refused step goes back to it */
   memcpy(m->before.dr, m->st.dr, sizeof m->st - offsetof(CpuState, dr));
@@ -279,8 +281,9 @@ static int kvm_step(Machine *m, const Row *row) {
       clear_events(k);
       return unsupported(m, (uint32_t)reason, reason == KVM_EXIT_INTERNAL_ERROR ? k->run->internal.suberror : 0);
     }
-    /* One tick a rep instruction, however often the host stops inside it. */
-    if (!(row->traits & TRAIT_REP) || m->st.rip != m->before.rip) break;
+    if (m->st.rip != m->before.rip || row->traits & TRAIT_JUMP) break;
+    /* One tick a rep instruction, however often the host stops inside it. Anything else has moved on by now. */
+    if (!(row->traits & TRAIT_REP) && ++stops > MAX_STOPS) return unsupported(m, KVM_EXIT_DEBUG, 0);
   }
   if (row->traits & TRAIT_SEGMENTS || row->kind == KIND_SYSTEM || guest_idt) {
     take_segments(m, &k->run->s.regs.sregs, guest_idt);

@@ -265,6 +265,7 @@ static int engine(Machine *m, Uc *u) {
   take_regs(m);
   if (u->vector >= 0 || error == UC_ERR_READ_UNMAPPED || error == UC_ERR_WRITE_UNMAPPED) {
     /* Unicorn still remembers the exception that it did not deliver, and would make the next one a double fault. */
+    if (!(m->row->traits & TRAIT_REP)) m->st.rflags = m->before.rflags; /* Unicorn's own are not exact at a fault */
     take_fpu(m, u);
     uc_context_restore(u->uc, u->fresh);
     m->st.rip = m->before.rip;
@@ -354,6 +355,8 @@ static uc_err open_engine(Machine *m, Uc *u) {
   uc_hook hook;
   uc_err error = uc_open(UC_ARCH_X86, UC_MODE_16, &u->uc);
   if (error) return error;
+  /* The default, 1 GiB, is really used by a program that changes its code all the time. */
+  uc_ctl_set_tcg_buffer_size(u->uc, 16u << 20);
   uc_ctl_set_cpu_model(u->uc, UC_CPU_X86_HASWELL); /* knows popcnt, lzcnt, tzcnt, movbe */
   if ((error = uc_mem_map_ptr(u->uc, 0, m->ram_size, UC_PROT_ALL, m->ram))) return error;
   if ((error = uc_mmio_map(u->uc, m->ram_size, HOLE_SIZE, on_hole_read, m, on_hole_write, m))) return error;
