@@ -33,10 +33,16 @@ typedef struct NativeReg {
 
 /* natives.c: the process-wide constant list made from all libraries' arrays. */
 extern const NativeReg *const native_libraries[];
+extern const NativeReg kernel_natives[]; /* machine.c */
 uint32_t native_count(void);
 const NativeReg *native_row(uint32_t number);
 uint32_t native_number(NativeFn fn); /* by function address; aborts for one that no array lists */
 void open_libraries(Thread *L);      /* natives.c: builds the globals; called once by machine_new */
+
+/* native.c: functions by number, filled from native_row before the first machine is made; constant afterwards. */
+#define NATIVE_MAX 1024
+extern NativeFn native_functions[NATIVE_MAX];
+void natives_prepare(void);
 
 #define REGISTRY_INDEX (-MAX_STACK - 1000)
 #define UPVALUE_INDEX(i) (REGISTRY_INDEX - (i))

@@ -12,7 +12,7 @@ const NativeReg *const native_libraries[] = {
     string_metamethods,    string_inner_natives, utf8_natives,        utf8_inner_natives,
     os_natives,            io_natives,          io_methods,           io_metamethods,
     io_inner_natives,      package_natives,     package_inner_natives, debug_natives,
-    NULL,
+    kernel_natives,        NULL,
 };
 
 enum { ROOM = 512, SLOTS = 1024 };

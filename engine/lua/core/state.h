@@ -109,7 +109,7 @@ struct Thread { /* a coroutine; the main program is one too */
   GCObject *gclist;
   Thread *twups; /* list of threads with open upvalues; itself = not in the list */
   CallInfo base_ci;
-  ptrdiff_t errfunc; /* message handler: offset from stack in slots, 0 = none */
+  ptrdiff_t errfunc; /* message handler: offset from stack, 0 = none */
   uint32_t ccalls;   /* nested native calls and parsers in the low half, calls that cannot yield in the high half */
   uint8_t hookmask;
   int basehookcount, hookcount, oldpc;
@@ -126,8 +126,8 @@ struct Thread { /* a coroutine; the main program is one too */
 #define stack_offset(L, p) ((char *)(p) - (char *)(L)->stack)
 #define stack_at(L, offset) ((StkId)((char *)(L)->stack + (offset)))
 
-/* Why the VM switched back to the host. */
-enum {
+/* Why the VM switched back to the host. (build.py reads this enum for cffi.) */
+enum MachineExit {
   EXIT_NONE,
   EXIT_BUDGET,     /* ticks used up, or the trace batch is full */
   EXIT_BREAKPOINT, /* the next instruction has a breakpoint */
@@ -146,7 +146,6 @@ typedef struct StringTable {
   uint32_t used, size;
 } StringTable;
 
-#define STRING_CACHE_ROWS 53
 
 /* Everything logical about a machine that is not an object. First block of the heap, at a constant address. */
 typedef struct Global {
@@ -154,6 +153,7 @@ typedef struct Global {
   int64_t gc_debt;     /* a collection starts when this is above zero */
   int64_t gc_estimate; /* bytes in use after the last collection */
   int64_t memory_limit;
+  int64_t peak_bytes;
   uint64_t journal_count; /* journal entries consumed */
   uint64_t output_bytes;  /* written so far, all streams */
   uint64_t collections;
@@ -161,19 +161,20 @@ typedef struct Global {
   uint32_t next_id; /* serial number of the next object */
   uint32_t next_proto, next_where; /* numbers for the next function that is undumped */
   uint32_t seed;
+  uint32_t hooked_threads; /* threads with a debug hook: the checked loop runs while there are any */
   StringTable strings;
   TValue registry; /* a table */
-  TValue nil_value; /* absent value handed out by lookups of missing things */
+  Node dummy;      /* the hash part of tables without one: a single empty node, never written */
   GCObject *allgc, *finobj, *gray, *grayagain, *weak, *ephemeron, *allweak, *tobefnz, *fixedgc;
   GCObject *sweep; /* not used while collections run in one go */
   Thread *twups;
   Thread *main_thread;
   Thread *running; /* the innermost coroutine */
   TString *memory_message;
+  TString *fault_message, *fault_traceback; /* of the error that ended the program */
   TString *event_names[TM_COUNT];
   TString *type_names[TYPE_COUNT + 3];
   Table *type_metatables[TYPE_COUNT];
-  TString *string_cache[STRING_CACHE_ROWS][2];
   uint8_t currentwhite, gcstate, gckind, gcstopem, gcemergency;
   uint8_t gcstop; /* bits GC_STOP_*: the collector does not start by itself */
   uint8_t warn_state; /* 0 off, 1 on, 2 on and in the middle of a message */
@@ -194,7 +195,6 @@ typedef struct Control {
   uint8_t recording;    /* 1: a trace batch is being filled */
   uint8_t breakpoints;  /* 1: stop at breakpoints */
   uint8_t skip_break;   /* 1: the next instruction does not break (first of a run) */
-  uint8_t hooks;        /* 1: some thread has a hook */
   uint8_t started, finished;
   int exit_reason;
   uint32_t step_flags;  /* STEP_* bits of the step in progress, for the recorder */
@@ -203,8 +203,10 @@ typedef struct Control {
   const uint64_t *break_bits; /* host memory: one bit per `where` */
   uint32_t break_count;       /* bits in it */
   TraceBatch *trace;          /* host memory */
-  uint8_t *output;            /* host memory: ring drained by the host */
-  void *host;                 /* host-side handle (machine.c) */
+  uint8_t *output;            /* host memory: records that the host drains, see core.h */
+  size_t output_used, output_capacity;
+  uint64_t output_limit; /* bytes that the program may write in all */
+  void *host;            /* host-side handle (machine.c) */
   /* requests: addresses inside the arena */
   const char *request[2];
   size_t request_size[2];
