@@ -16,9 +16,11 @@ FOLDER = Path(__file__).resolve().parent.parent / "examples"
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the program must do: its output lines, the error that ends it (None: it ends well), final registers."""
+    """What the program must do, given these lines of input: its output lines, the error that ends it (None: it ends
+    well), final registers."""
 
     output: tuple[str, ...] = ()
+    input: tuple[str, ...] = ()
     error: str | None = None
     registers: tuple[tuple[str, str], ...] = ()
 
@@ -55,7 +57,7 @@ def _marks(text: str, comment: str) -> Iterator[tuple[str, str]]:
     """The marked lines of a program as (mark, rest), in order. One space after the mark is part of it."""
     for line in text.splitlines():
         stripped = line.strip()
-        if stripped.startswith(comment) and stripped[len(comment) : len(comment) + 1] in ("@", ">", "!", "="):
+        if stripped.startswith(comment) and stripped[len(comment) : len(comment) + 1] in ("@", "<", ">", "!", "="):
             mark, rest = stripped[len(comment)], stripped[len(comment) + 1 :]
             yield mark, rest.removeprefix(" ")
 
@@ -64,11 +66,14 @@ def parse(name: str, room: Room, text: str) -> Example:
     """The example that `text` is. ValueError for a mark that nobody knows or a missing title."""
     info: dict[str, str] = {}
     output: list[str] = []
+    typed: list[str] = []
     registers: list[tuple[str, str]] = []
     error = None
     for mark, rest in _marks(text, room.comment):
         if mark == ">":
             output.append(rest)
+        elif mark == "<":
+            typed.append(rest)
         elif mark == "!":
             error = rest
         elif mark == "=":
@@ -96,7 +101,7 @@ def parse(name: str, room: Room, text: str) -> Example:
         options=texts["option"],
         order=order,
         tick=tick,
-        expectation=Expectation(tuple(output), error, tuple(registers)),
+        expectation=Expectation(tuple(output), tuple(typed), error, tuple(registers)),
     )
 
 

@@ -12,7 +12,9 @@ EXAMPLES = load_examples()
 
 def run_to_end(example: Example) -> tuple[Machine, Stop, list[Event]]:
     module = room(example.room).module
-    machine = module.start(module.build(example.files, example.options), Journal(), Limits())
+    typed = iter([f"{line}\n".encode() for line in example.expectation.input])
+    journal = Journal(source=lambda channel: next(typed, b"") if example.expectation.input else None)
+    machine = module.start(module.build(example.files, example.options), journal, Limits())
     events: list[Event] = []
     for _ in range(2000):
         stop = machine.run(100_000)
