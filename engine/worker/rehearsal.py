@@ -69,21 +69,14 @@ def _commands(room: Room, example: Example | None) -> Iterator[dict[str, Any]]:
         yield {"do": "inspect", "query": {"kind": "nothing"}}
 
 
-def _play() -> None:
-    """One session of each room with its first example."""
-    examples = load_examples()
-    for room in ROOMS:
-        example = next((example for example in examples if example.room == room.name), None)
-        session = Session(lambda event: None, lambda frame: None, limits=Limits(max_ticks=20_000), trace_window=200)
-        for number, command in enumerate(_commands(room, example)):
-            session.execute({"v": 1, "id": number, **command})
-        session.close()
-
-
-def _modules_of_a_play(writer: int) -> None:
-    """The throwaway process: play, then report."""
+def _play(room: Room, writer: int) -> None:
+    """The throwaway process: a session of `room` with its first example, then the names of what is loaded."""
     logging.disable()
-    _play()
+    example = next((example for example in load_examples() if example.room == room.name), None)
+    session = Session(lambda event: None, lambda frame: None, limits=Limits(max_ticks=20_000), trace_window=200)
+    for number, command in enumerate(_commands(room, example)):
+        session.execute({"v": 1, "id": number, **command})
+    session.close()
     with os.fdopen(writer, "w") as stream:
         json.dump(sorted(sys.modules), stream)
 
@@ -101,15 +94,15 @@ def read_all(reader: int, seconds: float) -> bytes:
     return data
 
 
-def rehearse() -> list[str]:
-    """Import what sessions are going to need; the names of the modules that this added."""
+def rehearse(room: Room) -> list[str]:
+    """Import what sessions of `room` are going to need; the names of the modules that this added."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         # Nothing may return from here: the parent's stack belongs to the parent.
         with contextlib.suppress(BaseException):
             os.close(reader)
-            _modules_of_a_play(writer)
+            _play(room, writer)
         os._exit(0)
     os.close(writer)
     data = read_all(reader, _SECONDS)
@@ -120,7 +113,7 @@ def rehearse() -> list[str]:
     try:
         wanted = json.loads(data)
     except ValueError:
-        log.error("the rehearsal of the machines did not finish")
+        log.error("the rehearsal of %s did not finish", room.title)
         return []
     added = [name for name in wanted if name not in sys.modules]
     for name in added:

@@ -268,7 +268,8 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     entry = load_entry(arguments[2])
     rooms, keep = warm_rooms()
-    rehearse()
+    for room in ROOMS:
+        rehearse(room)
     gc.collect()
     gc.freeze()
     Zygote(control, WorkerLimits.from_json(arguments[1]), entry, keep).serve(rooms)
