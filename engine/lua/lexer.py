@@ -102,8 +102,7 @@ def tokenize(source: bytes) -> list[Token]:
                 return tokens
             add((INTEGER if type(number) is int else FLOAT, number, line, position))
         elif group == 10:
-            end: Token = (EOF, b"", line, position)
-            tokens += (end, end)
+            add((EOF, b"", line, position))
             return tokens
         else:
             position, line = _rare(found, source, line, tokens)

@@ -53,13 +53,13 @@ class TokenStream:
         self.end = 0
 
     def advance(self) -> None:
-        """Go to the next token."""
+        """Go to the next token. Nobody goes on from the end of the text."""
         self.last_line = self.line
-        self.kind, self.value, self.line, self.end = self._tokens[self._next]
-        if self.kind != EOF:
-            if self.kind == ERROR:
-                raise self._lexical_error(self.value, self.line)
-            self._next += 1
+        index = self._next
+        self._next = index + 1
+        self.kind, self.value, self.line, self.end = self._tokens[index]
+        if self.kind == ERROR:
+            raise self._lexical_error(self.value, self.line)
 
     def look_ahead(self) -> str:
         """The kind of the token after the current one."""
@@ -67,6 +67,7 @@ class TokenStream:
         self.line = line
         if kind == ERROR:
             self.end = self._tokens[self._next][3]
+            self._next += 1
             raise self._lexical_error(value, line)
         return kind
 
@@ -112,11 +113,7 @@ class TokenStream:
 
     def _span(self) -> Span:
         """Where the current token stands."""
-        start = self._tokens[self._next - 2][3] if self._next >= 2 and self.kind != EOF else 0
-        if self.kind in (EOF, ERROR) and self._next:
-            start = self._tokens[self._next - 1][3]
-        blank = _BLANK.match(self.source, start)
-        start = min(blank.end() if blank else start, self.end)
+        start = min(self._start(), self.end)
         return Span(*self._place(start), *self._place(max(self.end, start)))
 
     def _place(self, offset: int) -> tuple[int, int]:
