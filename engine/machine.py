@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from engine.errors import LimitExceeded
 from engine.events import Event
 from engine.trace import TraceBatch
 
@@ -65,14 +66,22 @@ class Journal:
 
     entries: list[tuple[str, bytes]] = field(default_factory=list)
     source: Callable[[str], bytes | None] | None = None
+    max_entries: int = 200_000
 
     def read(self, index: int, channel: str) -> bytes | None:
-        """Entry `index`, which must be of `channel`; recorded on first use. ValueError if the journal disagrees."""
+        """Entry `index`, which must be of `channel`; recorded on first use. ValueError if the journal disagrees.
+
+        LimitExceeded when the program asks for more than `max_entries` things: each is kept for every replay.
+        """
         if index < len(self.entries):
             recorded, data = self.entries[index]
             if recorded != channel:
                 raise ValueError(f"journal entry {index} is {recorded!r}, the machine asks for {channel!r}")
             return data
+        if index >= self.max_entries:
+            raise LimitExceeded(
+                "journal", f"the program asked more than {self.max_entries:,} things of the world outside"
+            )
         data_or_none = self.source(channel) if self.source else None
         if data_or_none is not None:
             self.entries.append((channel, data_or_none))

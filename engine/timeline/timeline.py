@@ -248,7 +248,14 @@ class Timeline:
         is_recording = at == self.frontier
         goal = to if is_recording else min(to, self.frontier)
         started = self._clock()
-        stop = machine.run(goal - at, batch, breakpoints=breakpoints)
+        try:
+            stop = machine.run(goal - at, batch, breakpoints=breakpoints)
+        except Exception:
+            # The machine cannot go on; what it did up to here is as good as any recording.
+            if is_recording:
+                self._announce(self.hear_growth())
+                self.frontier = machine.tick
+            raise
         self._pace.ran(machine.tick - at, self._clock() - started)
         if is_recording:
             self._record(stop)
@@ -268,9 +275,7 @@ class Timeline:
         self.frontier = machine.tick
         self.waiting = stop if stop.reason is StopReason.INPUT else None
         if self.ended is None:
-            for event in events:
-                if self.events.add(event) and self._on_event:
-                    self._on_event(event)
+            self._announce(events)
             if stop.is_final:
                 self.ended, self._ended_by_itself = stop, True
             elif self.frontier >= self._max_ticks:
@@ -279,6 +284,11 @@ class Timeline:
         if self.frontier - self._last_checkpoint_tick >= self._pace.interval_ticks:
             self._last_checkpoint_tick = self.frontier
             self._keep(is_local=False)
+
+    def _announce(self, events: list[Event]) -> None:
+        for event in events:
+            if self.events.add(event) and self._on_event:
+                self._on_event(event)
 
     def _settle_at_end(self) -> None:
         """A replay that reached the program's end lets the machine notice it, as the recorded run did."""

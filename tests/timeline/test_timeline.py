@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from engine.errors import LimitExceeded, MachineFault
 from engine.machine import StopReason
 from engine.timeline import Arrival, Timeline
 from engine.trace import TraceBatch
@@ -239,9 +240,21 @@ def test_stepping_back_again_and_again_replays_little() -> None:
     assert (machine.executed - before) / 2000 < 120
 
 
-def test_a_machine_that_does_not_replay_the_same_is_found_out() -> None:
-    from engine.errors import MachineFault
+def test_when_the_machine_cannot_go_on_its_past_stays() -> None:
+    heard = []
+    machine = toy.machine("in 1\nout 1\nin 1\njnz 0 9\nin 1\nhalt")
+    timeline = Timeline(machine, on_event=heard.append)
+    machine.journal.source = lambda channel: b"abc"
+    machine.journal.max_entries = 2
+    for _ in range(2):
+        with pytest.raises(LimitExceeded, match="more than 2 things"):
+            timeline.run_forward()
+        assert (timeline.position, timeline.frontier) == (4, 4)
+        assert timeline.step(-2) == Arrival("step", 2)
+    assert [event.tick for event in heard] == [2]
 
+
+def test_a_machine_that_does_not_replay_the_same_is_found_out() -> None:
     timeline, machine = timed(toy.COUNTDOWN, 1e-4)
     timeline.run_forward()
     machine.program = [("halt",), *machine.program[1:]]
