@@ -38,8 +38,7 @@ def test_the_page_knows_every_machine_and_example(client):
     assert boot["languages"] == ["en", "zh"]
     assert boot["limits"] == {"source_bytes": 65536, "link_bytes": 65536, "trace_window": 500000}
     assert boot["examples"] == client.get("/examples").json["examples"]
-    orders = [example["order"] for example in boot["examples"]]
-    assert orders == sorted(orders)
+    assert {example["room"] for example in boot["examples"]} == {room.name for room in ROOMS}
 
 
 def test_a_shared_program_is_embedded_as_data_and_cannot_end_its_script(client, payload):
