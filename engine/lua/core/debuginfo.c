@@ -201,6 +201,7 @@ static const char *callee_name(const Proto *p, int pc, const char **name) {
 }
 
 static const char *called_from(CallInfo *caller, const char **name) {
+  if (caller == NULL) return NULL; /* asked of the host's own frame */
   if (caller->callstatus & CALL_HOOKED) {
     *name = "?";
     return "hook";

@@ -564,5 +564,4 @@ void gc_threads(void (*visit)(Thread *)) {
   for (int i = 0; i < 3; i++)
     for (GCObject *o = lists[i]; o; o = o->next)
       if (o->tag == V_THREAD) visit((Thread *)o);
-  visit(G->main_thread);
 }

@@ -401,4 +401,5 @@ void open_base(Thread *L) {
   set_field(L, -2, "_G");
   push_literal(L, "Lua 5.4");
   set_field(L, -2, "_VERSION");
+  collector(L, GC_DO_GENERATIONAL, 0, 0, 0); /* the mode that the standalone interpreter starts programs in */
 }

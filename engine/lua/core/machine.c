@@ -35,6 +35,22 @@ struct Machine {
 
 static Machine *resident; /* whose memory is at ARENA_BASE: a fact about this process's address space */
 
+/* AddressSanitizer wants to know which stack is in use. bottom NULL: back to the host's. */
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+static const void *host_stack;
+static size_t host_stack_size;
+static void switch_announced(const void *bottom, size_t size) {
+  __sanitizer_start_switch_fiber(NULL, bottom ? bottom : host_stack, bottom ? size : host_stack_size);
+}
+static void switch_arrived(int in_vm) {
+  __sanitizer_finish_switch_fiber(NULL, in_vm ? &host_stack : NULL, in_vm ? &host_stack_size : NULL);
+}
+#else
+#define switch_announced(bottom, size) ((void)0)
+#define switch_arrived(in_vm) ((void)0)
+#endif
+
 /* ---- memory ---- */
 
 static int park(void) {
@@ -99,7 +115,6 @@ static void state_init(Thread *unused, void *argument) {
   (void)argument;
   string_table_resize(NULL, 128);
   Thread *L = thread_new(NULL);
-  G->allgc = L->next; /* never collected: not in the list */
   G->main_thread = G->running = L;
   set_native(L->stack, native_number(host_frame));
   G->memory_message = string_literal(L, "not enough memory");
@@ -273,6 +288,7 @@ static void push_arguments(Thread *L) {
 }
 
 static void vm_main(void) {
+  switch_arrived(1);
   Thread *L = G->main_thread;
   push_arguments(L);
   StkId func = L->stack + 2; /* the handler lies below it */
@@ -303,7 +319,9 @@ static void vm_main(void) {
 
 void vm_exit(int reason) {
   CTL->exit_reason = reason;
+  switch_announced(NULL, 0);
   native_switch(&CTL->vm_sp, CTL->host_sp);
+  switch_arrived(1);
 }
 
 static int64_t ticks_left(void) { return CTL->checked ? CTL->left_checked : CTL->left_fast; }
@@ -331,7 +349,9 @@ int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace)
     CTL->vm_sp = native_prepare((void *)NATIVE_TOP, vm_main);
   }
   /* SAFETY: vm_sp was left by vm_exit or native_prepare, and the stack that it points into is this machine's. */
+  switch_announced((void *)NATIVE_BASE, NATIVE_SIZE);
   native_switch(&CTL->host_sp, CTL->vm_sp);
+  switch_arrived(0);
   if (trace) record_pause();
   CTL->recording = 0;
   CTL->trace = NULL;
