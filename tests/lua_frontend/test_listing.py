@@ -13,7 +13,7 @@ from engine.lua.dump import dump
 from engine.lua.listing import constant_value, list_text, listing_json, place
 from engine.lua.opcodes import BY_NAME
 from engine.lua.proto import Proto
-from engine.lua.symbolic import register_names
+from engine.lua.symbolic import VariableMap, register_names
 from engine.lua.undump import undump
 from tests.fuzz.lua_programs import program
 
@@ -76,6 +76,16 @@ def test_functions_are_called_by_what_holds_them(everything: Proto) -> None:
     assert names[0] == "main"
     assert {"counter", "global", "method", "field", "assigned"} <= set(names.values())
     assert any(name.startswith("function <everything.lua:") for name in names.values())
+
+
+def test_a_map_of_variables_agrees_with_the_search_through_all_of_them() -> None:
+    for seed in range(20):
+        for proto in compile_source(program(seed).encode(), b"=p").preorder():
+            variables = VariableMap(proto)
+            for pc in range(len(proto.code)):
+                found = [variables.at(register, pc) for register in range(proto.max_stack)]
+                names = [None if v is None else v.name for v in found]
+                assert names == [proto.local_name(register, pc) for register in range(proto.max_stack)]
 
 
 def test_constants_are_shown_like_values() -> None:
