@@ -1,0 +1,73 @@
+"""No native works for long without giving the host a chance to stop it: its work is charged inside its loops."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.machine import StopReason
+from tests.lua_library.running import machine_for
+
+LONG = "local s = string.rep('abc ', 250000)"  # a million bytes
+TABLE = "local t = {} for i = 1, 100000 do t[i] = (i * 7919) % 100003 end"
+WORK_BYTES = 100
+
+#: What to prepare, and the one call that must be stopped in its middle.
+CALLS = {
+    "rep": ("", "string.rep('x', 1000000)"),
+    "rep with a separator": ("", "string.rep('x', 300000, ', ')"),
+    "byte": (LONG, "s:byte(1, 500000)"),
+    "char": (TABLE, "pcall(string.char, table.unpack(t, 1, 90000))"),
+    "reverse": (LONG, "s:reverse()"),
+    "upper": (LONG, "s:upper()"),
+    "sub": (LONG, "s:sub(2)"),
+    "plain find": (LONG, "s:rep(2):find('abd', 1, true)"),
+    "find that backtracks": ("", "('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(40))"),
+    "find that backtracks over captures": (LONG, "s:find('(.-)(.-)(.-)x$')"),
+    "match": (LONG, "s:match('.-x')"),
+    "balanced match": (LONG, "s:match('%ba\\0')"),
+    "frontier": (LONG, "s:match('%f[x]x')"),
+    "gsub with a template": (LONG, "s:gsub('%w', '%0%0')"),
+    "gsub with a table": (LONG, "s:gsub('%w', {a = 'b'})"),
+    "gmatch": (LONG, "s:gmatch('x')()"),
+    "format": (LONG, "('%s'):format(s)"),
+    "quoted format": (LONG, "('%q'):format(s)"),
+    "long template of format": (LONG, "s:format()"),
+    "pack": (LONG, "string.pack('s', s)"),
+    "pack of padding": ("", "string.pack('c1000000', 'x')"),
+    "packsize": ("local f = ('i4'):rep(100000)", "string.packsize(f)"),
+    "unpack": ("local f = ('b'):rep(90000) local s = f", "string.unpack(f, s)"),
+    "unpack of zero strings": (LONG, "string.unpack('z', s .. '\\0')"),
+    "utf8.len": (LONG, "utf8.len(s)"),
+    "utf8.codepoint": (LONG, "utf8.codepoint(s, 1, 90000)"),
+    "utf8.offset": (LONG, "utf8.offset(s, 900000)"),
+    "utf8.char": (TABLE, "utf8.char(table.unpack(t, 1, 90000))"),
+    "table.concat": (TABLE, "table.concat(t, ',')"),
+    "table.insert": (TABLE, "table.insert(t, 1, 0)"),
+    "table.remove": (TABLE, "table.remove(t, 1)"),
+    "table.move": (TABLE, "table.move(t, 1, 100000, 2)"),
+    "table.unpack": (TABLE, "table.unpack(t)"),
+    "table.pack": (TABLE, "table.pack(table.unpack(t))"),
+    "table.sort": (TABLE, "table.sort(t)"),
+    "tonumber": (LONG, "tonumber(s, 36)"),
+    "write": (LONG + " local f = io.tmpfile()", "f:write(s)"),
+    "read": (LONG + " local f = io.tmpfile() f:write(s) f:seek('set')", "f:read('a')"),
+    "read of a line": (LONG + " local f = io.tmpfile() f:write(s) f:seek('set')", "f:read('l')"),
+    "string.dump": ("local f = load('return ' .. ('1.5 + x + '):rep(20000) .. '1')", "string.dump(f)"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_native_is_stopped_in_its_middle(call: str) -> None:
+    setup, expression = CALLS[call]
+    source = f"{setup}\nio.read()\nlocal result = {expression}\nprint('done')\n".encode()
+    machine = machine_for(source, "budget.lua", stdin=b"")
+    entries = machine.journal.source
+    machine.journal.source = None
+    try:
+        assert machine.run(50_000_000).reason is StopReason.INPUT
+        machine.journal.source = entries
+        machine._lib.machine_set_work_budget(machine._machine, WORK_BYTES)
+        stop = machine.run(50_000_000)
+    finally:
+        machine.close()
+    assert (stop.reason, stop.detail.get("limit")) == (StopReason.LIMIT, "work")
