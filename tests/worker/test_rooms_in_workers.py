@@ -160,12 +160,11 @@ HOSTILE = [
     pytest.param(lua("while true do end"), "limit", "ticks", id="endless"),
     pytest.param(lua("local t = {}\nwhile true do t[#t + 1] = {} end"), None, None, id="memory"),
     pytest.param(lua("local s = 'x'\nwhile true do s = s .. s end"), None, None, id="string"),
-    pytest.param(lua("local function f() return 1 + f() end f()"), "fault", None, id="recursion"),
+    pytest.param(lua("local function f() return 1 + f() end f()"), None, None, id="recursion"),
     pytest.param(lua("while true do print(('x'):rep(1000)) end"), "limit", "output", id="output"),
     pytest.param(lua("error({})"), "fault", None, id="error"),
     pytest.param(x86("unicorn", "again: jmp again\n"), "limit", "ticks", id="unicorn-jump"),
     pytest.param(x86("unicorn", "again: out 0xe9, al\njmp again\n"), "limit", "output", id="unicorn-output"),
-    pytest.param(x86("unicorn", "db 0x0f, 0xff\n"), None, None, id="unicorn-invalid"),
 ]
 
 
