@@ -126,6 +126,13 @@ void meta_binary_int(Thread *L, const TValue *a, Integer i, int flip, StkId resu
 
 int meta_order(Thread *L, const TValue *a, const TValue *b, int event) {
   if (call_binary(L, a, b, L->top, event)) return !is_falsy(L->top);
+  if (event == TM_LE) { /* a stock build of Lua 5.4 still takes __lt for <= */
+    L->ci->callstatus |= CALL_LESS_EQUAL;
+    if (call_binary(L, b, a, L->top, TM_LT)) {
+      L->ci->callstatus ^= CALL_LESS_EQUAL;
+      return is_falsy(L->top);
+    }
+  }
   error_order(L, a, b);
 }
 

@@ -57,6 +57,7 @@ enum {
   CALL_FINALIZER = 1 << 7, /* called a finalizer */
   CALL_TRANSFER = 1 << 8,  /* u2.transfer is valid */
   CALL_CLOSING = 1 << 9,   /* is closing to-be-closed variables */
+  CALL_LESS_EQUAL = 1 << 13, /* a <= b is being answered by __lt as not (b < a) */
   CALL_STATUS_SHIFT = 10   /* three bits: status to recover when a yield interrupts the closing after an error */
 };
 

@@ -294,6 +294,10 @@ void finish_interrupted_op(Thread *L) {
     case OP_LT: case OP_LE: case OP_LTI: case OP_LEI: case OP_GTI: case OP_GEI: case OP_EQ: {
       int result = !is_falsy(L->top - 1);
       L->top--;
+      if (ci->callstatus & CALL_LESS_EQUAL) {
+        ci->callstatus ^= CALL_LESS_EQUAL;
+        result = !result;
+      }
       if (result != GETARG_k(i)) ci->u.l.savedpc++; /* not taken: skip the jump (else it is executed on its own, as in PUC) */
       break;
     }
