@@ -27,6 +27,8 @@ export class Program {
     this.lines = new Map();
     for (const routine of this.routines) {
       routine.rows.forEach((row, index) => {
+        // A row without a file of its own is in its function's.
+        row.file ??= routine.file ?? "";
         this.rows.set(row.where, { row, routine, index });
         if (row.line === null || row.data) return;
         const key = lineKey(row.file, row.line);

@@ -53,10 +53,12 @@ class LuaHeap {
       return;
     }
     const step = state.trace.step(state.viewTick);
-    const closed = heap.upvalues.filter((/** @type {any} */ u) => !u.open);
     this.ctx.meta(t("heap.meta", { tables: heap.tables.length, functions: heap.functions.length, upvalues: heap.upvalues.length }));
     const names = new Map(heap.functions.flatMap((/** @type {any} */ f) => f.upvalues.map((/** @type {any} */ u) => [u.id, u.name])));
+    // The box of _ENV holds the globals and is shared by nearly everything: its closures name the table instead.
+    const closed = heap.upvalues.filter((/** @type {any} */ u) => !u.open && names.get(u.id) !== "_ENV");
     const owners = (/** @type {number} */ id) => heap.functions.filter((/** @type {any} */ f) => f.upvalues.some((/** @type {any} */ u) => u.id === id));
+    heap.functions.sort((/** @type {any} */ a, /** @type {any} */ b) => a.id - b.id);
     const shared = new Set(closed.flatMap((/** @type {any} */ u) => owners(u.id).map((/** @type {any} */ f) => f.id)));
     const first = heap.functions.filter((/** @type {any} */ f) => shared.has(f.id));
     const rest = heap.functions.filter((/** @type {any} */ f) => !shared.has(f.id));
@@ -81,9 +83,10 @@ class LuaHeap {
   closure(f, heap) {
     const rows = f.upvalues.slice(0, MOST.rows).map((/** @type {any} */ u) => {
       const up = heap.upvalues.find((/** @type {any} */ one) => one.id === u.id);
-      const open = up?.open ?? false;
-      return h("tr", {}, h("th", { scope: "row" }, u.name ?? ""), h("td", { class: open ? "ref" : "cref", "data-box": open ? null : u.id },
-        open ? this.slotName(up) : `UpVal #${u.id}`));
+      const name = h("th", { scope: "row" }, u.name ?? "");
+      if (up?.open) return h("tr", {}, name, h("td", { class: "ref" }, this.slotName(up)));
+      if (u.name === "_ENV" && up) return h("tr", {}, name, h("td", {}, valueNode(up.value)));
+      return h("tr", {}, name, h("td", { class: "cref", "data-box": u.id }, `UpVal #${u.id}`));
     });
     return h("article", { class: "obj fn" }, h("header", {}, h("b", {}, f.name ?? t("value.function")), h("span", { class: "id" }, `#${f.id}`), h("span", { class: "meta" }, t("value.function"))),
       rows.length ? h("table", {}, h("caption", { class: "sr" }, t("heap.upvalues", { name: f.name ?? "" })), h("tbody", {}, rows)) : null);

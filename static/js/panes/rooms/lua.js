@@ -188,11 +188,8 @@ export const lua = {
   },
   heading(routine) {
     const ups = routine.upvalues?.length ?? 0;
-    return [
-      h("b", {}, routine.name ?? ""),
-      " ",
-      t("lua.heading", { from: String(routine.line_defined), to: String(routine.last_line), slots: routine.slots ?? 0, ups }),
-    ];
+    const args = { from: String(routine.line_defined), to: String(routine.last_line), slots: routine.slots ?? 0, ups };
+    return [h("b", {}, routine.name ?? ""), " ", t(routine.line_defined ? "lua.heading" : "lua.main", args)];
   },
   frames(view) {
     const thread = view?.threads?.find((/** @type {any} */ one) => one.id === view.thread);
@@ -229,7 +226,8 @@ export const lua = {
     const thread = state.view?.threads?.find((/** @type {any} */ one) => one.id === state.view.thread);
     const frame = thread?.frames.find((/** @type {any} */ f) => f.function?.proto === routine.id);
     const up = frame?.upvalues[operands(row)[operand]];
-    return up ? (up.open ? "uo" : "uc") : "";
+    // Every function that uses a global has _ENV: marking it would only be noise.
+    return up && up.name !== "_ENV" ? (up.open ? "uo" : "uc") : "";
   },
   decode(state, row, routine) {
     const op = BY_NAME.get(row.op);
