@@ -176,7 +176,7 @@ def test_varargs_are_shown_beside_the_registers(machine: Make) -> None:
 def test_inspecting_pages_through_a_table(machine: Make) -> None:
     subject = machine("local t = {}\nfor i = 1, 1000 do t[i] = i end\nt.x = 1\nt.y = 2\nprint(1)\nreturn t")
     while subject.view()["threads"][0]["frames"][0]["line"] != 5:
-        subject.run(1 if subject.tick > 3000 else 300)
+        subject.run(1 if subject.tick > 1500 else 300)
     (table,) = [t for t in subject.view()["heap"]["tables"] if t["name"] == "t"]
     assert table["entries"] == 1002
     assert table["more"]

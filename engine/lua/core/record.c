@@ -483,9 +483,10 @@ static void put_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, 
 static void put_parameters(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci) {
   StkId base = ci->func + 1;
   int in_place = 0;
-  if (step->op == OP_CALL && L == step->thread && ci->previous == step->ci && step->old_count > 0 &&
-      step->old_tag[0] == TAG_FUNCTION && step->old[0] == ci_closure(ci)->id)
-    in_place = step->old_count - 1; /* not so when a __call metamethod came before the arguments */
+  if (step->op == OP_CALL && L == step->thread && ci->previous == step->ci && step->old_count > 0) {
+    if (step->old_tag[0] == TAG_FUNCTION && step->old[0] == ci_closure(ci)->id) in_place = step->old_count - 1;
+    else put_slots(step, batch, L, base - 1, 1); /* a __call metamethod took its place before the arguments */
+  }
   step->old_count = 0;
   int count = ci_closure(ci)->p->numparams;
   if (count > in_place) put_slots(step, batch, L, base + in_place, count - in_place);
@@ -561,17 +562,16 @@ int record_step_begin(Thread *L, CallInfo *ci, const Instruction *pc) {
   return 0;
 }
 
+void record_step_end(Thread *L, CallInfo *ci, const Instruction *pc) {
+  if (STEP->active) finish(STEP, CTL->trace, L, ci, pc);
+}
+
 void record_pause(void) {
   Step *step = STEP;
   TraceBatch *batch = CTL->trace;
   step->analysed = NULL;
-  if (!step->active || batch == NULL || step->paused) return;
+  if (!step->active || batch == NULL || (step->paused && !take_up(step, batch))) return;
   int reason = CTL->exit_reason;
-  if (reason == EXIT_BUDGET || reason == EXIT_BREAKPOINT) {
-    Thread *L = G->running;
-    finish(step, batch, L, L->ci, L->ci->u.l.savedpc);
-    return;
-  }
   if (reason == EXIT_HALT) CTL->step_flags |= STEP_HALT;
   if (reason == EXIT_FAULT || reason == EXIT_LIMIT) CTL->step_flags |= STEP_FAULT;
   if (reason == EXIT_COMPILE) CTL->step_flags |= STEP_COMPILE;

@@ -46,8 +46,9 @@ returning:
 
 out_of_ticks:
   left = 0;
-  SAVE_PC();
   LEFT = 0;
+  RECORD(if (recording()) record_step_end(L, ci, pc));
+  SAVE_PC();
   if (CTL->checked == CHECKED) vm_exit(EXIT_BUDGET);
   if (CTL->checked != CHECKED) return 0;
   left = LEFT;
@@ -62,8 +63,9 @@ checked_step:
       CTL->skip_break = 0;
     else if (where < CTL->break_count && (CTL->break_bits[where / 64] >> (where % 64) & 1)) {
       left++;
-      SAVE_PC();
       LEFT = left;
+      RECORD(if (recording()) record_step_end(L, ci, pc));
+      SAVE_PC();
       CTL->break_where = where;
       vm_exit(EXIT_BREAKPOINT);
       if (!CTL->checked) return 0;
