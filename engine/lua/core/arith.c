@@ -11,7 +11,7 @@
 
 Number number_mod(Number a, Number b) {
   Number m = fmod(a, b);
-  if (m > 0 ? b < 0 : (m < 0 && b != m)) m += b;
+  if (m > 0 ? b < 0 : (m < 0 && b > 0)) m += b;
   return m;
 }
 

@@ -419,6 +419,7 @@ static int uses_top(Instruction i) { return (opcode_modes[GET_OPCODE(i)] & OPMOD
 void hook_trace(Thread *L, CallInfo *ci, const Instruction *pc) {
   uint8_t mask = L->hookmask;
   if (!(mask & (HOOK_LINE | HOOK_COUNT))) return;
+  if (GET_OPCODE(*pc) == OP_VARARGPREP) return; /* a vararg function begins after it */
   const Proto *p = ci_closure(ci)->p;
   int at = (int)(pc - p->code);
   ci->u.l.savedpc = pc + 1; /* hooks see the pc as already advanced */
