@@ -60,6 +60,7 @@ class Trait(IntFlag):
     SEGMENTS = 16
     CHECK = 32
     BREAKPOINT = 64
+    ALONE = 128
 
 
 class Access(IntFlag):
@@ -354,6 +355,8 @@ class Decoder:
             traits |= Trait.SEGMENTS
         if any(m.size > 1 or m.address_bits > 16 for m in memory) or _may_fault(found):
             traits |= Trait.CHECK
+        if _mnemonics()[found.mnemonic] in _ALONE:
+            traits |= Trait.ALONE
         return traits
 
     def _jump(self, found: iced.Instruction, address: int, ip: int) -> int | None:
@@ -404,6 +407,8 @@ def _plain_features() -> frozenset[int]:
     return frozenset(int(getattr(iced.CpuidFeature, name)) for name in names)
 
 
+#: Unicorn computes their flags from stale ones when they follow another instruction in one stretch.
+_ALONE = frozenset(("cmpxchg8b",))
 _FAULTING = frozenset(("div", "idiv", "bound", "aam", "ud0", "ud1", "ud2"))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from driver import Run, record, start  # noqa: E402 - the path above leads to it
+from x86_runs import Run, record, start
 
 
 @pytest.fixture

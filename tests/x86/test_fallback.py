@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from driver import CPUS, needs_kvm, record, start
+from x86_runs import CPUS, needs_kvm, record, start
 
 from engine.errors import HostUnavailable
 from engine.machine import Journal, Limits, StopReason

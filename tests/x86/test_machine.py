@@ -3,8 +3,8 @@
 import random
 
 import pytest
-from driver import CPUS, needs_kvm, record, start
-from generator import Generator
+from x86_programs import Generator
+from x86_runs import CPUS, needs_kvm, record, start
 
 from engine.errors import CommandError
 from engine.machine import Journal, StopReason
@@ -29,9 +29,10 @@ table:  db 1, 2, 3, 4, 5, 250
 total:  dw 0"""
 
 
+@pytest.mark.parametrize("seed", [7, 11, 23])
 @pytest.mark.parametrize("cpu", CPUS)
-def test_the_state_after_n_forward_is_the_state_after_going_back_to_n(cpu: str) -> None:
-    machine = start(Generator(7).program(), cpu)
+def test_the_state_after_n_forward_is_the_state_after_going_back_to_n(cpu: str, seed: int) -> None:
+    machine = start(Generator(seed).program(), cpu)
     try:
         digests, saves = [machine.digest()], [machine.save()]
         while not machine.run(1).is_final:
@@ -286,3 +287,26 @@ def test_endless_self_modification_ends_with_a_limit(monkeypatch: pytest.MonkeyP
         assert stop.detail["limit"] == "code"
     finally:
         machine.close()
+
+
+@pytest.mark.parametrize("seed", range(40, 52))
+def test_however_a_run_is_cut_and_taken_back_the_states_are_the_same(seed: int) -> None:
+    """An emulator translates a stretch as a whole; where it starts and what it knew before must not matter."""
+    single = start(Generator(seed).program(), "unicorn")
+    cut = start(single.program.assembly, "unicorn")
+    choose, states = random.Random(seed), [single.vcpu.state_bytes()]
+    try:
+        while not single.run(1).is_final:
+            states.append(single.vcpu.state_bytes())
+        kept = cut.save()
+        for _ in range(60):
+            if choose.random() < 0.2:
+                cut.restore(kept)
+            cut.run(choose.randrange(1, 20), TraceBatch() if choose.random() < 0.5 else None)
+            if cut.tick < len(states):
+                assert cut.vcpu.state_bytes() == states[cut.tick]
+                if choose.random() < 0.2:
+                    kept = cut.save()
+    finally:
+        single.close()
+        cut.close()

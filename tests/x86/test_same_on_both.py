@@ -1,14 +1,14 @@
 """The same program gives the same trace on KVM and on Unicorn: hand-written ones and a couple of hundred random ones.
 
 Documented exceptions: flags that an instruction leaves undefined (masked until the next one defines them), and what
-generator.py leaves out.
+x86_programs.py leaves out.
 """
 
 from pathlib import Path
 
 import pytest
-from driver import Run, Step, needs_kvm, record, start
-from generator import Generator
+from x86_programs import Generator
+from x86_runs import Run, Step, needs_kvm, record, start
 
 from engine.x86.decoder import Decoder
 

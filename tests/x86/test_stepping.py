@@ -4,7 +4,7 @@ Every program runs on both CPUs with the same expectations, so these are contrac
 """
 
 import pytest
-from driver import CPUS, Run
+from x86_runs import CPUS, Run
 
 from engine.machine import Journal, Limits, StopReason
 from engine.x86.assembler import parse_hex

@@ -82,6 +82,7 @@ enum { /* traits of a row */
   TRAIT_SEGMENTS = 16, /* writes a segment register */
   TRAIT_CHECK = 32,    /* it may fault: the state before it must be known */
   TRAIT_BREAKPOINT = 64,
+  TRAIT_ALONE = 128, /* an emulator must start afresh with it */
 };
 
 enum { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_MAYBE = 4 };

@@ -203,7 +203,7 @@ static int on_cpu(Machine *m, const Row *row) {
 
 /* Whether the CPU may execute the row as one of a stretch, without exec.c looking at it. */
 int is_simple(const Machine *m, const Row *row) {
-  if (row->kind != KIND_PLAIN || m->st.rflags & FLAG_TF) return 0;
+  if (row->kind != KIND_PLAIN || row->traits & TRAIT_ALONE || m->st.rflags & FLAG_TF) return 0;
   if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) return 0;
   return !(row->traits & TRAIT_CHECK) || m->cpu->keeps_limits || !operand_violation(m, row);
 }

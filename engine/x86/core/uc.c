@@ -138,10 +138,11 @@ static void push(Machine *m, Uc *u) {
     for (int i = 0; i < SEGMENTS; i++) uc_reg_write(u->uc, SEGMENT_REGISTERS[i], &m->st.seg[i].selector);
   }
   if (m->dirty & DIRTY_REGS) {
-    uint32_t flags = (uint32_t)m->st.rflags & ~(uint32_t)FLAG_TF;
     for (int i = 0; i < 8; i++) uc_reg_write(u->uc, GENERAL[i], &m->st.gpr[i]);
-    uc_reg_write(u->uc, UC_X86_REG_EFLAGS, &flags);
   }
+  /* Always: a stopped engine keeps flags in two places, and some instructions then take a stale one. */
+  uint32_t flags = (uint32_t)m->st.rflags & ~(uint32_t)FLAG_TF;
+  uc_reg_write(u->uc, UC_X86_REG_EFLAGS, &flags);
   if (m->dirty & DIRTY_FPU) push_fpu(m, u);
   m->dirty = 0;
 }

@@ -1,8 +1,9 @@
 """Random integer programs: seeded, ending by themselves, and without reading what the manuals leave undefined.
 
-Left out, because hosts may differ there by right: instructions that this or that KVM refuses (they switch to Unicorn and
-have tests of their own), `bsf`/`bsr` of zero, double shifts by more than the operand's width. Flags that an instruction
-leaves undefined are defined again by a `cmp` before anything can read them; the comparison masks them in between.
+Left out, because hosts may differ there by right: instructions that this or that KVM refuses or gets wrong (they switch
+to Unicorn and have tests of their own), `bsf`/`bsr` of zero, double shifts by more than the operand's width. Flags that
+an instruction leaves undefined are defined again by a `cmp` before anything can read them; the comparison masks them in
+between.
 """
 
 import random
