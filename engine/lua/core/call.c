@@ -340,6 +340,7 @@ static inline CallInfo *next_frame(Thread *L, StkId func, int nresults, int stat
   CallInfo *ci = L->ci->next;
   if (unlikely(ci == NULL)) ci = callinfo_extend(L);
   L->ci = ci;
+  callinfo_clear(ci);
   ci->func = func;
   ci->nresults = (int16_t)nresults;
   ci->callstatus = (uint16_t)status;
