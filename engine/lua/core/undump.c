@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "gc.h"
+#include "table.h"
 #include "vm.h"
 
 #define CHUNK_VERSION 0x54
@@ -15,6 +16,7 @@ typedef struct Reader {
   Thread *L;
   const unsigned char *at, *end;
   const char *name;
+  Table *long_strings; /* each long string once: equal constants of a chunk are the same object */
 } Reader;
 
 static NORETURN void refuse(Reader *r, const char *why) {
@@ -55,12 +57,25 @@ static int read_count(Reader *r, size_t size) {
   return n;
 }
 
+static TString *share_long_string(Reader *r, TString *s) {
+  Thread *L = r->L;
+  const TValue *slot = table_get_string(r->long_strings, s);
+  if (!is_empty(slot)) return string_of(slot);
+  set_string(L->top, s); /* anchored while the table grows (EXTRA_STACK has room) */
+  L->top++;
+  table_set(L, r->long_strings, L->top - 1, L->top - 1);
+  gc_barrier_back(L, r->long_strings, L->top - 1);
+  L->top--;
+  return s;
+}
+
 static TString *read_string(Reader *r) {
   size_t size = read_unsigned(r, SIZE_MAX);
   if (size-- == 0) return NULL;
   if (size > (size_t)(r->end - r->at)) refuse(r, "truncated chunk");
   TString *s = string_new(r->L, (const char *)r->at, size);
   r->at += size;
+  if (s->tag == V_LONG) s = share_long_string(r, s);
   return s;
 }
 
@@ -216,14 +231,17 @@ static void read_header(Reader *r) {
 }
 
 LClosure *undump(Thread *L, const char *bytes, size_t size, const char *name) {
-  Reader r = {L, (const unsigned char *)bytes, (const unsigned char *)bytes + size, name};
+  Reader r = {L, (const unsigned char *)bytes, (const unsigned char *)bytes + size, name, NULL};
   if (*name == '@' || *name == '=')
     r.name = name + 1;
   else if (*name == '\x1b')
     r.name = "binary string";
   read_header(&r);
+  stack_need(L, 2);
+  r.long_strings = table_new(L);
+  set_tbl(L->top, r.long_strings);
+  L->top++;
   LClosure *c = lclosure_new(L, read_byte(&r));
-  stack_need(L, 1);
   set_gc(L->top, c, V_LCLOSURE);
   L->top++;
   c->p = proto_new(L);
@@ -234,5 +252,7 @@ LClosure *undump(Thread *L, const char *bytes, size_t size, const char *name) {
     c->upvals[i] = upvalue_new_closed(L);
     gc_barrier_object(L, c, c->upvals[i]);
   }
+  set_value(L->top - 2, L->top - 1); /* in the place of the table */
+  L->top--;
   return c;
 }
