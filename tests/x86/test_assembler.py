@@ -46,7 +46,7 @@ def test_macros_times_sections_and_long_data_keep_their_lines() -> None:
   two 5
   times 3 nop
   mov ax, [seven]
-long: db 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
+many: db 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
   section .data
 seven: dw 7"""
     found = assemble(source)
