@@ -25,6 +25,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from engine.rooms import ROOMS
@@ -38,6 +39,9 @@ log = logging.getLogger("glassbox.worker")
 
 #: Exit statuses of a worker: it served to the end of its pipe, it ran out of memory, it met a bug of ours.
 SERVED, OUT_OF_MEMORY, BROKEN = 0, 3, 4
+
+#: Scratch folders of a service lie in a folder of this name with its process id.
+SCRATCH_PREFIX = "glassbox-workers-"
 
 _WATCH_S = 0.25
 _SELF_TEST_S = 10.0
@@ -64,6 +68,16 @@ def load_entry(name: str) -> Entry:
     return entry
 
 
+def sweep_scratch() -> None:
+    """Remove what a service left that was killed before it could."""
+    for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*"):
+        owner = path.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            is_left = owner.isdigit() and not Path("/proc", owner).exists()
+            if is_left and path.lstat().st_uid == os.geteuid():
+                shutil.rmtree(path, ignore_errors=True)
+
+
 class Zygote:
     """The loop and its children."""
 
@@ -74,7 +88,8 @@ class Zygote:
         self._keep = keep
         self._devices = [device for room in ROOMS for device in room.devices]
         # Scratch folders of workers; each may enter its own only, and list none.
-        self._folder = tempfile.mkdtemp(prefix="glassbox-")
+        sweep_scratch()
+        self._folder = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
         os.chmod(self._folder, 0o711)  # noqa: S103 - to enter is all that others may
         self._children: dict[int, Child] = {}
 

@@ -222,7 +222,7 @@ def test_a_worker_can_do_none_of_what_is_forbidden(pool: WorkerPool) -> None:
 def test_a_worker_may_run_programs_of_the_system_in_its_scratch_folder_which_goes_with_it(pool: WorkerPool) -> None:
     with pool.start() as worker:
         assert ask(worker, "use_the_scratch_folder") == Frame("J", b'"hello"')
-    folders = list(Path(tempfile.gettempdir()).glob(f"glassbox-*/{worker.number}/output"))
+    folders = list(Path(tempfile.gettempdir()).glob(f"glassbox-workers-*/{worker.number}/output"))
     assert folders == []
 
 
@@ -243,6 +243,7 @@ def test_a_service_that_was_killed_takes_its_workers_along_and_is_started_again(
         assert eventually(lambda: not is_alive(worker.pid))
         assert still_works(pool)
         assert pool.warm()["pid"] != service
+        assert list(Path(tempfile.gettempdir()).glob(f"glassbox-workers-{service}-*")) == []
 
 
 OWNER = """
