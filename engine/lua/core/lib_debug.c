@@ -228,11 +228,29 @@ static const struct {
   int bit;
 } HOOK_LETTERS[] = {{'c', HOOK_CALL}, {'r', HOOK_RETURN}, {'l', HOOK_LINE}};
 
+/* The registry's table of hook functions by thread, as PUC keeps it: programs look at it. Its keys are weak. */
+static void remember_hook(Thread *L, Thread *of, int function) {
+  if (!get_subtable(L, REGISTRY_INDEX, "_HOOKKEY")) {
+    push_literal(L, "k");
+    set_field(L, -2, "__mode");
+    push_value(L, -1);
+    set_metatable(L, -2);
+  }
+  ensure_other_stack(L, of, 1);
+  push_thread(of);
+  if (L != of) move_values(of, L, 1);
+  push_value(L, function);
+  raw_set(L, -3);
+  pop(L, 1);
+}
+
 static int debug_sethook(Thread *L) {
   int shift;
   Thread *of = thread_arg(L, &shift);
   if (is_none_or_nil(L, shift + 1)) {
-    set_top(L, shift + 1);
+    set_top(L, shift);
+    push_nil(L);
+    remember_hook(L, of, shift + 1);
     set_hook(of, NULL, 0, 0);
     return 0;
   }
@@ -242,6 +260,7 @@ static int debug_sethook(Thread *L) {
   int mask = count > 0 ? HOOK_COUNT : 0;
   for (size_t i = 0; i < sizeof HOOK_LETTERS / sizeof *HOOK_LETTERS; i++)
     if (strchr(letters, HOOK_LETTERS[i].letter)) mask |= HOOK_LETTERS[i].bit;
+  remember_hook(L, of, shift + 1);
   set_hook(of, value_at(L, shift + 1), mask, count);
   return 0;
 }
