@@ -22,4 +22,4 @@ def test_file_of_the_suite_passes(name: str) -> None:
     source = SETTINGS + b"dofile('%s.lua')\nprint('reached the end')\n" % name.encode()
     outcome = on_ours(source, "suite.lua", files=files)
     assert outcome.error is None, outcome.stdout[-300:]
-    assert outcome.stdout.endswith(b"reached the end\n")
+    assert b"reached the end\n" in outcome.stdout
