@@ -179,16 +179,12 @@ CallInfo *callinfo_extend(Thread *L) {
   return ci;
 }
 
-static void callinfo_wipe(CallInfo *ci) { /* what depends on where the run was stopped */
-  CallInfo *previous = ci->previous, *next = ci->next;
-  __builtin_memset(ci, 0, sizeof *ci);
-  ci->previous = previous;
-  ci->next = next;
-}
+/* In a record that is not in use, only the saved pc depends on where the run was stopped. Every new use overwrites those
+ * bytes (a Lua function with its first instruction, a native with old_errfunc), so equal states have equal bytes. */
+static void callinfo_wipe(CallInfo *ci) { ci->u.l.savedpc = NULL; }
 
 static void callinfo_free(CallInfo *ci) {
   callinfo_wipe(ci);
-  ci->previous = ci->next = NULL;
   mem_free(ci, sizeof *ci);
 }
 
@@ -340,7 +336,6 @@ static inline CallInfo *next_frame(Thread *L, StkId func, int nresults, int stat
   CallInfo *ci = L->ci->next;
   if (unlikely(ci == NULL)) ci = callinfo_extend(L);
   L->ci = ci;
-  callinfo_clear(ci);
   ci->func = func;
   ci->nresults = (int16_t)nresults;
   ci->callstatus = (uint16_t)status;
@@ -366,6 +361,7 @@ static int call_native(Thread *L, StkId func, int nresults, uint64_t number) {
     error_run(L, "C stack overflow");
   }
   CallInfo *ci = next_frame(L, func, nresults, CALL_NATIVE, L->top + MIN_STACK);
+  ci->u.n.old_errfunc = 0; /* see callinfo_wipe */
   if (unlikely(L->hookmask & HOOK_CALL)) hook_run(L, HOOK_EVENT_CALL, -1, 1, (int)(L->top - func) - 1);
   int n = native_functions[number](L);
   call_finish(L, ci, n);

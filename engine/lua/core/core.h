@@ -22,8 +22,9 @@ int machine_activate(Machine *m);
 int machine_load(Machine *m, const char *chunk, size_t size, const char *chunk_name);
 int machine_argument(Machine *m, int number, const char *bytes, size_t size); /* number 0 = script name, 1.. = ... */
 
-/* Execute until an EXIT_* reason; budget in ticks. `checked` = 1 stops at breakpoints as well. `trace` may be NULL;
- * with it every step is recorded (record.c). */
+/* Execute until an EXIT_* reason; budget in ticks. `breakpoints` = 1 stops before instructions with a breakpoint, the
+ * first one excepted; 2 also before the first one (to go on after an exit in the middle of an instruction). `trace` may
+ * be NULL; with it every step is recorded (record.c). */
 int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace);
 uint64_t machine_tick(Machine *m);
 int64_t machine_where(Machine *m); /* listing row of the next instruction, -1 when the program is over or not begun */

@@ -337,7 +337,7 @@ int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace)
   CTL->trace = trace;
   CTL->recording = trace != NULL;
   CTL->breakpoints = breakpoints && m->break_count > 0;
-  CTL->skip_break = 1;
+  CTL->skip_break = breakpoints != 2;
   CTL->checked = CTL->recording || CTL->breakpoints || G->hooked_threads > 0;
   CTL->left_checked = CTL->checked ? (int64_t)budget : 0;
   CTL->left_fast = CTL->checked ? 0 : (int64_t)budget;

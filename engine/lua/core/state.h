@@ -90,8 +90,6 @@ struct CallInfo {
   int16_t nresults; /* results wanted, MULTRET = all; below MULTRET: encoded, see call.h */
   uint16_t callstatus;
 };
-/* A record is used again and again: what the last activation left in it must not show in the state. */
-#define callinfo_clear(ci) __builtin_memset(&(ci)->u, 0, offsetof(CallInfo, nresults) - offsetof(CallInfo, u))
 #define ci_is_lua(ci) (!((ci)->callstatus & CALL_NATIVE))
 #define ci_closure(ci) lclosure_of((ci)->func)
 

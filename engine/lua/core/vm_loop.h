@@ -459,7 +459,6 @@ checked_step:
       if (likely(L->stack_last - L->top > frame)) {
         callee = ci->next;
         if (unlikely(callee == NULL)) callee = callinfo_extend(L);
-        callinfo_clear(callee);
         callee->func = ra;
         callee->nresults = (int16_t)wanted;
         callee->callstatus = 0;
