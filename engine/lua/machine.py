@@ -190,8 +190,10 @@ class LuaMachine:
         goal = self.tick + budget
         columns = self._bind(trace) if trace is not None else self._ffi.NULL
         work, worked_at = 0, -1
+        breaks = int(breakpoints)
         while True:
-            reason = _exits()[int(lib.machine_run(machine, goal - self.tick, breakpoints, columns))]
+            reason = _exits()[int(lib.machine_run(machine, goal - self.tick, breaks, columns))]
+            breaks = 2 if breakpoints else 0  # only the very first instruction is let go
             if trace is not None:
                 trace.step_count, trace.write_count = columns.step_count, columns.write_count
                 trace.text_bytes, trace.first_tick = columns.text_bytes, columns.first_tick
@@ -288,8 +290,15 @@ class LuaMachine:
         while at < size:
             tick, stream, length = _RECORD.unpack_from(data, at)
             at += _RECORD.size
-            self._events.append(Event("output", tick, {"stream": _STREAMS[stream], "bytes": data[at : at + length]}))
+            self._add_output(tick, _STREAMS[stream], data[at : at + length])
             at += length + -length % 8
+
+    def _add_output(self, tick: int, stream: str, data: bytes) -> None:
+        """One event a step and stream, however many pieces it writes."""
+        before = self._events[-1] if self._events else None
+        if before and before.kind == "output" and before.tick == tick and before.data["stream"] == stream:
+            data = self._events.pop().data["bytes"] + data
+        self._events.append(Event("output", tick, {"stream": stream, "bytes": data}))
 
     def set_breakpoints(self, wheres: Iterable[int]) -> None:
         """Replace the rows that `run(breakpoints=True)` stops before."""

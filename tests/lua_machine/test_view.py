@@ -246,3 +246,14 @@ def test_a_view_does_not_grow_with_the_heap(machine: Make) -> None:
     small.run(150)
     big.run(120_000)
     assert len(json.dumps(big.view())) < 2 * len(json.dumps(small.view()))
+
+
+def test_a_breakpoint_right_behind_a_call_that_waits_for_its_host_is_kept(machine: Make) -> None:
+    subject = machine('local f = load("return 1")\nlocal g = f\nlocal s = ("x"):rep(100000)\nprint(s)\nlocal done = 1')
+    rows = subject.listing()["functions"][0]["rows"]
+    calls = [r["where"] + 1 for r in rows if r["op"] == "CALL"]
+    subject.set_breakpoints(calls)
+    met = []
+    while not subject.run(1000, breakpoints=True).is_final:
+        met.append(subject.where)
+    assert met == calls
