@@ -10,7 +10,7 @@ SLICE_S = 0.010
 #: The least replay that is worth a checkpoint.
 INTERVAL_S = 0.010
 #: Checkpoints while recording may take one part in this many of the time.
-SAVE_SHARE = 20
+SAVE_SHARE = 10
 
 #: Runs are added up to this before they count: a single short one says more about the clock than about the machine.
 _LEARN_S = 100e-6
