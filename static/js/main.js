@@ -69,6 +69,7 @@ const actions = {
   blank: (/** @type {any} */ room) => {
     session.load({ room, files: [{ name: room.main_file, text: "" }] });
   },
+  choose: (/** @type {string} */ name, /** @type {string} */ value) => session.choose(name, value),
   theme: () => {
     const next = THEMES[(THEMES.indexOf(themeName()) + 1) % THEMES.length];
     setTheme(next);

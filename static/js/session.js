@@ -15,6 +15,8 @@ export class Session {
   #seeking = false;
   /** Counts runs, so that answers of an abandoned run are dropped. */
   #run = 0;
+  /** What the shown run was made of. */
+  #ran = "";
   /** The run whose events are being received. */
   #receiving = -1;
   /** @type {ReturnType<typeof setInterval> | 0} */
@@ -81,7 +83,23 @@ export class Session {
     const { files, file, program } = this.state;
     if (files[file].text === text) return;
     files[file].text = text;
-    this.store.set({ files, stale: program !== null, diagnostics: [] });
+    this.store.set({ files, stale: program !== null && this.#written() !== this.#ran, diagnostics: [] });
+  }
+
+  /**
+   * The visitor chose another option of the room.
+   * @param {string} name
+   * @param {string} value
+   */
+  choose(name, value) {
+    this.store.set({ options: { ...this.state.options, [name]: value } });
+    this.store.set({ stale: this.state.program !== null && this.#written() !== this.#ran });
+  }
+
+  /** What a run depends on, as one text. */
+  #written() {
+    const { files, options } = this.state;
+    return JSON.stringify([files, options]);
   }
 
   /**
@@ -96,8 +114,10 @@ export class Session {
     if (this.wire.busy) this.wire.send("pause").catch(() => {});
     this.store.set({ phase: "opening", diagnostics: [], notice: null });
     try {
+      const written = this.#written();
       const opened = await this.wire.send("open", { room: room.name, files, options });
       if (run !== this.#run) return;
+      this.#ran = written;
       this.#opened(opened);
       this.#receiving = run;
       await this.#sendBreakpoints();
@@ -153,7 +173,8 @@ export class Session {
       ended: null,
       outputs: [],
       exits: [],
-      stale: false,
+      // Somebody may have typed on while it compiled.
+      stale: this.#written() !== this.#ran,
       waiting: null,
       level: 0,
       pick: "",

@@ -11,6 +11,7 @@ import { has, language, number, t } from "./i18n.js";
  * @property {() => void} help
  * @property {(example: any) => void} open
  * @property {(room: any) => void} blank      an empty program of a room
+ * @property {(name: string, value: string) => void} choose   an option of the room
  * @property {() => void} theme
  * @property {() => string} themeName
  * @property {() => void} language
@@ -72,7 +73,7 @@ export function mountTopbar(root, boot, store, actions) {
       rooms.value = state.room?.name ?? "";
       fillExamples(examples, boot, state);
     }
-    if (changed.has("room") || changed.has("options")) fill(options, optionSelects(store));
+    if (changed.has("room") || changed.has("options")) fill(options, optionSelects(store.state, actions.choose));
     const working = busy(state);
     fill(run, working ? t("top.stop") : t("top.run"), working ? null : h("kbd", { class: "opt" }, t("key.run")));
     run.disabled = state.phase === "opening";
@@ -105,14 +106,16 @@ function fillExamples(select, boot, state) {
   select.value = own ? "own" : `${state.example.room}/${state.example.name}`;
 }
 
-/** @param {import("./store.js").Store} store */
-function optionSelects(store) {
-  const { room, options } = store.state;
+/**
+ * @param {import("./store.js").State} state
+ * @param {(name: string, value: string) => void} choose
+ */
+function optionSelects({ room, options }, choose) {
   return (room?.options ?? []).filter((/** @type {any} */ o) => o.values.length > 1).map((/** @type {any} */ o) => {
     const select = h("select", { class: "pick", "aria-label": optionText(`option.${o.name}`, o.name), title: optionText(`option.${o.name}`, o.name) },
       o.values.map((/** @type {string} */ v) => h("option", { value: v }, optionText(`option.${o.name}.${v}`, v))));
     select.value = options[o.name];
-    select.addEventListener("change", () => store.set({ options: { ...store.state.options, [o.name]: select.value }, stale: store.state.program !== null }));
+    select.addEventListener("change", () => choose(o.name, select.value));
     return select;
   });
 }

@@ -21,12 +21,22 @@ def size(name: str) -> dict[str, int]:
     return {"width": width, "height": height}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("example", ["closure", "x86"])
-def test_axe_finds_no_violation(bench: Callable[..., Bench], theme: str, width: str, example: str) -> None:
+@pytest.mark.parametrize(
+    ("room", "width", "theme"),
+    [
+        ("lua", "desktop", "light"),
+        ("lua", "desktop", "dark"),
+        ("lua", "tablet", "dark"),
+        ("lua", "phone", "light"),
+        ("x86", "desktop", "light"),
+        ("x86", "desktop", "dark"),
+        ("x86", "tablet", "light"),
+        ("x86", "phone", "dark"),
+    ],
+)
+def test_axe_finds_no_violation(bench: Callable[..., Bench], room: str, width: str, theme: str) -> None:
     one = bench(viewport=size(width), theme=theme)
-    one.open("/?example=closure" if example == "closure" else f"/?room=x86&example={first_x86()}")
+    one.open("/?example=closure" if room == "lua" else f"/?room=x86&example={first_x86()}")
     one.button("Step").click()
     found = Axe().run(one.page).response["violations"]
     assert [(v["id"], [n["target"] for n in v["nodes"]]) for v in found] == []
@@ -69,6 +79,7 @@ def test_everything_of_a_run_can_be_done_with_the_keyboard(bench: Callable[..., 
     page.locator(".cm-content").focus()
     page.keyboard.press("ControlOrMeta+Enter")
     one.at(0)
+    one.ready()
     page.keyboard.press("F11")
     one.at(1)
     page.keyboard.press("Shift+F11")

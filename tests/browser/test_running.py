@@ -47,6 +47,7 @@ def test_an_edited_program_replaces_the_one_at_work(endless: Bench) -> None:
     expect(one.page.locator("#run")).to_have_text("Stop")
     one.type_program("bits 16\nmov ax, 7\nhlt\n")
     one.page.keyboard.press("ControlOrMeta+Enter")
+    expect(one.page.locator("#slider")).to_have_attribute("aria-valuemax", "2")
     one.ready()
     one.at(0)
     assert one.frontier == 2
