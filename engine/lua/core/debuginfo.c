@@ -336,8 +336,7 @@ static void push_valid_lines(Thread *L, const TValue *f) {
   const Proto *p = lclosure_of(f)->p;
   new_table(L, 0, 0);
   if (p->lineinfo == NULL) return;
-  TValue yes;
-  set_true(&yes);
+  TValue yes = {{NULL}, V_TRUE, 0, 0}; /* with a payload: it becomes part of the state */
   for (int pc = p->is_vararg ? 1 : 0; pc < p->sizelineinfo; pc++) /* VARARGPREP is on no line */
     table_set_int(L, table_of(L->top - 1), line_of(p, pc), &yes);
 }

@@ -124,6 +124,7 @@ static void check_closable(Thread *L, StkId slot) {
 void func_new_tbc(Thread *L, StkId slot) {
   if (is_falsy(slot)) return; /* nil and false need no closing */
   check_closable(L, slot);
+  if (slot <= L->tbclist) error_run(L, "to-be-closed variables out of order"); /* only foreign code does that */
   while ((unsigned)(slot - L->tbclist) > MAX_DELTA) { /* bridges over a long way */
     L->tbclist += MAX_DELTA;
     L->tbclist->delta = 0;
@@ -146,9 +147,8 @@ StkId func_close(Thread *L, StkId level, int status, int yieldable_close) {
     StkId slot = L->tbclist;
     tbc_pop(L);
     TValue *error;
-    TValue none;
+    TValue none = {{NULL}, V_NIL, 0, 0}; /* with a payload: it becomes part of the state */
     if (status == STATUS_CLOSE_PROTECTED) {
-      set_nil(&none);
       error = &none;
     } else { /* the error object goes right after the value */
       error = slot + 1;
