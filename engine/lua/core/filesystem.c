@@ -40,8 +40,24 @@ static const char *push_clean(Thread *L, const char *path) {
   return to_text(L, -1);
 }
 
+typedef struct Vault {
+  uint64_t unused; /* its size tells a vault from every other userdata */
+} Vault;
+
 /* Push the table of files. */
-static void push_files(Thread *L) { get_subtable(L, REGISTRY_INDEX, FILES); }
+static void push_files(Thread *L) {
+  if (raw_get_field(L, REGISTRY_INDEX, FILES) != TYPE_USERDATA || raw_length(L, -1) != sizeof(Vault)) {
+    pop(L, 1); /* the first use, or a program threw the files away */
+    Vault *vault = new_userdata(L, sizeof *vault, 1);
+    vault->unused = 0;
+    new_table(L, 0, 0);
+    set_user_value(L, -2, 1);
+    push_value(L, -1);
+    raw_set_field(L, REGISTRY_INDEX, FILES);
+  }
+  get_user_value(L, -1, 1);
+  remove_at(L, -2);
+}
 
 /* Is the clean path `folder` (of `length` bytes) a folder? Stack top: the table of files. */
 static bool is_folder(Thread *L, const char *folder, size_t length) {
@@ -114,6 +130,10 @@ static void node_grow(Thread *L, int index, FileNode *node, size_t needed) {
   index = abs_index(L, index);
   char *bytes = new_userdata(L, capacity, 0);
   native_charge(L, node->size);
+  if (node->capacity >= capacity) { /* a finalizer that ran meanwhile has written to the same file */
+    pop(L, 1);
+    return;
+  }
   if (node->size) memcpy(bytes, node->bytes, node->size);
   memset(bytes + node->size, 0, capacity - node->size); /* what lies there must not depend on the past */
   set_user_value(L, index, 1);
@@ -124,8 +144,8 @@ static void node_grow(Thread *L, int index, FileNode *node, size_t needed) {
 void node_write(Thread *L, int index, size_t at, const char *bytes, size_t size) {
   if (size == 0) return;
   FileNode *node = to_userdata(L, index);
-  if (at + size > node->capacity) node_grow(L, index, node, at + size);
   native_charge(L, size);
+  if (at + size > node->capacity) node_grow(L, index, node, at + size);
   if (at > node->size) memset(node->bytes + node->size, 0, at - node->size);
   memcpy(node->bytes + at, bytes, size);
   if (at + size > node->size) node->size = at + size;

@@ -1,8 +1,9 @@
 /* The machine's own files. They live in the arena like every other object, so they are saved, restored and stepped
  * back with the rest; the host's files are out of reach.
  *
- * A file is a userdata (FileNode) whose user value is a second userdata with the bytes. The registry's table "_FILES"
- * maps paths to files; a file that was removed lives on while a handle is open. Paths are taken relative to the root,
+ * A file is a userdata (FileNode) whose user value is a second userdata with the bytes. A table maps paths to files; it
+ * is the user value of the registry's userdata "_FILES", out of the reach of programs, which see no user values. A file
+ * that was removed lives on while a handle is open. Paths are taken relative to the root,
  * "." and ".." resolved. Folders are not objects: one exists when it is the root, "tmp", or a file's path runs
  * through it.
  */

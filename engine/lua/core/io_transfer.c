@@ -239,16 +239,21 @@ int handle_write(Thread *L, int index, const char *bytes, size_t size) {
   Handle *h = to_userdata(L, index);
   if (!h->writable) return EBADF;
   native_charge(L, size);
+  index = abs_index(L, index);
+  if (h->buffering != BUFFER_NONE && h->kind == HANDLE_FILE && !h->pending) {
+    char *pending = new_userdata(L, FULL_BUFFER, 0); /* may run a finalizer that writes here too */
+    memset(pending, 0, FULL_BUFFER);
+    if (!h->pending) {
+      h->pending = pending;
+      set_user_value(L, index, HANDLE_PENDING);
+    } else {
+      pop(L, 1);
+    }
+  }
   if (h->buffering == BUFFER_NONE || h->kind != HANDLE_FILE || size + h->pending_size > FULL_BUFFER) {
     handle_flush(L, index);
     write_through(L, index, h, bytes, size);
     return 0;
-  }
-  if (!h->pending) {
-    index = abs_index(L, index);
-    h->pending = new_userdata(L, FULL_BUFFER, 0);
-    memset(h->pending, 0, FULL_BUFFER);
-    set_user_value(L, index, HANDLE_PENDING);
   }
   memcpy(h->pending + h->pending_size, bytes, size);
   h->pending_size += size;

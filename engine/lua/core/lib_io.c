@@ -8,7 +8,16 @@ enum { LINES_FORMATS_MAX = 250 };
 
 static const char STDIN_KEY[] = "_IO_stdin";
 
-static Handle *handle_arg(Thread *L, int arg) { return arg_userdata(L, arg, HANDLE_TYPE); }
+Handle *handle_at(Thread *L, int index) {
+  Handle *h = test_userdata(L, index, HANDLE_TYPE);
+  return h && raw_length(L, index) == sizeof *h ? h : NULL;
+}
+
+static Handle *handle_arg(Thread *L, int arg) {
+  Handle *h = handle_at(L, arg);
+  arg_expected(L, h, arg, HANDLE_TYPE);
+  return h;
+}
 
 /* The handle at argument `arg`, which must be open. */
 static Handle *open_handle_arg(Thread *L, int arg) {
@@ -73,7 +82,7 @@ static int io_popen(Thread *L) {
 
 static int io_type(Thread *L) {
   arg_any(L, 1);
-  const Handle *h = test_userdata(L, 1, HANDLE_TYPE);
+  const Handle *h = handle_at(L, 1);
   push_string(L, !h ? NULL : h->kind == HANDLE_CLOSED ? "closed file" : "file");
   return 1;
 }
@@ -120,8 +129,8 @@ static int handle_tostring(Thread *L) {
 /* Push the default input or output, which must be open; it stands at the index answered. */
 static int push_default(Thread *L, const char *key) {
   raw_get_field(L, REGISTRY_INDEX, key);
-  const Handle *h = to_userdata(L, -1);
-  if (unlikely(h->kind == HANDLE_CLOSED)) error_at(L, "default %s file is closed", key + sizeof "_IO_" - 1);
+  const Handle *h = handle_at(L, -1);
+  if (unlikely(!h || h->kind == HANDLE_CLOSED)) error_at(L, "default %s file is closed", key + sizeof "_IO_" - 1);
   return stack_top(L);
 }
 
@@ -143,7 +152,12 @@ static int change_default(Thread *L, const char *key, const char *mode) {
 static int io_input(Thread *L) { return change_default(L, IO_INPUT, "r"); }
 static int io_output(Thread *L) { return change_default(L, IO_OUTPUT, "w"); }
 
-void push_standard_input(Thread *L) { raw_get_field(L, REGISTRY_INDEX, STDIN_KEY); }
+void push_standard_input(Thread *L) {
+  raw_get_field(L, REGISTRY_INDEX, STDIN_KEY);
+  if (handle_at(L, -1)) return;
+  pop(L, 1); /* a program has meddled with the registry */
+  push_handle(L, HANDLE_STDIN);
+}
 
 /* ---- reading ---- */
 

@@ -27,6 +27,9 @@ enum { HANDLE_BODY = 1, HANDLE_PENDING = 2 };
 #define IO_INPUT "_IO_input"
 #define IO_OUTPUT "_IO_output"
 
+/* The handle at `index`; NULL when there is something else. The size is looked at too: debug.setmetatable can give any
+   userdata the type's metatable. */
+Handle *handle_at(Thread *L, int index);
 /* Read what the formats at stack indices first…last ask for (none: a line) from the handle at `index`; the number of
    results pushed. */
 int handle_read(Thread *L, int index, int first, int last);

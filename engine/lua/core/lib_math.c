@@ -191,7 +191,7 @@ static void seed_from_journal(Thread *L, Generator *g) {
   seed_and_push(L, g, parts[0], parts[1]);
 }
 
-static Generator *generator_of(Thread *L) { return to_userdata(L, UPVALUE_INDEX(1)); }
+static Generator *generator_of(Thread *L) { return to_userdata(L, UPVALUE_INDEX(1)); } /* debug.setupvalue spares it */
 
 static int math_random(Thread *L) {
   Generator *g = generator_of(L);

@@ -396,7 +396,7 @@ void raw_set_field(Thread *L, int index, const char *name) {
 
 void set_metatable(Thread *L, int index) {
   TValue *object = value_at(L, index);
-  Table *mt = is_nil(L->top - 1) ? NULL : table_of(L->top - 1);
+  Table *mt = is_table(L->top - 1) ? table_of(L->top - 1) : NULL;
   switch (type_of(object)) {
     case TYPE_TABLE:
       record_metatable(L, table_of(object), table_of(object)->metatable, mt);
