@@ -431,7 +431,7 @@ void hook_trace(Thread *L, CallInfo *ci, const Instruction *pc) {
   if (counted) hook_run(L, HOOK_EVENT_COUNT, -1, 0, 0);
   if (mask & HOOK_LINE) {
     int old = L->oldpc < p->sizecode ? L->oldpc : 0; /* may be of another function */
-    if (p->lineinfo && (at <= old || line_of(p, old) != line_of(p, at))) hook_run(L, HOOK_EVENT_LINE, line_of(p, at), 0, 0);
+    if (at <= old || line_of(p, old) != line_of(p, at)) hook_run(L, HOOK_EVENT_LINE, line_of(p, at), 0, 0);
     L->oldpc = at;
   }
 }
