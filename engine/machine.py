@@ -20,7 +20,7 @@ from engine.trace import TraceBatch
 class StopReason(StrEnum):
     """Why `Machine.run` came back."""
 
-    BUDGET = "budget"  # the ticks asked for are used up, or the trace batch is full
+    BUDGET = "budget"  # the ticks asked for are used up, the batch is full, or they took long: call again for the rest
     BREAKPOINT = "breakpoint"  # the next instruction has a breakpoint
     INPUT = "input"  # the program waits for input that the journal does not hold yet
     HALT = "halt"  # the program ended by itself

@@ -214,7 +214,9 @@ def _trace(options: argparse.Namespace) -> int:
     machine = _machine(options, MAX_MEMORY)
     batch = TraceBatch(step_capacity=4096, write_capacity=16384, text_capacity=1 << 18)
     try:
-        stop = machine.run(options.first - 1) if options.first > 1 else None
+        stop = None
+        while machine.tick < options.first - 1 and (stop is None or stop.reason is StopReason.BUDGET):
+            stop = machine.run(options.first - 1 - machine.tick)
         while (stop is None or not stop.is_final) and machine.tick < options.last:
             batch.clear()
             stop = machine.run(min(options.last - machine.tick, SLICE), batch)

@@ -187,7 +187,8 @@ class LuaMachine:
     def _advance(self, budget: int, trace: TraceBatch | None, breakpoints: bool) -> Stop:
         """Run the core, serving its requests, until it stops for a reason that concerns the caller."""
         lib, machine = self._lib, self._machine
-        goal = self.tick + budget
+        begun = self.tick
+        goal = begun + budget
         columns = self._bind(trace) if trace is not None else self._ffi.NULL
         work, worked_at = 0, -1
         breaks = int(breakpoints)
@@ -211,6 +212,8 @@ class LuaMachine:
                 lib.machine_answer_journal(machine, data, len(data))
             elif reason == "work":
                 work, worked_at = (work + 1 if worked_at == tick else 1), tick
+                if tick > begun:
+                    goal = tick  # long work: the caller may want to look up, once this instruction is done
                 if work >= MAX_WORK_SLICES:
                     message = "a built-in function worked too long"
                     return self._finish(Stop(StopReason.LIMIT, tick, {"limit": "work", "message": message}))

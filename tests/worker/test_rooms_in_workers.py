@@ -137,9 +137,11 @@ def test_errors_in_a_source_come_back_with_their_place(visitor: Visitor, program
     assert failed["error"]["diagnostics"][0]["span"][0] == 1
 
 
+FAST_THEN_SLOW = "local s = ('x'):rep(1e6)\nfor i = 1, 1e7 do end\nwhile true do s:upper() end"
 ENDLESS = [
     pytest.param(lua("while true do end"), id="lua"),
     pytest.param(lua("local s = ('x'):rep(1e6)\nwhile true do s:upper() end"), id="lua-slow-steps"),
+    pytest.param(lua(FAST_THEN_SLOW), id="lua-fast-then-slow"),
     pytest.param(x86("unicorn", "again: jmp again\n"), id="unicorn"),
     pytest.param(x86("kvm", "cli\nagain: jmp again\n"), id="kvm", marks=[pytest.mark.kvm, KVM]),
 ]
