@@ -1,7 +1,7 @@
 """What this host's KVM can do: small programs run on it, one result each.
 
 Some hosts' KVM runs real mode in an instruction emulator that does not know every instruction, and executes a few
-wrongly without saying so. Those few are `SUSPECTS`: before the first one runs, `wrong_instructions` tries it out.
+wrongly without saying so. Those few are `SUSPECTS`: before the first one runs, `unusable` tries it out.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from engine.errors import GlassboxError, HostUnavailable
+from engine.errors import GlassboxError
 from engine.x86.board import RAM_BYTES
 from engine.x86.core.vcpu import Vcpu, ffi, kvm_device, lib
 from engine.x86.decoder import Decoder
@@ -105,20 +105,19 @@ def _outcome(vcpu: Vcpu, probe: Probe) -> str:
 
 
 @cache
-def _wrong_on(device: str) -> frozenset[str]:
-    wrong = set()
-    for probe in PROBES:
-        if probe.name in SUSPECTS and run_probe(probe) != "works":
-            wrong.add(probe.name)
-    return frozenset(wrong)
+def _outcome_on(device: str, name: str) -> str:
+    return run_probe(next(probe for probe in PROBES if probe.name == name))
 
 
-def wrong_instructions() -> frozenset[str]:
-    """The suspects that this host's KVM executes wrongly; empty without KVM. Tried out once per process."""
-    try:
-        return _wrong_on(kvm_device())
-    except HostUnavailable:
-        return frozenset()
+def unusable(mnemonic: str) -> str | None:
+    """Why this host's KVM is no use for `mnemonic`; None when it is, or when no probe is named after it."""
+    if mnemonic not in {probe.name for probe in PROBES}:
+        return None
+    outcome = _outcome_on(kvm_device(), mnemonic)
+    if outcome == "works":
+        return None
+    verb = "executes" if outcome.startswith("WRONG") else "cannot execute"
+    return f"this host's KVM {verb} `{mnemonic}`" + (" wrongly" if verb == "executes" else "")
 
 
 def report() -> list[tuple[str, str, str]]:

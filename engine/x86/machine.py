@@ -19,7 +19,7 @@ from engine.x86.board import RAM_BYTES, Board
 from engine.x86.core.vcpu import Vcpu, lib
 from engine.x86.decoder import Decoder
 from engine.x86.devices import NeedInput
-from engine.x86.doctor import SUSPECTS, wrong_instructions
+from engine.x86.doctor import SUSPECTS, unusable
 from engine.x86.program import Program
 from engine.x86.rows import MAX_ROWS, Rows
 
@@ -86,6 +86,7 @@ class X86Machine:
         self.mode = program.mode
         self.fallback: Fallback | None = None
         self.missing_kvm: str | None = None
+        self.avoided_kvm: str | None = None
         self._decoder = decoder or Decoder()
         self.rows = Rows(program.assembly, self._decoder)
         self.board = Board(journal)
@@ -111,12 +112,19 @@ class X86Machine:
         if wanted != "unicorn":
             try:
                 self.vcpu.attach("kvm")
-                return
+                self.avoided_kvm = self._kvm_is_no_use() if wanted == "auto" else None
+                if self.avoided_kvm is None:
+                    return
             except HostUnavailable as error:
                 if wanted == "kvm":
                     raise
                 self.missing_kvm = error.message
         self.vcpu.attach("unicorn")
+
+    def _kvm_is_no_use(self) -> str | None:
+        """The first instruction of the source that this host's KVM is known not to manage, as a sentence."""
+        mnemonics = dict.fromkeys(row.instruction.mnemonic for row in self.rows.rows if row.instruction)
+        return next(filter(None, map(unusable, mnemonics)), None)
 
     def _reset(self) -> None:
         """Real mode as this machine powers up: everything zero but what is named here, the program at its origin."""
@@ -183,7 +191,7 @@ class X86Machine:
         if found is None:
             return None
         row, is_new = self.rows.learn(found)
-        if self.vcpu.name == "kvm" and found.mnemonic in SUSPECTS and found.mnemonic in wrong_instructions():
+        if self.vcpu.name == "kvm" and found.mnemonic in SUSPECTS and unusable(found.mnemonic):
             found = Decoder(refused=frozenset((found.mnemonic,))).decode(found.data, address) or found
         if not self.vcpu.has_row(address):
             self.vcpu.add_row(row.where, found)

@@ -38,6 +38,8 @@ def notice(machine: X86Machine) -> dict[str, Any] | None:
     """Which CPU runs, when it is not the one that was asked for first; a key of the page's catalogue."""
     if machine.fallback:
         return {"key": "x86_switched", "args": {"reason": machine.fallback.reason, "n": machine.fallback.tick}}
+    if machine.avoided_kvm:
+        return {"key": "x86_avoided", "args": {"reason": machine.avoided_kvm}}
     if machine.missing_kvm:
         return {"key": "x86_no_kvm", "args": {"reason": machine.missing_kvm}}
     return None
