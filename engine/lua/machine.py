@@ -33,7 +33,7 @@ MAX_WORK_SLICES = 512
 
 _RECORD = struct.Struct("<QII")
 _STREAMS = {1: "stdout", 2: "stderr"}
-_EXTRA = struct.Struct("<Qq")
+_ROW = struct.Struct("=I")
 _NO_ROW = -1
 
 
@@ -94,6 +94,7 @@ class LuaMachine:
         self._machine = self._ffi.gc(machine, self._lib.machine_free)
         self._lib.machine_set_work_budget(self._machine, WORK_SLICE)
         self.functions = Functions([self._text(self._lib.machine_native_name(n)) for n in range(self._native_count())])
+        self._exits = _exits()
         self._events: list[Event] = []
         self._stop: Stop | None = None
         self._last: int | None = None
@@ -103,6 +104,7 @@ class LuaMachine:
         self._own_batch = TraceBatch(step_capacity=1, write_capacity=512, text_capacity=2 * TraceBatch.text_margin)
         self._held: list[bytes] = []  # what the core may still read during its next run
         self._is_silent = False
+        self._pointer = self._ffi.new("uint8_t **")
         self._load(program)
         self._recent = self.save()
 
@@ -158,18 +160,19 @@ class LuaMachine:
             return self._stop
         begun = self.tick
         if trace is not None or budget < 2:
-            stop = self._advance(budget, trace or self._fresh_batch(), breakpoints)
-            self._learn_last(trace or self._own_batch, begun)
+            batch = trace if trace is not None else self._fresh_batch()
+            stop = self._advance(begun, budget, batch, breakpoints)
+            self._learn_last(batch, begun)
         else:
             # The last instruction is traced, so that the view can say which one it was.
-            stop = self._advance(budget - 1, None, breakpoints)
-            self._is_last_known = self.tick == begun
-            if stop.reason is StopReason.BUDGET and self.tick == begun + budget - 1:
-                at = self.tick
+            stop = self._advance(begun, budget - 1, None, breakpoints)
+            at = stop.tick
+            self._is_last_known = self._is_last_known and at == begun
+            if stop.reason is StopReason.BUDGET and at == begun + budget - 1:
                 is_at_breakpoint = breakpoints and self.where in self._breakpoints
                 if is_at_breakpoint:
                     return Stop(StopReason.BREAKPOINT, at)
-                stop = self._advance(1, self._fresh_batch(), False)
+                stop = self._advance(at, 1, self._fresh_batch(), False)
                 self._learn_last(self._own_batch, at)
         return stop
 
@@ -179,28 +182,27 @@ class LuaMachine:
 
     def _learn_last(self, batch: TraceBatch, begun: int) -> None:
         if batch.step_count:
-            self._last = batch.column("where")[batch.step_count - 1]
+            self._last = _ROW.unpack_from(batch.columns["where"], _ROW.size * (batch.step_count - 1))[0]
             self._is_last_known = True
         elif self.tick != begun:
             self._is_last_known = False
 
-    def _advance(self, budget: int, trace: TraceBatch | None, breakpoints: bool) -> Stop:
-        """Run the core, serving its requests, until it stops for a reason that concerns the caller."""
-        lib, machine = self._lib, self._machine
-        begun = self.tick
-        goal = begun + budget
+    def _advance(self, begun: int, budget: int, trace: TraceBatch | None, breakpoints: bool) -> Stop:
+        """Run the core from tick `begun`, where it is, serving its requests, until it stops for the caller's sake."""
+        lib, machine, exits = self._lib, self._machine, self._exits
+        tick, goal = begun, begun + budget
         columns = self._bind(trace) if trace is not None else self._ffi.NULL
         work, worked_at = 0, -1
         breaks = int(breakpoints)
         while True:
-            reason = _exits()[int(lib.machine_run(machine, goal - self.tick, breaks, columns))]
+            reason = exits[lib.machine_run(machine, goal - tick, breaks, columns)]
             breaks = 2 if breakpoints else 0  # only the very first instruction is let go
             if trace is not None:
                 trace.step_count, trace.write_count = columns.step_count, columns.write_count
                 trace.text_bytes, trace.first_tick = columns.text_bytes, columns.first_tick
             self._held.clear()
             self._take_output()
-            tick = self.tick
+            tick = lib.machine_tick(machine)
             if reason == "compile":
                 self._compile()
             elif reason == "journal":
@@ -281,7 +283,7 @@ class LuaMachine:
         self._lib.machine_answer_compile(self._machine, answer, len(answer), is_error)
 
     def _take_output(self) -> None:
-        where = self._ffi.new("uint8_t **")
+        where = self._pointer
         size = int(self._lib.machine_output_pending(self._machine, where))
         if not size:
             return
@@ -365,8 +367,8 @@ class LuaMachine:
         self._is_silent = True
         try:
             if self.tick < here - 1:
-                self._advance(here - 1 - self.tick, None, False)
-            self._advance(1, self._fresh_batch(), False)
+                self._advance(self.tick, here - 1 - self.tick, None, False)
+            self._advance(self.tick, 1, self._fresh_batch(), False)
             self._learn_last(self._own_batch, here - 1)
             last = self._last if self._is_last_known else None
         finally:
