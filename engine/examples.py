@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.rooms import ROOMS, Room, SourceFile
+from engine.rooms import ROOMS, Room, SourceFile, room
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 
@@ -47,10 +47,24 @@ class Example:
             "title": self.title,
             "about": self.about,
             "order": self.order,
-            "files": [{"name": f.name, "text": f.text} for f in self.files],
+            "files": [{"name": f.name, "text": without_marks(f.text, room(self.room).comment)} for f in self.files],
             "options": self.options,
             "tick": self.tick,
         }
+
+
+def without_marks(text: str, comment: str) -> str:
+    """The program without the marked lines at its beginning and end: they are for the menu and the tests."""
+
+    def is_dispensable(line: str) -> bool:
+        return not line.strip() or next(_marks(line, comment), None) is not None
+
+    lines = text.splitlines(keepends=True)
+    while lines and is_dispensable(lines[0]):
+        del lines[0]
+    while lines and is_dispensable(lines[-1]):
+        del lines[-1]
+    return "".join(lines)
 
 
 def _marks(text: str, comment: str) -> Iterator[tuple[str, str]]:
@@ -62,14 +76,14 @@ def _marks(text: str, comment: str) -> Iterator[tuple[str, str]]:
             yield mark, rest.removeprefix(" ")
 
 
-def parse(name: str, room: Room, text: str) -> Example:
+def parse(name: str, machine: Room, text: str) -> Example:
     """The example that `text` is. ValueError for a mark that nobody knows or a missing title."""
     info: dict[str, str] = {}
     output: list[str] = []
     typed: list[str] = []
     registers: list[tuple[str, str]] = []
     error = None
-    for mark, rest in _marks(text, room.comment):
+    for mark, rest in _marks(text, machine.comment):
         if mark == ">":
             output.append(rest)
         elif mark == "<":
@@ -94,8 +108,8 @@ def parse(name: str, room: Room, text: str) -> Example:
         raise ValueError(f"{name}: an example needs a title")
     return Example(
         name=name,
-        room=room.name,
-        files=(SourceFile(room.main_file, text),),
+        room=machine.name,
+        files=(SourceFile(machine.main_file, text),),
         title=texts["title"],
         about=texts["about"],
         options=texts["option"],

@@ -189,7 +189,7 @@ export class Session {
     if (ended && ended.reason !== "halt") {
       const text = ended.detail?.message ?? "";
       const key = ended.reason === "limit" ? "notice.limit" : "notice.fault";
-      this.store.set({ notice: { key, args: { n: ended.tick, text }, tone: "error", tick: ended.tick, action: "seek" } });
+      this.store.set({ notice: { key, args: { n: ended.tick, text }, tone: "error", tick: Math.max(0, ended.tick - 1), action: "seek" } });
     }
     if (tick !== undefined) return this.goTo(tick);
     // A program that asks for something is shown where it asks.

@@ -151,7 +151,7 @@ export function mountNotice(root, store, session) {
     const act = notice.action === "reconnect"
       ? h("button", { type: "button", class: "btn edge", on: { click: () => void session.run(state.tick) } }, t("notice.reconnect"))
       : notice.action === "seek" && notice.tick !== undefined
-        ? h("button", { type: "button", class: "btn edge", on: { click: () => session.goTo(Number(notice.tick)) } }, t("notice.goto", { n: notice.tick }))
+        ? h("button", { type: "button", class: "btn edge", on: { click: () => session.goTo(Number(notice.tick)) } }, t("notice.goto"))
         : null;
     fill(root, h("span", { class: "text" }, notice.key ? t(notice.key, notice.args ?? {}) : (notice.text ?? "")), act,
       h("button", { type: "button", class: "btn", "aria-label": t("notice.dismiss"), on: { click: () => store.set({ notice: null }) } }, "×"));

@@ -160,8 +160,9 @@ def test_an_error_of_the_program_is_said_and_leads_to_its_step(bench: Callable[.
     one.run()
     notice = one.page.locator("#notice")
     expect(notice).to_contain_text("attempt to index a nil value (local 't')")
-    notice.get_by_role("button", name=re.compile("Go to step")).click()
-    expect(one.pane("listing").locator("tr.now .op")).to_have_text("GETFIELD")
+    notice.get_by_role("button", name="Go to the moment before").click()
+    expect(one.pane("listing").locator("tr.next .op")).to_have_text("GETFIELD")
+    expect(one.register("R0")).to_contain_text("nil")
     expect(one.page.locator(".ev.err")).to_have_count(1)
 
 

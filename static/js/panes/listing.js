@@ -338,7 +338,7 @@ class ListingPane {
     const first = routine.rows[0];
     const calls = first ? (counts[first.where] ?? 0) : 0;
     return h("tr", { class: "fold" }, h("th", { colspan: span, scope: "rowgroup" },
-      h("button", { type: "button", "data-fold": routine.id, "aria-expanded": "false" }, "▸ ", heading, " ",
+      h("button", { type: "button", "data-fold": routine.id, "aria-expanded": "false" }, "▸ ", heading,
         calls ? t("listing.called", { n: calls }) : t("listing.notcalled"))));
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 // The source: always editable. Gutter: breakpoint, how often the line ran up to the shown step, number, hue.
 import { fill, h } from "../dom.js";
-import { t } from "../i18n.js";
+import { language, t } from "../i18n.js";
 import { lineKey } from "../program.js";
 
 /** @typedef {import("../editor.js").Editor} Editor */
@@ -18,7 +18,8 @@ export default {
     const problems = h("ol", { class: "problems", "aria-label": t("source.problems"), "aria-live": "polite" });
     body.classList.add("holds-editor");
     body.removeAttribute("tabindex");
-    fill(body, tabs, host, problems);
+    const about = h("p", { class: "about", tabindex: "0", "aria-label": t("source.about") });
+    fill(body, about, tabs, host, problems);
     let pair = 0;
     // Until the editor has arrived its text is there to read.
     const plain = h("pre", { class: "plain" });
@@ -98,6 +99,11 @@ export default {
           tabs.hidden = state.files.length < 2;
           fill(tabs, state.files.map((f, i) => fileTab(f.name, i === state.file, () => store.set({ file: i }))));
         }
+        if (changed.has("example") || changed.has("files")) {
+          const text = state.example?.about[language()] ?? state.example?.about.en;
+          about.hidden = !text;
+          fill(about, marked(text ?? ""));
+        }
         ctx.section.classList.toggle("edited", state.stale);
         if (state.stale) ctx.meta(t("source.edited"));
         const now = marks(state);
@@ -140,4 +146,12 @@ function problem(d, editor) {
     editor?.view.focus();
   };
   return h("li", {}, h("button", { type: "button", on: { click: go } }, h("b", {}, t("source.line", { n: String(line) })), " ", text));
+}
+
+/**
+ * A text in which `code` stands between backquotes.
+ * @param {string} text
+ */
+function marked(text) {
+  return text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
 }

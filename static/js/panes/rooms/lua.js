@@ -238,7 +238,7 @@ export const lua = {
       if (name === "op") return { bits, label: t("decode.op", { n: String(op.code) }) };
       const kind = op.fields[name];
       const base = `${name} ${o[name]}`;
-      if (!kind || kind === "-" || kind === "I" || kind === "sI" || kind === "bool") return { bits, label: base };
+      if (!["R", "U", "K", "RK", "P", "E"].includes(kind)) return { bits, label: base };
       const label = `${base}: ${operandText(state, routine, row, kind, o[name], Boolean(o.k))}`;
       const isRegister = kind === "R" || (kind === "RK" && !o.k);
       const writes = (isRegister && [...written].some((w) => w === name || w.startsWith(`${name}..`))) ||
