@@ -24,8 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 STRICT = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-fvisibility=hidden", "-g1")
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
 
-#: Modules that declare a CMODULE, in build order.
-CORES = ("engine.pages.build", "engine.lua.core.build", "engine.x86.core.build")
+#: Modules that declare a CMODULE: every build.py of the engine.
+CORES = tuple(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted((ROOT / "engine").rglob("build.py"))
+)
 
 
 @dataclass(frozen=True)

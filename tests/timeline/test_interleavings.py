@@ -88,5 +88,5 @@ class Motions(RuleBasedStateMachine):
         ]
 
 
-Motions.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Motions.TestCase.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
 TestMotions = Motions.TestCase

@@ -75,7 +75,7 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[WorkerPool]:
-    session = Limits(max_ticks=3_000_000, memory_bytes=32 << 20, output_bytes=64 << 10)
+    session = Limits(max_ticks=3_000_000, memory_bytes=32 << 20, output_bytes=16 << 10)
     with WorkerPool(WorkerLimits(session=session)) as pool:
         assert pool.warm()["rooms"] == {"lua": None, "x86": None}
         yield pool
