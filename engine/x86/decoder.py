@@ -6,7 +6,7 @@ Decoding is iced-x86's. `Kind` and `Trait` mirror the enums of core/core.h (a te
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from functools import cache
 
@@ -22,6 +22,8 @@ NO_REGISTER = 0xFF
 NO_PORT = 0x10000
 MAX_LENGTH = 15
 MAX_OPERANDS = 12
+#: Descriptions that a decoder keeps, by the instruction's bytes.
+MAX_KNOWN = 4096
 
 
 class Kind(IntEnum):
@@ -191,6 +193,7 @@ class Decoder:
         self.bits = bits
         self.refused = refused
         self._info = iced.InstructionInfoFactory()
+        self._known: dict[bytes, Instruction] = {}
         self._format = iced.Formatter(iced.FormatterSyntax.NASM)
         self._format.hex_prefix = "0x"
         self._format.hex_suffix = ""
@@ -215,7 +218,15 @@ class Decoder:
             return None
         if found.is_invalid:
             return self._invalid(data, address)
-        return self._describe(found, bytes(data[: found.len]), address, ip)
+        content = bytes(data[: found.len])
+        if found.flow_control != iced.FlowControl.NEXT:
+            return self._describe(found, content, address, ip)
+        known = self._known.get(content)  # nothing in it depends on where it stands
+        if known is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            known = self._known[content] = self._describe(found, content, address, ip)
+        return known if known.address == address else replace(known, address=address)
 
     def _invalid(self, data: bytes, address: int) -> Instruction:
         nothing = FlagEffect((), (), (), (), ())

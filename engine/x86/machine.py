@@ -21,7 +21,7 @@ from engine.x86.decoder import Decoder
 from engine.x86.devices import NeedInput
 from engine.x86.doctor import SUSPECTS, unusable
 from engine.x86.program import Program
-from engine.x86.rows import MAX_ROWS, Rows
+from engine.x86.rows import MAX_DISCOVERED, Rows
 
 #: Values of one port instruction that its exit event spells out.
 MAX_VALUES = 64
@@ -245,8 +245,10 @@ class X86Machine:
         if code == lib.RUN_BREAKPOINT:
             return Stop(StopReason.BREAKPOINT, self.tick)
         if code == lib.RUN_NEED_ROW:
-            if len(self.rows.rows) >= MAX_ROWS:
-                return self._limit("code", f"the program has executed more than {MAX_ROWS:,} different instructions")
+            if self.rows.discovered_count >= MAX_DISCOVERED:
+                return self._limit(
+                    "code", f"the program has made up more than {MAX_DISCOVERED:,} instructions of its own"
+                )
             return self._no_memory() if self._learn(int(self.vcpu.raw.fetch)) is None else None
         if code == lib.RUN_NEED_INPUT:
             return self._fetch_input()

@@ -12,8 +12,8 @@ from typing import Any
 from engine.x86.assembler import Assembly
 from engine.x86.decoder import Decoder, Instruction
 
-#: More distinct instructions than this, and the program is rewriting itself without end.
-MAX_ROWS = 20_000
+#: More distinct instructions than this outside its source, and the program is rewriting itself without end.
+MAX_DISCOVERED = 20_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Rows:
         self._lines: dict[int, int] = {}
         self._sweep()
         self.source_count = len(self.rows)
+        self._source_where = {row.address: row.where for row in reversed(self.rows)}
 
     def _sweep(self) -> None:
         """The source's rows. Code is decoded from line to line; an instruction may span lines (a lone `rep`)."""
@@ -73,6 +74,11 @@ class Rows:
             self.by_content[(address, data)] = row
             self.is_wide |= instruction.is_wide
         return row
+
+    @property
+    def discovered_count(self) -> int:
+        """How many rows are not the source's."""
+        return len(self.rows) - self.source_count
 
     def learn(self, instruction: Instruction) -> tuple[Row, bool]:
         """The row of an instruction that is about to run, and whether it is a new one."""
@@ -108,7 +114,7 @@ class Rows:
         found = row.instruction
         jump = None
         if found is not None and found.jump is not None:
-            jump = next((r.where for r in self.rows[: self.source_count] if r.address == found.jump), None)
+            jump = self._source_where.get(found.jump)
         return {
             "where": row.where,
             "address": row.address,

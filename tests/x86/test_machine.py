@@ -279,7 +279,7 @@ def test_closing_twice_is_harmless_and_many_machines_fit_into_one_process() -> N
 
 
 def test_endless_self_modification_ends_with_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.x86.machine.MAX_ROWS", 50)
+    monkeypatch.setattr("engine.x86.machine.MAX_DISCOVERED", 50)
     machine = start("again: inc word [spot + 1]\nspot: mov ax, 0\njmp again", "unicorn")
     try:
         stop = machine.run(10_000)
