@@ -11,6 +11,10 @@ from engine.lua.opcodes import EVENTS, OFFSET_SBX, OFFSET_SC, OFFSET_SJ, OPCODES
 from engine.lua.proto import ABSOLUTE_LINE, Proto
 
 MAX_STACK = 255
+MAX_HASH_BITS = 28
+MAX_EXTRA_ITEMS = (1 << 20) - 1
+"""In multiples of 256: sizes of tables that a 32-bit count still holds."""
+
 _RETURNS = frozenset(("RETURN", "RETURN0", "RETURN1"))
 _LEAVES = _RETURNS | {"TAILCALL"}
 _CLOSERS = frozenset(("TBC", "TFORPREP"))
@@ -29,6 +33,7 @@ def verify(proto: Proto) -> str | None:
         return problem
     rows = [OPCODES[word & 0x7F] for word in proto.code]
     closes = any(row.name in _CLOSERS for row in rows) or any(u.in_stack for p in proto.protos for u in p.upvalues)
+    targets = {jump_target(pc, word, row) for pc, (word, row) in enumerate(zip(proto.code, rows, strict=True))}
     for pc, word in enumerate(proto.code):
         row = rows[pc]
         values = operands(word, row)
@@ -37,6 +42,7 @@ def verify(proto: Proto) -> str | None:
             or _verify_flow(proto, pc, values, rows)
             or _verify_top(proto, pc, values, rows)
             or (_verify_leave(proto, values, row, closes) if row.name in _LEAVES else None)
+            or (_verify_method(proto, pc, values, rows, targets) if row.name == "SELF" else None)
         )
         if problem:
             return f"{problem} at instruction {pc + 1}"
@@ -110,8 +116,6 @@ def _verify_operands(proto: Proto, values: dict[str, int], row: Opcode) -> str |
         name = proto.constants[values[key]]
         if not isinstance(name, bytes) or len(name) > MAX_SHORT_STRING:
             return "key is not a name"
-    if row.name == "SELF" and values["k"] and not isinstance(proto.constants[values["C"]], bytes):
-        return "key is not a name"
     if row.name == "VARARGPREP" and values["A"] != proto.parameters:
         return "wrong number of parameters"
     return "register out of range" if _highest_register(row.name, values) >= proto.max_stack else None
@@ -148,6 +152,23 @@ def _verify_leave(proto: Proto, values: dict[str, int], row: Opcode, closes: boo
     return "return that closes nothing" if closes and not values.get("k", 0) else None
 
 
+def _verify_method(
+    proto: Proto, pc: int, values: dict[str, int], rows: list[Opcode], targets: set[int | None]
+) -> str | None:
+    """A method's name is a string: a constant, or one that the instruction just before loads into the register."""
+    index = values["C"]
+    if not values["k"]:
+        load = pc - 2 if pc >= 2 and rows[pc - 1].name == "EXTRAARG" else pc - 1
+        if load < 0 or rows[load].name not in ("LOADK", "LOADKX") or pc in targets:
+            return "key is not a name"
+        if proto.code[load] >> 7 & 0xFF != index:
+            return "key is not a name"
+        index = proto.code[load] >> 15 if rows[load].name == "LOADK" else proto.code[pc - 1] >> 7
+    if index >= len(proto.constants) or not isinstance(proto.constants[index], bytes):
+        return "key is not a name"
+    return None
+
+
 def _verify_flow(proto: Proto, pc: int, values: dict[str, int], rows: list[Opcode]) -> str | None:
     """Jumps land on an instruction, and instructions that work in pairs stand in pairs."""
     row = rows[pc]
@@ -157,6 +178,8 @@ def _verify_flow(proto: Proto, pc: int, values: dict[str, int], rows: list[Opcod
     target = jump_target(pc, proto.code[pc], row)
     if target is not None and not (0 <= target < len(rows) and rows[target].name != "EXTRAARG"):
         return "jump to no instruction"
+    if name == "NEWTABLE" and values["B"] > MAX_HASH_BITS:
+        return "table too large"
     if name == "CONCAT" and values["B"] < 2:
         return "concatenation of less than two values"
     if name == "TFORPREP" and rows[target or 0].name != "TFORCALL":
@@ -165,8 +188,8 @@ def _verify_flow(proto: Proto, pc: int, values: dict[str, int], rows: list[Opcod
         return "loop without its end"
     if row.is_test and (following is None or following.name != "JMP"):
         return "test without a jump"
-    if name == "LFALSESKIP" and (pc + 2 >= len(rows) or rows[pc + 2].name == "EXTRAARG"):
-        return "jump to no instruction"
+    if name == "LFALSESKIP" and (following is None or following.name != "LOADTRUE" or pc + 2 >= len(rows)):
+        return "skip of something else than LOADTRUE"
     if name == "VARARGPREP" and pc > 0:
         return "vararg preparation inside the function"
     if name == "VARARG" and not proto.is_vararg:
@@ -186,6 +209,8 @@ def _verify_extra(proto: Proto, pc: int, rows: list[Opcode]) -> str | None:
     if _wants_extra(proto.code[pc], row):
         if pc + 1 >= len(rows) or rows[pc + 1].name != "EXTRAARG":
             return "missing EXTRAARG"
+        if row.name != "LOADKX" and proto.code[pc + 1] >> 7 > MAX_EXTRA_ITEMS:
+            return "table too large"
         if row.name == "LOADKX" and proto.code[pc + 1] >> 7 >= len(proto.constants):
             return "operand Ax out of range"
     return None

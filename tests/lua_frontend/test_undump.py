@@ -36,6 +36,13 @@ def test_every_chunk_of_the_reference_is_accepted(puc: PucCompiler) -> None:
                 assert dump(undump(chunk), strip) == chunk, path.name
 
 
+def test_a_method_whose_name_is_a_far_constant_is_accepted() -> None:
+    names = "".join(f"x = 'c{i}'\n" for i in range(300))
+    main = compile_source(f"local a {names} a:method(1)".encode(), b"@x")
+    assert any(word & 0x7F == op.SELF and not word >> 15 & 1 for word in main.code)
+    assert undump(dump(main)) == main
+
+
 def test_every_prefix_of_a_chunk_is_refused() -> None:
     chunk = dump(compile_source(SOURCE, b"@x"))
     for size in range(len(chunk)):
@@ -136,6 +143,14 @@ BAD_CODE = {
     "stray extra word": [op.EXTRAARG, END],
     "jump to an extra word": [op.JMP | (1 << 24) << 7, _abc(op.NEWTABLE), op.EXTRAARG, END],
     "return for a vararg function": [_abc(op.RETURN, 0, 1, 5)],
+    "huge hash part": [_abc(op.NEWTABLE, 0, 40), op.EXTRAARG, END],
+    "huge array part": [_abc(op.NEWTABLE), op.EXTRAARG | (1 << 24) << 7, END],
+    "huge list": [_abc(op.SETLIST, 0, 1, 0, 1), op.EXTRAARG | (1 << 24) << 7, END],
+    "method name in a register": [_abc(op.SELF, 0, 0, 2), END],
+    "method name that is no string": [op.LOADK | 2 << 7 | 1 << 15, _abc(op.SELF, 0, 0, 2), END],
+    "method name elsewhere": [op.LOADK | 1 << 7, _abc(op.SELF, 0, 0, 2), END],
+    "method name jumped over": [op.JMP | (1 << 24) << 7, op.LOADK | 2 << 7, _abc(op.SELF, 0, 0, 2), END],
+    "skip": [_abc(op.LFALSESKIP), _abc(op.LOADFALSE), END],
     "long key": [_abc(op.GETFIELD, 0, 0, 2), END],
 }
 

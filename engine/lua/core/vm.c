@@ -258,7 +258,7 @@ int for_prepare(Thread *L, StkId ra) {
 int for_loop_float(StkId ra) {
   Number step = flt_of(ra + 2), limit = flt_of(ra + 1), index = flt_of(ra) + step;
   if (!(step > 0 ? index <= limit : limit <= index)) return 0;
-  ra->v.n = index;
+  set_flt(ra, index); /* with its tag: foreign code may have put anything here */
   set_flt(ra + 3, index);
   return 1;
 }

@@ -582,8 +582,8 @@ enter: /* `ci` and `cl` are those of a new frame */
       Unsigned count = (Unsigned)int_of(ra + 1);
       if (count > 0) {
         Integer index = INT_ADD(int_of(ra), int_of(ra + 2));
-        (ra + 1)->v.i = (Integer)(count - 1);
-        ra->v.i = index;
+        set_int(ra + 1, (Integer)(count - 1)); /* with their tags: foreign code may have put anything here */
+        set_int(ra, index);
         set_int(ra + 3, index);
         pc -= GETARG_Bx(i);
       }
@@ -627,6 +627,7 @@ generic_loop : {
   CASE(OP_SETLIST) {
     StkId ra = RA(i);
     uint32_t n = (uint32_t)GETARG_B(i), last = (uint32_t)GETARG_C(i);
+    if (!is_table(ra)) PROTECT_TOP(error_run(L, "SETLIST without a table")); /* only foreign code does that */
     Table *t = table_of(ra);
     if (n == 0)
       n = (uint32_t)(L->top - ra) - 1;
