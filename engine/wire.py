@@ -163,7 +163,7 @@ EVENTS: tuple[EventSpec, ...] = (
     ),
     EventSpec(
         "exit",
-        "The machine left to its host (x86), sent once when it is recorded.",
+        "The machine left to its host (a VM exit), sent once when it is recorded.",
         (("tick", "the step"), ("data", "{reason, …}")),
     ),
     EventSpec("grew", "The listing has new rows.", (("listing", "all rows"),)),
