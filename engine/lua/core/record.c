@@ -52,7 +52,14 @@ typedef struct Step {
   uint32_t string_at[STRINGS];
 } Step;
 _Static_assert(sizeof(Step) <= sizeof(CTL->recorder), "a step does not fit into the control block");
-#define STEP ((Step *)CTL->recorder)
+
+/* The compiler must not know that the address is a constant: one register serves all accesses better. */
+static inline __attribute__((always_inline)) Step *the_step(void) {
+  Step *step = (Step *)CTL->recorder;
+  __asm__("" : "+r"(step));
+  return step;
+}
+#define STEP the_step()
 
 static const uint8_t MODES[] = {OPCODE_MODES};
 
@@ -354,7 +361,7 @@ static const uint8_t SPECIAL[NUM_OPCODES] = {
    (op) == OP_TFORCALL)
 #define is_return(op) ((op) == OP_RETURN || (op) == OP_RETURN0 || (op) == OP_RETURN1)
 
-static void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
+static inline void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
   uint32_t n = batch->step_count;
   const Proto *p = ci_closure(ci)->p;
   if (n == 0) {
@@ -386,8 +393,6 @@ static void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const 
   batch->base[n] = (uint32_t)(ci->func + 1 - L->stack);
   batch->thread[n] = L->id;
   batch->depth[n] = (uint16_t)(step->depth < UINT16_MAX ? step->depth : UINT16_MAX);
-  batch->flags[n] = 0;
-  batch->writes[n] = 0;
   batch->step_count = n + 1;
   const Assigned *a = analysis(step, p);
   if (likely(!SPECIAL[step->op])) {
@@ -522,25 +527,28 @@ static void finish_elsewhere(Step *step, TraceBatch *batch, Thread *L, CallInfo 
 }
 
 /* Close the entry of the step: its own flags and its number of writes. */
-static void settle(Step *step, TraceBatch *batch) {
+static inline void settle(Step *step, TraceBatch *batch) {
   uint32_t flags = CTL->step_flags;
   if (is_return(step->op)) flags |= STEP_RETURN;
   else if (step->op == OP_CALL || step->op == OP_TAILCALL) flags |= STEP_CALL;
   if (G->collections != step->begun_collections) flags |= STEP_COLLECTION;
-  batch->flags[step->index] |= flags;
+  batch->flags[step->index] = flags;
   batch->writes[step->index] = (uint16_t)(batch->write_count - step->first_write);
 }
 
-static void finish(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
+/* A plain instruction is complete: its register A. Arithmetic that leads to its fallback has written nothing. */
+static inline void put_register(Step *step, TraceBatch *batch, const Instruction *next) {
+  if (step->old_count == 0 || (MODES[GET_OPCODE(*next)] & OPMODE_FALLBACK)) return;
+  Thread *L = step->thread;
+  put_slot(batch, L->id, (uint64_t)step->old_first, step->old[0], step->old_tag[0], L->stack + step->old_first);
+}
+
+static __attribute__((noinline)) void finish(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
   step->active = 0;
   if (unlikely(step->paused) && !take_up(step, batch)) return;
-  if (likely(ci == step->ci && L == step->thread && !is_entry(step, L, ci, pc) && !is_return(step->op))) {
-    if (likely(!SPECIAL[step->op])) {
-      /* an arithmetic instruction that leads to its fallback has written nothing */
-      if (step->old_count && !(MODES[GET_OPCODE(*pc)] & OPMODE_FALLBACK)) {
-        StkId ra = L->stack + step->old_first;
-        put_slot(batch, L->id, (uint64_t)step->old_first, step->old[0], step->old_tag[0], ra);
-      }
+  if (ci == step->ci && L == step->thread && !is_entry(step, L, ci, pc) && !is_return(step->op)) {
+    if (!SPECIAL[step->op]) {
+      put_register(step, batch, pc);
     } else {
       put_targets(step, batch, L, ci, step->pc, pc);
     }
@@ -553,7 +561,17 @@ static void finish(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const
 int record_step_begin(Thread *L, CallInfo *ci, const Instruction *pc) {
   Step *step = STEP;
   TraceBatch *batch = CTL->trace;
-  if (likely(step->active)) finish(step, batch, L, ci, pc);
+  if (likely(step->active)) {
+    /* the next instruction or the one after it in the same frame: by far the most frequent case */
+    if (likely(ci == step->ci && (size_t)(pc - step->pc) - 1 < 2 && !SPECIAL[step->op] && !step->paused &&
+               L == step->thread)) {
+      put_register(step, batch, pc);
+      settle(step, batch);
+      step->active = 0;
+    } else {
+      finish(step, batch, L, ci, pc);
+    }
+  }
   if (unlikely(batch->step_count >= batch->step_capacity ||
                batch->write_count + TRACE_WRITE_MARGIN > batch->write_capacity ||
                batch->text_bytes + TRACE_TEXT_MARGIN > batch->text_capacity))
