@@ -77,6 +77,8 @@ static int io_tmpfile(Thread *L) {
 
 static int io_popen(Thread *L) {
   arg_text(L, 1);
+  const char *mode = opt_bytes(L, 2, "r", NULL);
+  arg_check(L, (*mode == 'r' || *mode == 'w') && mode[1] == '\0', 2, "invalid mode");
   return error_at(L, "'popen' not supported");
 }
 
