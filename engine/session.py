@@ -360,6 +360,7 @@ class Session:
             "ended": {"reason": str(ended.reason), "tick": ended.tick, "detail": dict(ended.detail)} if ended else None,
             "flags": timeline.step_flags(),
             "view": opened.machine.view(),
+            "notice": opened.room.module.notice(opened.machine),
         }
 
     def _set_breakpoints(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -142,6 +142,7 @@ EVENTS: tuple[EventSpec, ...] = (
             ("ended", "null, or {reason, tick, detail} once the program's end is recorded"),
             ("view", "the state at `tick`"),
             ("flags", "StepFlag bits of step `tick`"),
+            ("notice", "as in `opened`, as of now: the machine may have had to change its CPU on the way"),
         ),
         ends=True,
     ),

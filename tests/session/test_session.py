@@ -185,6 +185,12 @@ def test_run_streams_the_trace_and_output_and_stops_at_the_end(visitor: Page) ->
     assert len(visitor.steps()) == 1802
 
 
+def test_a_notice_that_comes_up_on_the_way_is_told_with_the_next_stop(visitor: Page) -> None:
+    assert visitor.do("step")["notice"] is None
+    visitor.session._program.machine.program.extend([("halt",)] * 50)
+    assert visitor.do("step")["notice"] == {"key": "toy.long", "args": {"rows": 61}}
+
+
 def test_run_stops_at_the_tick_asked_for(visitor: Page) -> None:
     stopped = visitor.do("run", to=100)
     assert (stopped["tick"], stopped["reason"], stopped["ended"]) == (100, "budget", None)

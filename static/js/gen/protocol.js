@@ -216,7 +216,8 @@ export const EVENTS = Object.freeze({
       "detail",
       "ended",
       "view",
-      "flags"
+      "flags",
+      "notice"
     ],
     "ends": true
   },
