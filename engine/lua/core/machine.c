@@ -291,6 +291,7 @@ static void vm_main(void) {
   switch_arrived(1);
   Thread *L = G->main_thread;
   push_arguments(L);
+  L->ccalls = 2; /* as deep as the stock interpreter runs a script, so that the limits fall at the same depth */
   StkId func = L->stack + 2; /* the handler lies below it */
   int status = protected_call(L, call_main, func, stack_offset(L, func), stack_offset(L, L->stack + 1));
   int reason = EXIT_HALT;
