@@ -58,6 +58,7 @@ const result = await build({
   outdir: "dist",
   plugins: [words],
   write: false,
+  metafile: true,
 });
 
 /** @type {Record<string, string>} */
@@ -71,7 +72,9 @@ for (const file of result.outputFiles) {
   const packed = gzipSync(file.contents, { level: 9 });
   writeFileSync(join(dist, name), file.contents);
   writeFileSync(join(dist, `${name}.gz`), packed);
-  sizes.push({ name, plain, bytes: file.contents.length, gzip: packed.length });
+  const entry = result.metafile.outputs[`dist/${name}`]?.entryPoint ?? "";
+  const choice = entry.startsWith("words:") ? "language" : entry.startsWith("js/panes/") ? "machine" : "";
+  sizes.push({ name, choice, bytes: file.contents.length, gzip: packed.length });
 }
 // The manifest is written when everything that it names is there; old bundles go after it.
 writeFileSync(join(dist, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
@@ -79,8 +82,9 @@ const keep = new Set(["manifest.json", ...sizes.flatMap(({ name }) => [name, `${
 for (const name of readdirSync(dist)) if (!keep.has(name)) rmSync(join(dist, name), { recursive: true });
 
 for (const { name, bytes, gzip } of sizes) console.log(`${name}  ${bytes} B, ${gzip} B gzip`);
-const languages = sizes.filter(({ plain }) => plain.startsWith("words-"));
-const rest = sizes.filter((one) => !languages.includes(one));
-const first = rest.reduce((sum, { gzip }) => sum + gzip, 0) + Math.max(...languages.map(({ gzip }) => gzip));
+// Of the languages and of the machines a visitor loads one.
+const total = (/** @type {typeof sizes} */ some) => some.reduce((sum, { gzip }) => sum + gzip, 0);
+const largest = (/** @type {string} */ choice) => Math.max(...sizes.filter((s) => s.choice === choice).map((s) => s.gzip));
+const first = total(sizes.filter((s) => s.choice === "")) + largest("language") + largest("machine");
 console.log(`first load besides the document: ${first} B gzip of ${BUDGET}`);
 if (first > BUDGET) process.exitCode = 1;

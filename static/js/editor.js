@@ -14,6 +14,7 @@ import { compact } from "./values.js";
  * @typedef {object} Marks
  * @property {Set<number>} breakpoints
  * @property {Map<number, number>} counts    how often the line ran
+ * @property {boolean} counted               whether the counts are complete
  * @property {Map<number, number>} hues      1 … 8
  * @property {number} now                    the line of the shown step, or 0
  * @property {number} pair                   the line that the pointer is on elsewhere, or 0
@@ -25,6 +26,7 @@ import { compact } from "./values.js";
 const NOTHING = {
   breakpoints: new Set(),
   counts: new Map(),
+  counted: true,
   hues: new Map(),
   now: 0,
   pair: 0,
@@ -171,7 +173,7 @@ export class Editor {
             domEventHandlers: press,
             initialSpacer: () => dot,
           }),
-          marked("hits", (m, n) => (m.counts.get(n) ? new Mark("hits", `${compact(m.counts.get(n) ?? 0)}×`) : null), {
+          marked("hits", (m, n) => (m.counts.get(n) ? new Mark("hits", `${compact(m.counts.get(n) ?? 0)}${m.counted ? "×" : "+"}`) : null), {
             domEventHandlers: press,
           }),
           marked("no", (m, n) => new Mark(n === m.now ? "no now" : "no", String(n)), {

@@ -26,6 +26,7 @@ export const KEYS = [
   { name: "backOut", keys: ["Shift+F"], where: "pane", run: (a) => a.session.stepOut(-1) },
   { name: "continue", keys: ["C"], where: "pane", run: (a) => void a.session.continue(1) },
   { name: "backContinue", keys: ["Shift+C"], where: "pane", run: (a) => void a.session.continue(-1) },
+  { name: "breakHere", keys: ["B"], where: "pane", run: (a) => a.session.toggleNext() },
   { name: "play", keys: ["Space"], where: "pane", run: (a) => a.session.togglePlay() },
   { name: "first", keys: ["Home"], where: "pane", run: (a) => a.session.first() },
   { name: "last", keys: ["End"], where: "pane", run: (a) => a.session.last() },

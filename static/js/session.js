@@ -347,6 +347,13 @@ export class Session {
     this.#setBreakpoints(at < 0 ? [...breakpoints, { where }] : breakpoints.filter((_b, i) => i !== at));
   }
 
+  /** Set or clear the breakpoint on the row of the next instruction. */
+  toggleNext() {
+    const { tick, trace, view, viewTick } = this.state;
+    const next = trace.has(tick + 1) ? trace.where(tick + 1) : viewTick === tick ? view?.next?.where : undefined;
+    if (typeof next === "number") this.toggleRow(next);
+  }
+
   /** @param {import("./store.js").Breakpoint[]} breakpoints */
   #setBreakpoints(breakpoints) {
     this.store.set({ breakpoints });

@@ -132,6 +132,7 @@ export function mountTimeline(root, store, session) {
     head.hidden = !program;
     setText(label, number(tick));
     if (document.activeElement !== box) box.value = String(tick);
+    box.style.width = `${Math.max(56, 24 + 8 * String(frontier).length)}px`;
     setText(total, `/ ${number(frontier)}`);
     const isPast = ready && tick < frontier;
     root.classList.toggle("past", isPast);

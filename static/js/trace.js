@@ -172,6 +172,29 @@ export class TraceWindow {
   }
 
   /**
+   * The first tick of the unbroken run of known steps that ends at `tick`; `tick` + 1 if that step itself is unknown.
+   * Steps before it may exist that the window has never seen.
+   * @param {number} tick
+   */
+  knownFrom(tick) {
+    let first = tick + 1;
+    for (let i = this.chunks.length - 1; i >= 0; i--) {
+      const c = this.chunks[i];
+      if (c.first < first && c.last >= first - 1) first = c.first;
+      else if (c.last < first - 1) break;
+    }
+    return first;
+  }
+
+  /**
+   * Whether every step up to `tick` is known, so that counts are counts and no writer is missed.
+   * @param {number} tick
+   */
+  knowsAll(tick) {
+    return this.knownFrom(tick) <= 1;
+  }
+
+  /**
    * The row of step `tick`, or -1 when the window lacks it.
    * @param {number} tick
    */
@@ -276,7 +299,7 @@ export class TraceWindow {
   }
 
   /**
-   * The last step at or before `tick` that wrote the place with a whole-number key; 0 if the window knows none.
+   * The last step at or before `tick` that wrote the place with a whole-number key; 0 if the window cannot know it.
    * @param {number} kind
    * @param {number} owner
    * @param {number} key
@@ -286,7 +309,8 @@ export class TraceWindow {
     this.#index();
     const hi = Math.floor(key / 2 ** 32);
     const ticks = this.#writers.get(place(kind, owner, Tag.INTEGER, key >>> 0, hi));
-    return ticks ? atMost(ticks, tick) : 0;
+    const last = ticks ? atMost(ticks, tick) : 0;
+    return last >= this.knownFrom(tick) ? last : 0;
   }
 
   /**
@@ -298,12 +322,13 @@ export class TraceWindow {
    */
   memoryWriters(address, bytes, tick) {
     this.#index();
+    const known = this.knownFrom(tick);
     const out = new Array(bytes).fill(0);
     for (let at = Math.max(0, address - 7); at < address + bytes; at++) {
       const ticks = this.#writers.get(place(Write.MEMORY, 0, Tag.INTEGER, at >>> 0, Math.floor(at / 2 ** 32)));
       if (!ticks) continue;
       const last = atMost(ticks, tick);
-      if (!last) continue;
+      if (!last || last < known) continue;
       const width = this.#widthAt(last, at);
       for (let b = at; b < at + width; b++) {
         if (b >= address && b < address + bytes) out[b - address] = Math.max(out[b - address], last);

@@ -2,8 +2,7 @@
 // The shell: puts a room's panes into the page's places, gives them heads, tabs on narrow screens, and store updates.
 import { append, byId, fill, h, setText } from "./dom.js";
 import { t } from "./i18n.js";
-import { pane } from "./panes/index.js";
-import { adapter } from "./panes/rooms/index.js";
+import { machine } from "./panes/index.js";
 
 /** The page's places in the order in which a room names its panes; `class` places it in the grid. */
 const PLACES = ["source", "listing", "state", "memory", "output", "narration", "extra"];
@@ -33,6 +32,7 @@ export class Workbench {
 
   destroy() {
     this.stop();
+    this.#room = "";
     this.#clear();
   }
 
@@ -49,21 +49,23 @@ export class Workbench {
     if (!state.room) return;
     if (state.room.name !== this.#room) {
       this.#room = state.room.name;
-      this.#mount();
-      changed = new Set(Object.keys(state));
+      this.#clear();
+      void this.#mount(state.room);
     }
     for (const { mounted } of this.#panes) mounted.update(state, changed);
     const busy = state.phase === "opening" || state.phase === "running";
     this.shell.setAttribute("aria-busy", String(busy));
   }
 
-  #mount() {
-    this.#clear();
+  /** @param {any} room */
+  async #mount(room) {
+    const { adapter, panes } = await machine(room);
+    // The visitor may have gone on to another room, or another language, meanwhile.
+    if (this.#room !== room.name) return;
     /** @type {{place: string, title: string, short: string}[]} */
     const tabs = [];
-    this.store.state.room.panes.forEach((/** @type {string} */ id, /** @type {number} */ i) => {
+    panes.forEach((row, i) => {
       const place = PLACES[i];
-      const row = pane(id);
       const section = byId(`pane-${place}`);
       const title = h("h2", {}, t(row.titleKey));
       const meta = h("span", { class: "meta" });
@@ -74,13 +76,13 @@ export class Workbench {
         body.setAttribute("aria-label", text);
       };
       fill(section, h("div", { class: "ph" }, title, meta), body);
-      section.dataset.pane = id;
+      section.dataset.pane = row.id;
       section.classList.remove("stale", "edited");
       name(t(row.titleKey));
       const mounted = row.mount(body, {
         store: this.store,
         session: this.session,
-        adapter: () => adapter(this.#room),
+        adapter: () => adapter,
         meta: (text) => setText(meta, text),
         title: name,
         section,
@@ -92,6 +94,7 @@ export class Workbench {
     const titled = (/** @type {string[]} */ places) => places.flatMap((place) => tabs.filter((tab) => tab.place === place));
     this.#tabs(byId("tabs-all"), titled(PHONE).map((tab) => ({ ...tab, title: tab.short })), this.shell, "listing");
     this.#tabs(byId("tabs-middle"), titled(MIDDLE), this.panes, "state");
+    this.store.touch(...Object.keys(this.store.state));
   }
 
   /**

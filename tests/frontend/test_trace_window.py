@@ -221,3 +221,16 @@ def test_frames_that_overlap_keep_every_step_once() -> None:
         frames,
     )
     assert got == [[s["where"] for s in steps], [sum(s["where"] == row for s in steps) for row in range(40)]]
+
+
+def test_a_gap_hides_writers_instead_of_naming_a_wrong_one() -> None:
+    steps = [step(0, w=[write(WriteKind.SLOT, 1, 7)] if n in (3, 12) else []) for n in range(1, 31)]
+    frames = encoded(batch(1, steps[:10]), batch(21, steps[20:]))
+    got = run_node(
+        "const w = new TraceWindow(); for (const f of input) w.add(frame(f));\n"
+        "console.log(JSON.stringify({ early: w.lastWriter(1, 1, 7, 9), late: w.lastWriter(1, 1, 7, 25), "
+        "from: [9, 15, 25].map((n) => w.knownFrom(n)), all: [9, 10, 11, 25].map((n) => w.knowsAll(n)) }));",
+        frames,
+    )
+    # Step 12, which the window has not seen, wrote the slot after step 3: nothing is said rather than step 3.
+    assert got == {"early": 3, "late": 0, "from": [1, 16, 21], "all": [True, True, False, False]}

@@ -1,21 +1,16 @@
 // @ts-check
-// The registry of panes: one row a pane. A room names the panes that it wants, in the order of the page's places.
-import constants from "./lua-constants.js";
-import luaHeap from "./lua-heap.js";
-import luaState from "./lua-state.js";
+// The registry of panes: the shared ones here, a machine's own in its file, one row a pane. A room names the panes that
+// it wants, in the order of the page's places.
 import listing from "./listing.js";
 import narration from "./narration.js";
 import output from "./output.js";
 import source from "./source.js";
-import x86Exits from "./x86-exits.js";
-import x86Memory from "./x86-memory.js";
-import x86State from "./x86-state.js";
 
 /**
  * @typedef {object} Context
  * @property {import("../store.js").Store} store
  * @property {import("../session.js").Session} session
- * @property {() => import("./rooms/index.js").Adapter} adapter   what is particular to the shown machine
+ * @property {() => import("./rooms/adapter.js").Adapter} adapter   what is particular to the shown machine
  * @property {(text: string) => void} meta    set the note at the right of the pane's head
  * @property {(text: string) => void} title   rename the pane
  * @property {HTMLElement} section            the whole pane; its `.body` is what `mount` gets
@@ -38,12 +33,29 @@ import x86State from "./x86-state.js";
  * @property {(body: HTMLElement, ctx: Context) => Mounted} mount
  */
 
-/** @type {Pane[]} */
-export const PANES = [source, listing, luaState, luaHeap, constants, x86State, x86Memory, x86Exits, output, narration];
+/** Panes that every machine can use. @type {Pane[]} */
+const SHARED = [source, listing, output, narration];
 
-/** @param {string} id @returns {Pane} */
-export function pane(id) {
-  const found = PANES.find((p) => p.id === id);
-  if (!found) throw new Error(`no pane is called ${id}`);
-  return found;
+/**
+ * What a machine brings along: its adapter and its panes.
+ * @typedef {{adapter: import("./rooms/adapter.js").Adapter, panes: Pane[]}} Machine
+ */
+
+/** @type {Record<string, () => Promise<Machine>>} */
+const MACHINES = { lua: () => import("./lua.js"), x86: () => import("./x86.js") };
+
+/**
+ * Fetch what belongs to a room's machine, and find the panes that the room names.
+ * @param {{name: string, panes: string[]}} room
+ * @returns {Promise<{adapter: import("./rooms/adapter.js").Adapter, panes: Pane[]}>}
+ */
+export async function machine(room) {
+  const { adapter, panes } = await MACHINES[room.name]();
+  const known = [...SHARED, ...panes];
+  const wanted = room.panes.map((id) => {
+    const found = known.find((p) => p.id === id);
+    if (!found) throw new Error(`no pane is called ${id}`);
+    return found;
+  });
+  return { adapter, panes: wanted };
 }

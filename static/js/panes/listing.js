@@ -203,6 +203,8 @@ class ListingPane {
 
   now = -1;
   next = -1;
+  /** Whether the counts are complete; else they say only what the trace window has seen. */
+  counted = true;
 
   /**
    * Who is on the call stack: from the view, and from the trace while the view is on its way.
@@ -244,6 +246,7 @@ class ListingPane {
     const bottom = this.body.scrollTop + this.body.clientHeight + OVERSCAN;
     const shown = this.items.filter((item) => item.y + item.height > top && item.y < bottom);
     const counts = state.trace.countsAt(state.tick);
+    this.counted = state.trace.knowsAll(state.tick);
     const before = shown[0]?.y ?? 0;
     const last = shown.at(-1);
     const after = this.height - (last ? last.y + last.height : 0);
@@ -299,14 +302,14 @@ class ListingPane {
         title: t("listing.breakpoint", { text: label }),
       })),
       adapter.columns.map((column) => this.cell(item, column, adapter)),
-      h("td", { class: "ht" }, ran ? [bar(ran, most), `${compact(ran)}×`] : h("span", { "aria-label": t("listing.never") }, "·")),
+      h("td", { class: "ht" }, ran ? [bar(ran, most), `${compact(ran)}${this.counted ? "×" : "+"}`] : h("span", { "aria-label": t("listing.never") }, "·")),
     );
   }
 
   /**
    * @param {Item} item
    * @param {string} column
-   * @param {import("./rooms/index.js").Adapter} adapter
+   * @param {import("./rooms/adapter.js").Adapter} adapter
    */
   cell(item, column, adapter) {
     const row = /** @type {Row} */ (item.row);

@@ -93,7 +93,7 @@ class LuaState {
       "table",
       { class: "regs" },
       h("caption", { class: "sr" }, t("state.caption", { n: state.viewTick })),
-      columns(46, 92, 0, 58),
+      columns(46, 92, 0, Math.max(58, 24 + 8 * String(state.viewTick).length)),
       h("thead", { class: "sr" }, h("tr", {}, ["register", "name", "value", "writer"].map((c) => h("th", { scope: "col" }, t(`column.${c}`))))),
       h("tbody", {}, groups),
     );

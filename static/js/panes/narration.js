@@ -59,7 +59,7 @@ export default {
         const flags = step?.flags ?? 0;
         const events = EVENTS.filter(([flag]) => flags & flag).map(([, key]) => t(key));
         const ran = step ? trace.countsAt(tick)[step.where] : 0;
-        if (ran > 1) events.push(t("say.nth", { n: ran }));
+        if (ran > 1 && trace.knowsAll(tick)) events.push(t("say.nth", { n: ran }));
         if (tick === state.frontier && state.ended) events.push(t(`ended.${state.ended.reason}`));
         fill(
           say,

@@ -75,6 +75,7 @@ export default {
       }
       const mine = diagnostics.filter((d) => d.span && d.file === file);
       editor?.setMarks({
+        counted: trace.knowsAll(tick),
         breakpoints: new Set(breakpoints.flatMap((b) => ("line" in b && b.file === file ? [b.line] : []))),
         counts,
         hues,

@@ -59,6 +59,8 @@ function writerOf(state, name) {
  * @param {(tick: number) => void} go
  */
 function registers(state, step, go) {
+  // A register that nobody wrote has its reset value, if the trace is there to say so.
+  const known = state.trace.knowsAll(state.viewTick);
   const rows = state.view.registers.map((/** @type {any} */ r) => {
     const number = numberOf(state, r.name);
     const write = step?.writes.findLast((w) => w.kind === Write.REGISTER && w.index === number);
@@ -72,7 +74,7 @@ function registers(state, step, go) {
     const shown = write && old.s !== hex ? changeNode(old, value, ip ? "" : "wrote") : h("span", { class: zero ? "v-nil" : "" }, hex);
     return h("tr", {}, h("th", { class: "r", scope: "row" }, r.name.toUpperCase()), h("td", {}, shown),
       h("td", { class: "dec" }, zero ? "" : decimal(hex)), h("td", { class: "nm" }, parts(state, r.name, hex)),
-      h("td", { class: "w" }, writer ? writerLink(writer, go) : ip ? null : h("span", { class: "dim" }, t("x86.reset"))));
+      h("td", { class: "w" }, writer ? writerLink(writer, go) : ip || !known ? null : h("span", { class: "dim" }, t("x86.reset"))));
   });
   return h("div", { class: "block b-regs" }, h("table", { class: "regs xr" },
     h("caption", { class: "sr" }, t("state.caption", { n: state.viewTick })),

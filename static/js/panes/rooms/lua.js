@@ -175,7 +175,7 @@ function placeholders(state, row, routine) {
   return out;
 }
 
-/** @type {import("./index.js").Adapter} */
+/** @type {import("./adapter.js").Adapter} */
 export const lua = {
   name: "lua",
   listingKey: "pane.listing",

@@ -24,7 +24,7 @@ function pairs(bytes) {
   return bytes.match(/../g) ?? [];
 }
 
-/** @type {import("./index.js").Adapter} */
+/** @type {import("./adapter.js").Adapter} */
 export const x86 = {
   name: "x86",
   listingKey: "pane.disassembly",

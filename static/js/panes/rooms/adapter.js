@@ -1,9 +1,6 @@
 // @ts-check
 // What is particular to each machine beyond its panes, in one contract: how its listing reads, how a step is told and
-// taken apart. One file and one row a machine.
-import { lua } from "./lua.js";
-import { x86 } from "./x86.js";
-
+// taken apart. One file a machine; only types stand here.
 /** @typedef {import("../../dom.js").Child} Child */
 /** @typedef {import("../../program.js").Row} Row */
 /** @typedef {import("../../program.js").Routine} Routine */
@@ -36,12 +33,4 @@ import { x86 } from "./x86.js";
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} sentence  what the instruction does
  */
 
-/** @type {Record<string, Adapter>} */
-const ADAPTERS = { lua, x86 };
-
-/** @param {string} room @returns {Adapter} */
-export function adapter(room) {
-  const found = ADAPTERS[room];
-  if (!found) throw new Error(`no adapter for the machine ${room}`);
-  return found;
-}
+export {};

@@ -1,0 +1,10 @@
+// @ts-check
+// Everything of the page that is the CPU's own: a chunk that only visitors of that room load.
+import exits from "./x86-exits.js";
+import memory from "./x86-memory.js";
+import state from "./x86-state.js";
+
+export { x86 as adapter } from "./rooms/x86.js";
+
+/** @type {import("./index.js").Pane[]} */
+export const panes = [state, memory, exits];
