@@ -127,6 +127,26 @@ NESTED = {
         collectgarbage()
         print(s:sub(2, 4), tostring(nil), tonumber("0x10"), 10 == "10", "10" + 5)
     """,
+    "collector": """
+        local log = {}
+        local function finalized(name)
+          return setmetatable({ name = name }, { __gc = function(o) log[#log + 1] = o.name; local n = #log end })
+        end
+        local weak = setmetatable({}, { __mode = "v" })
+        local keys = setmetatable({}, { __mode = "k" })
+        for i = 1, 4 do weak[i] = { i }; keys[{}] = i; local f = finalized("f" .. i) end
+        local kept = weak[2]
+        collectgarbage()
+        local n = 0
+        for k in pairs(weak) do n = n + k end
+        for k in pairs(keys) do n = n + 100 end
+        print(n, #log, kept[1])
+        local co = coroutine.wrap(function() local t = { 1 }; collectgarbage(); coroutine.yield(t); return 2 end)
+        print(co()[1], co())
+        for i = 1, 30 do local s = ("x"):rep(i) .. i; local t = { s, s }; local f = function() return t end end
+        collectgarbage("step")
+        print(collectgarbage("count") > 0, #log)
+    """,
     "gsub": """
         local s = ("hello world"):gsub("%w+", function(w) local r = w:reverse(); return r .. #r end)
         print(s)

@@ -3,12 +3,14 @@
  *     pc line op depth
  *
  * pc counts from 1 as in the listing, op is the opcode's number, depth counts the Lua and C frames above the host.
+ * With LOCALS=1 in the environment each is followed by a tab and the frame's variables, `name=value`, separated by tabs;
+ * other values than nil, booleans and numbers show as their type.
  * Coroutines inherit the hook from the thread that creates them. Built against the reference's own headers.
  *
  * usage: puc_steps STEPS_FILE LUA_FILE CHUNK_NAME [ARG...]     exit status 1 if the program ends by an error
  */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "lprefix.h"
 #include "lua.h"
@@ -19,6 +21,31 @@
 #include "lstate.h"
 
 static FILE *steps;
+static int with_locals;
+
+static void put_value(lua_State *L) {
+  switch (lua_type(L, -1)) {
+    case LUA_TNIL: fputs("nil", steps); return;
+    case LUA_TBOOLEAN: fputs(lua_toboolean(L, -1) ? "true" : "false", steps); return;
+    case LUA_TNUMBER:
+      lua_pushvalue(L, -1);
+      fputs(lua_tostring(L, -1), steps);
+      lua_pop(L, 1);
+      return;
+    default: fputs(lua_typename(L, lua_type(L, -1)), steps);
+  }
+}
+
+static void put_locals(lua_State *L, lua_Debug *ar) {
+  const char *name;
+  for (int n = 1; (name = lua_getlocal(L, ar, n)) != NULL; n++) {
+    if (name[0] != '(') {
+      fprintf(steps, "\t%s=", name);
+      put_value(L);
+    }
+    lua_pop(L, 1);
+  }
+}
 
 static void count_hook(lua_State *L, lua_Debug *ar) {
   lua_getinfo(L, "l", ar);
@@ -28,7 +55,9 @@ static void count_hook(lua_State *L, lua_Debug *ar) {
   int pc = (int)(ci->u.l.savedpc - p->code);
   int depth = 0;
   for (const CallInfo *c = ci; c != &L->base_ci; c = c->previous) depth++;
-  fprintf(steps, "%d %d %d %d\n", pc, ar->currentline, (int)GET_OPCODE(p->code[pc - 1]), depth);
+  fprintf(steps, "%d %d %d %d", pc, ar->currentline, (int)GET_OPCODE(p->code[pc - 1]), depth);
+  if (with_locals) put_locals(L, ar);
+  fputc('\n', steps);
 }
 
 static int traceback(lua_State *L) {
@@ -38,6 +67,7 @@ static int traceback(lua_State *L) {
 }
 
 int main(int argc, char **argv) {
+  with_locals = getenv("LOCALS") != NULL;
   if (argc < 4 || !(steps = fopen(argv[1], "w"))) return 2;
   lua_State *L = luaL_newstate();
   luaL_openlibs(L);

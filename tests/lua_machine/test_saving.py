@@ -110,7 +110,7 @@ def test_a_checkpoint_shares_what_did_not_change(machine: Make) -> None:
 
 
 def test_a_collection_at_every_allocation_changes_nothing_that_a_program_sees(machine: Make) -> None:
-    for source in SOURCES.values():
+    for source in (text for name, text in SOURCES.items() if name != "collector"):  # which can tell
         plain, stressed = machine(source), machine(source)
         stressed._lib.machine_set_stress(stressed._machine, 1)
         assert output_of(finish(plain)[1]) == output_of(finish(stressed)[1])

@@ -352,11 +352,26 @@ static void converge_ephemerons(void) {
   } while (changed);
 }
 
+/* The collector takes an entry out of a weak table: a write like any other to who watches. */
+static const TValue gone = {{NULL}, V_EMPTY, 0, 0};
+
+static void clear_node(Table *t, Node *n) {
+  const TValue key = {n->key, n->key_tag, 0, 0}, value = {n->v, n->tag, 0, 0};
+  record_table(G->running, t, &key, &value, &gone);
+  n->tag = V_EMPTY;
+}
+
+static void clear_slot(Table *t, uint32_t index) {
+  const TValue key = {{.i = (Integer)index + 1}, V_INT, 0, 0};
+  record_table(G->running, t, &key, &t->array[index], &gone);
+  set_empty(&t->array[index]);
+}
+
 static void clear_by_keys(GCObject *list) {
   for (; list; list = ((Table *)list)->gclist) {
     Table *t = (Table *)list;
     for (Node *n = t->nodes; n < node_limit(t); n++) {
-      if (!is_empty(node_value(n)) && key_cleared(n)) n->tag = V_EMPTY;
+      if (!is_empty(node_value(n)) && key_cleared(n)) clear_node(t, n);
       if (is_empty(node_value(n))) clear_dead_key(n);
     }
   }
@@ -366,9 +381,9 @@ static void clear_by_values(GCObject *list, GCObject *end) {
   for (; list != end; list = ((Table *)list)->gclist) {
     Table *t = (Table *)list;
     for (uint32_t i = 0; i < t->array_size; i++)
-      if (value_cleared(&t->array[i])) set_empty(&t->array[i]);
+      if (value_cleared(&t->array[i])) clear_slot(t, i);
     for (Node *n = t->nodes; n < node_limit(t); n++) {
-      if (!is_empty(node_value(n)) && value_cleared(node_value(n))) n->tag = V_EMPTY;
+      if (!is_empty(node_value(n)) && value_cleared(node_value(n))) clear_node(t, n);
       if (is_empty(node_value(n))) clear_dead_key(n);
     }
   }
