@@ -290,9 +290,10 @@ class Decoder:
         names = _register_names()
         if mnemonic in self.refused:
             return Kind.REFUSED, 0
-        if mnemonic in _NOT_HERE or found.encoding != iced.EncodingKind.LEGACY:
+        is_vex = found.encoding != iced.EncodingKind.LEGACY
+        if is_vex or mnemonic in _NOT_HERE or not _features(_OFFERED).issuperset(found.cpuid_features()):
             return Kind.RAISE, 6
-        if mnemonic in _GENERAL_PROTECTION:
+        if mnemonic in _GENERAL_PROTECTION or _leaves_segment(found, self.bits):
             return Kind.RAISE, 13
         if mnemonic in _OURS:
             return _OURS[mnemonic], 0
@@ -401,21 +402,26 @@ _ACCESS = {
 }
 
 
+#: iced's CPUID features whose instructions raise nothing by themselves, but for the few of `_FAULTING`.
+_PLAIN = ("INTEL8086", "INTEL8086_ONLY", "INTEL186", "INTEL286", "INTEL386", "INTEL486", "CMOV", "CX8", "MULTIBYTENOP")
+#: What this machine's CPU has; everything else is #UD on every host. VEX and EVEX encodings do not exist in real mode.
+_OFFERED = (
+    *_PLAIN,
+    *("CPUID", "TSC", "MSR", "SEP", "FPU", "FPU287", "FPU387", "MMX", "SSE", "SSE2", "FXSR", "CLFSH", "PAUSE"),
+    *("PREFETCHW", "POPCNT", "LZCNT", "BMI1", "RDPMC"),
+)
+
+
 @cache
-def _plain_features() -> frozenset[int]:
-    """CPUID features whose instructions raise nothing by themselves, but for the few of `_FAULTING`."""
-    names = (
-        "INTEL8086",
-        "INTEL8086_ONLY",
-        "INTEL186",
-        "INTEL286",
-        "INTEL386",
-        "INTEL486",
-        "CMOV",
-        "CX8",
-        "MULTIBYTENOP",
-    )
+def _features(names: tuple[str, ...]) -> frozenset[int]:
     return frozenset(int(getattr(iced.CpuidFeature, name)) for name in names)
+
+
+def _leaves_segment(found: iced.Instruction, bits: int) -> bool:
+    """A direct jump or call with a 32-bit operand to beyond the 16-bit code segment."""
+    always = (iced.FlowControl.UNCONDITIONAL_BRANCH, iced.FlowControl.CALL)
+    is_near = found.is_jmp_short_or_near or found.is_call_near
+    return bits == 16 and is_near and found.flow_control in always and int(found.near_branch_target) > 0xFFFF
 
 
 #: Unicorn computes their flags from stale ones when they follow another instruction in one stretch.
@@ -425,7 +431,7 @@ _FAULTING = frozenset(("div", "idiv", "bound", "aam", "ud0", "ud1", "ud2"))
 
 def _may_fault(found: iced.Instruction) -> bool:
     """True for what can raise an exception other than by its memory operands."""
-    return _mnemonics()[found.mnemonic] in _FAULTING or not _plain_features().issuperset(found.cpuid_features())
+    return _mnemonics()[found.mnemonic] in _FAULTING or not _features(_PLAIN).issuperset(found.cpuid_features())
 
 
 def _is_far_return(found: iced.Instruction) -> bool:

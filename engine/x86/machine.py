@@ -27,6 +27,8 @@ from engine.x86.rows import MAX_DISCOVERED, Rows
 MAX_VALUES = 64
 #: How many exits the machine's own state remembers, for its view.
 KEPT_EXITS = 64
+#: KVM_EXIT_DEBUG (linux/kvm.h) as a problem: the vCPU stopped where it should not be.
+_EXIT_DEBUG = 4
 _SEGMENT_ATTRIBUTES = 0x93  # present, writable data, accessed
 _CODE_ATTRIBUTES = 0x9B
 _CR0_ET = 0x10
@@ -352,7 +354,7 @@ class X86Machine:
         text = found.text if found else "(bad)"
         if is_stuck:
             reason = f"this host's KVM does not come back from `{text}`"
-        elif raw.problem_reason:
+        elif raw.problem_reason and raw.problem_reason != _EXIT_DEBUG:
             reason = f"this host's KVM cannot execute `{text}` (exit reason {raw.problem_reason}, {raw.problem_detail})"
         else:
             reason = f"this host's KVM executes `{text}` wrongly"

@@ -310,3 +310,24 @@ def test_however_a_run_is_cut_and_taken_back_the_states_are_the_same(seed: int) 
     finally:
         single.close()
         cut.close()
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize("source", ["inc ax\ninc bx\nmov sp, 1\npush ax", "inc ax\ninc bx\njmp 0xffff:0x20"])
+def test_after_the_worst_end_one_can_go_back_and_on_again(cpu: str, source: str) -> None:
+    machine = start(source, cpu)
+    try:
+        machine.run(1)
+        early, digest = machine.save(), machine.digest()
+        stop = machine.run(100)
+        assert stop.reason is StopReason.FAULT
+        end = machine.digest()
+        for _ in range(3):
+            machine.restore(early)
+            assert machine.digest() == digest
+            assert machine.where is not None
+            machine.run(1)
+            assert machine.run(100) == stop
+            assert machine.digest() == end
+    finally:
+        machine.close()

@@ -107,20 +107,26 @@ static void set32(Machine *m, int number, uint32_t value) {
   m->dirty |= DIRTY_REGS;
 }
 
-/* The CPU that every program of ours sees: a plain x86-64-less Pentium 4 class core by its feature bits. */
+/* The CPU that every program of ours sees, on every host: what decoder.py offers, no more. */
 static void cpuid(Machine *m) {
   static const char name[48] = "Glassbox virtual CPU";
   uint32_t leaf = (uint32_t)m->st.gpr[RAX], out[4] = {0, 0, 0, 0}; /* eax ebx ecx edx */
   if (leaf == 0) {
-    out[0] = 1;
+    out[0] = 7;
     memcpy(&out[1], "Glas", 4);
     memcpy(&out[3], "sbox", 4);
     memcpy(&out[2], "VCPU", 4);
   } else if (leaf == 1) {
     out[0] = 0x600;
-    out[3] = 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 15 | 1 << 23 | 1 << 24 | 1 << 25 | 1 << 26; /* fpu tsc msr cx8 cmov mmx fxsr sse sse2 */
+    out[2] = 1 << 23; /* popcnt */
+    out[3] = 1 | 1 << 4 | 1 << 5 | 1 << 8; /* fpu tsc msr cx8 */
+    out[3] |= 1 << 15 | 1 << 19 | 1 << 23 | 1 << 24 | 1 << 25 | 1 << 26; /* cmov clflush mmx fxsr sse sse2 */
+  } else if (leaf == 7) {
+    out[1] = 1 << 3; /* tzcnt; the rest of BMI1 needs what real mode cannot encode */
   } else if (leaf == 0x80000000) {
     out[0] = 0x80000004;
+  } else if (leaf == 0x80000001) {
+    out[2] = 1 << 5; /* lzcnt */
   } else if (leaf >= 0x80000002 && leaf <= 0x80000004) {
     memcpy(out, name + (leaf - 0x80000002) * 16, 16);
   }

@@ -281,7 +281,10 @@ static int kvm_step(Machine *m, const Row *row) {
       clear_events(k);
       return unsupported(m, (uint32_t)reason, reason == KVM_EXIT_INTERNAL_ERROR ? k->run->internal.suberror : 0);
     }
-    if (m->st.rip != m->before.rip || row->traits & TRAIT_JUMP) break;
+    uint64_t next = m->before.rip + row->length;
+    if (row->traits & TRAIT_JUMP || ((m->st.rip ^ next) & 0xffff) == 0) break;
+    /* Elsewhere: the host ran on without a stop. Memory may have changed; only a fresh start is right after this. */
+    if (m->st.rip != m->before.rip) return unsupported(m, KVM_EXIT_DEBUG, 0);
     /* One tick a rep instruction, however often the host stops inside it. Anything else has moved on by now. */
     if (!(row->traits & TRAIT_REP) && ++stops > MAX_STOPS) return unsupported(m, KVM_EXIT_DEBUG, 0);
   }
