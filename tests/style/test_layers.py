@@ -15,6 +15,7 @@ RANKS = (
     ("engine/trace.py", 0),
     ("engine/machine.py", 0),
     ("engine/wire.py", 0),
+    ("engine/debugview.py", 0),
     ("engine/__init__.py", 0),
     ("engine/cbuild.py", 1),
     ("engine/tracegen.py", 1),
