@@ -319,7 +319,7 @@ static int push_content(Thread *L, const char *path) {
   if (error) return error;
   const FileNode *node = to_userdata(L, -1);
   native_charge(L, node->size);
-  push_bytes(L, node->bytes, node->size);
+  push_bytes(L, node->size ? node->bytes : "", node->size);
   remove_at(L, -2);
   return 0;
 }
