@@ -36,7 +36,7 @@ export function mountTimeline(root, store, session) {
   const box = h("input", { id: "stepno", inputmode: "numeric", autocomplete: "off", value: "0", "aria-label": t("timeline.step") });
   const total = h("span", {});
   const pastText = h("span", {});
-  const past = h("span", { class: "pastmark" }, h("b", {}, t("timeline.past")), pastText);
+  const past = h("span", { class: "pastmark off" }, h("b", {}, t("timeline.past")), pastText);
   const legend = h("div", { class: "legend" });
   const back = [
     button("first", "first", () => session.first(), "opt"),
@@ -136,7 +136,8 @@ export function mountTimeline(root, store, session) {
     setText(total, `/ ${number(frontier)}`);
     const isPast = ready && tick < frontier;
     root.classList.toggle("past", isPast);
-    past.hidden = !isPast;
+    // Kept in its place, so that the buttons beside it stand still.
+    past.classList.toggle("off", !isPast);
     if (isPast) {
       const end = ended ? t(`ended.${ended.reason}`) : t("ended.paused");
       fill(pastText, t("timeline.before", { n: frontier - tick }), " ", end, " ",

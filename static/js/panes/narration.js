@@ -57,7 +57,8 @@ export default {
             w.old.t === "absent" ? h("span", { class: "wr" }, `= ${valueText(w.value)}`) : changeNode(w.old, w.value, "wr")));
         if (changes.length > TOLD) told.push(h("li", {}, t("say.more", { n: changes.length - TOLD })));
         const flags = step?.flags ?? 0;
-        const events = EVENTS.filter(([flag]) => flags & flag).map(([, key]) => t(key));
+        const events = step ? ctx.adapter().more(state, step) : [];
+        events.push(...EVENTS.filter(([flag]) => flags & flag).map(([, key]) => t(key)));
         const ran = step ? trace.countsAt(tick)[step.where] : 0;
         if (ran > 1 && trace.knowsAll(tick)) events.push(t("say.nth", { n: ran }));
         if (tick === state.frontier && state.ended) events.push(t(`ended.${state.ended.reason}`));

@@ -31,6 +31,7 @@
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} cue   class of the row's comment
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => Decoded} decode
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} sentence  what the instruction does
+ * @property {(state: import("../../store.js").State, step: Step) => string[]} more   what to add about this very step
  */
 
 export {};

@@ -175,6 +175,21 @@ function placeholders(state, row, routine) {
   return out;
 }
 
+/**
+ * The upvalue that an instruction uses, as the view has it, if its function is on the call stack.
+ * @param {any} state
+ * @param {Row} row
+ * @param {Routine} routine
+ */
+function upvalueOf(state, row, routine) {
+  const op = BY_NAME.get(row.op);
+  const operand = op && Object.keys(op.fields).find((name) => op.fields[name] === "U");
+  if (!operand) return undefined;
+  const thread = state.view?.threads?.find((/** @type {any} */ one) => one.id === state.view.thread);
+  const frame = thread?.frames.find((/** @type {any} */ f) => f.function?.proto === routine.id);
+  return frame?.upvalues[operands(row)[operand]];
+}
+
 /** @type {import("./adapter.js").Adapter} */
 export const lua = {
   name: "lua",
@@ -220,14 +235,26 @@ export const lua = {
     return op ? `${op.name} ${Object.keys(op.fields).join(" ")}\n${op.effect}${op.note ? `\n${op.note}` : ""}` : "";
   },
   cue(state, row, routine) {
-    const op = BY_NAME.get(row.op);
-    const operand = op && Object.keys(op.fields).find((name) => op.fields[name] === "U");
-    if (!operand || row.comment === "") return "";
-    const thread = state.view?.threads?.find((/** @type {any} */ one) => one.id === state.view.thread);
-    const frame = thread?.frames.find((/** @type {any} */ f) => f.function?.proto === routine.id);
-    const up = frame?.upvalues[operands(row)[operand]];
+    const up = row.comment === "" ? undefined : upvalueOf(state, row, routine);
     // Every function that uses a global has _ENV: marking it would only be noise.
     return up && up.name !== "_ENV" ? (up.open ? "uo" : "uc") : "";
+  },
+  more(state, step) {
+    const at = state.program?.at(step.where);
+    if (!at) return [];
+    const { row, routine } = at;
+    const next = state.trace.where(step.tick + 1);
+    if (BY_NAME.get(row.op)?.isTest && next >= 0) return [t(next === row.where + 2 ? "say.nottaken" : "say.taken")];
+    if (/^T?FORLOOP$/.test(row.op) && next >= 0) {
+      return [t(next === state.program?.target(row, routine)?.where ? "say.loopson" : "say.loopends")];
+    }
+    const up = state.viewTick === step.tick ? upvalueOf(state, row, routine) : undefined;
+    if (!up || up.name === "_ENV") return [];
+    const name = up.name ?? "";
+    if (up.open) return [t("say.open", { name })];
+    const owners = (state.view.heap?.functions ?? []).filter((/** @type {any} */ f) => f.upvalues.some((/** @type {any} */ u) => u.id === up.id));
+    const names = owners.map((/** @type {any} */ f) => `${f.name ?? ""} #${f.id}`);
+    return [t(names.length > 1 ? "say.shared" : "say.closed", { name, names: names.join(", ") })];
   },
   decode(state, row, routine) {
     const op = BY_NAME.get(row.op);

@@ -76,6 +76,12 @@ export const x86 = {
       fields,
     };
   },
+  more(state, step) {
+    const row = state.program?.at(step.where)?.row;
+    const next = state.trace.where(step.tick + 1);
+    if (!row || next < 0 || !/^(j(?!mp)|loop)/i.test(row.op)) return [];
+    return [t(next === row.jump ? "say.taken" : "say.nottaken")];
+  },
   sentence(_state, row) {
     const words = row.op.toLowerCase().split(" ");
     const name = words.at(-1) ?? "";
