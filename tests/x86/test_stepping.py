@@ -401,3 +401,26 @@ def test_a_call_whose_stack_lies_over_itself_is_one_tick_a_call(go, cpu) -> None
     run = go("mov sp, spot + 6\nmov ax, sp\nspot: call $\nhlt", cpu, max_ticks=4)
     assert [s.text for s in run.steps[:4]] == ["mov sp, 0xb", "mov ax, sp", "call 5", "call 5"]
     assert [s.new("sp") for s in run.steps[2:4]] == [9, 7]
+
+
+@pytest.mark.parametrize(
+    ("setup", "rep", "done"),
+    [
+        ("mov edi, 0xfff8\nmov ecx, 20", "a32 rep stosb", 8),
+        ("mov di, 0xfff9\nmov cx, 9", "rep stosw", 3),
+        ("mov di, 0xfff8\nmov cx, 9", "rep stosw", 9),
+        ("mov si, 0xfffd\nmov di, 0x3000\nmov cx, 4", "rep movsw", 1),
+        ("std\nmov di, 3\nmov cx, 9", "rep stosw", 2),
+        ("mov di, 0xffff\nmov cx, 2", "rep stosd", 0),
+        ("mov di, 0xfff9\nmov cx, 9\nmov ax, 1", "repe scasw", 1),
+    ],
+)
+def test_a_rep_at_the_segments_end_does_what_fits_and_then_faults(go, cpu, setup, rep, done) -> None:
+    source = VECTORS + f"mov ax, 0x4000\nmov es, ax\nmov ds, ax\nmov word [es:0xfff9], 0\n{setup}\nmov edx, ecx\n"
+    source += f"push 0\npop ds\nvector 13, oops\n{rep}\nhlt\noops: mov bp, 1\nhlt"
+    run = go(source, cpu)
+    step = next(s for s in run.steps if s.text == rep)
+    left = run.register("edx") - done
+    assert step.new("ecx") == (left if done else None)
+    assert ("interrupt" in step.flags) == (left > 0 and "scas" not in rep)
+    assert run.stop.reason is StopReason.HALT

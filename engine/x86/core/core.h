@@ -19,7 +19,7 @@
 #define HASH_BITS 14
 
 /* RFLAGS, Intel SDM vol. 1, 3.4.3. */
-enum { FLAG_CF = 1, FLAG_TF = 0x100, FLAG_IF = 0x200, FLAG_DF = 0x400, FLAG_OF = 0x800, FLAG_AC = 0x40000 };
+enum { FLAG_CF = 1, FLAG_ZF = 0x40, FLAG_TF = 0x100, FLAG_IF = 0x200, FLAG_DF = 0x400, FLAG_OF = 0x800, FLAG_AC = 0x40000 };
 /* The bits that are guest state: CF PF AF ZF SF IF DF OF IOPL NT AC ID. TF belongs to us (see exec.c), RF to nobody. */
 #define FLAGS_VISIBLE 0x247ed5u
 
@@ -196,6 +196,8 @@ struct Machine {
 /* record.c */
 const Row *row_find(Machine *m, uint64_t linear);
 uint64_t operand_offset(const Machine *m, const MemoryOperand *op);
+uint64_t rep_room(const Machine *m, const Row *row, int *vector);
+uint64_t rep_count(const Row *row, const CpuState *st);
 int operand_violation(const Machine *m, const Row *row);
 void step_begin(Machine *m, const Row *row, int recording);
 void step_note_write(Machine *m, uint64_t address, uint32_t size, int maybe);

@@ -214,6 +214,31 @@ int is_simple(const Machine *m, const Row *row) {
   return !(row->traits & TRAIT_CHECK) || m->cpu->keeps_limits || !operand_violation(m, row);
 }
 
+static void set_rep_count(Machine *m, const Row *row, uint64_t count) {
+  uint64_t mask = row->address_bits == 16 ? 0xffff : 0xffffffff;
+  m->st.gpr[RCX] = (m->st.gpr[RCX] & ~mask) | (count & mask);
+  m->dirty |= DIRTY_REGS;
+}
+
+/* Executes a rep string instruction that runs into its segment's limit, on a CPU that does not look at limits: as many
+ * elements as there is room for, then the exception with the rest still in CX, unless cmps or scas found its end. */
+static int cut_rep(Machine *m, const Row *row) {
+  int vector = 13, is_repne = 0;
+  uint64_t count = rep_count(row, &m->st), room = rep_room(m, row, &vector);
+  if (room) {
+    set_rep_count(m, row, room);
+    int ended = on_cpu(m, row);
+    if (ended != STEP_DONE) return ended;
+    uint64_t left = rep_count(row, &m->st);
+    set_rep_count(m, row, left + count - room);
+    for (int i = 0; i < row->length - 1; i++) is_repne |= row->bytes[i] == 0xf2;
+    int compares = (row->bytes[row->length - 1] & 0xf6) == 0xa6, is_zero = m->st.rflags & FLAG_ZF ? 1 : 0;
+    if (left || (compares && is_zero == is_repne)) return STEP_DONE;
+    m->st.rip = m->before.rip;
+  }
+  return STEP_RAISED | vector;
+}
+
 static int is_ours(const Row *row) { return row->kind >= KIND_INT && row->kind != KIND_REFUSED; }
 
 static void open_port(Machine *m, const Row *row) {
@@ -260,7 +285,7 @@ static int one_step(Machine *m, const Row *row, TraceBatch *trace) {
   } else if (is_ours(row)) {
     ended = emulate(m, row);
   } else {
-    ended = violation ? STEP_RAISED | violation : on_cpu(m, row);
+    ended = !violation ? on_cpu(m, row) : row->traits & TRAIT_REP ? cut_rep(m, row) : STEP_RAISED | violation;
   }
   if (ended != STEP_DONE && ended != RUN_SHUTDOWN && !(ended & STEP_RAISED)) {
     m->row = NULL;

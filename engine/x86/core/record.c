@@ -39,9 +39,33 @@ static uint64_t repetitions(const Row *row, const CpuState *st) {
   return row->address_bits == 16 ? count & 0xffff : row->address_bits == 32 ? count & 0xffffffff : count;
 }
 
-/* The exception (12 or 13) of the first operand that reaches past its segment's limit; 0 if none does. */
+/* How many elements a rep string instruction can do before an operand reaches past its segment's limit; `vector` is the
+ * exception then. All of them (UINT64_MAX) when the offset wraps from one aligned end of the segment to the other. */
+uint64_t rep_room(const Machine *m, const Row *row, int *vector) {
+  uint64_t room = UINT64_MAX;
+  for (int i = 0; i < row->operand_count; i++) {
+    const MemoryOperand *op = &row->operands[i];
+    uint64_t offset = operand_offset(m, op), limit = m->st.seg[op->segment].limit, size = op->size, can;
+    int wraps = op->address_bits == 16 && limit == 0xffff && offset % size == 0;
+    if (offset + size - 1 > limit) {
+      can = 0;
+    } else if (wraps) {
+      continue;
+    } else {
+      can = (m->st.rflags & FLAG_DF ? offset : limit + 1 - size - offset) / size + 1;
+    }
+    if (can < room) {
+      room = can;
+      *vector = op->segment == SS ? 12 : 13;
+    }
+  }
+  return room;
+}
+
+/* The exception (12 or 13) of the first operand that would reach past its segment's limit; 0 if none does. */
 int operand_violation(const Machine *m, const Row *row) {
-  if (row->traits & TRAIT_REP && !repetitions(row, &m->st)) return 0;
+  int vector = 0;
+  if (row->traits & TRAIT_REP) return rep_room(m, row, &vector) < repetitions(row, &m->st) ? vector : 0;
   for (int i = 0; i < row->operand_count; i++) {
     const MemoryOperand *op = &row->operands[i];
     if (op->size && operand_offset(m, op) + op->size - 1 > m->st.seg[op->segment].limit) {
@@ -50,6 +74,8 @@ int operand_violation(const Machine *m, const Row *row) {
   }
   return 0;
 }
+
+uint64_t rep_count(const Row *row, const CpuState *st) { return repetitions(row, st); }
 
 /* Keeps what memory holds before it is written. The part past the end of RAM is nobody's. */
 void step_note_write(Machine *m, uint64_t address, uint32_t size, int maybe) {
