@@ -97,30 +97,23 @@ void check_ccalls(Thread *L) {
 
 int stack_resize(Thread *L, int size, int raise) {
   int old_size = stack_size(L);
-  StkId old = L->stack;
-  uint8_t old_stop = G->gcstopem;
-  G->gcstopem = 1; /* an emergency collection must not look at a stack in two places */
-  StkId fresh = mem_try_resize(L, NULL, 0, (size_t)(size + EXTRA_STACK) * sizeof(TValue));
-  G->gcstopem = old_stop;
+  uintptr_t old = (uintptr_t)L->stack;
+  StkId fresh = mem_try_resize(L, L->stack, (size_t)(old_size + EXTRA_STACK) * sizeof(TValue),
+                               (size_t)(size + EXTRA_STACK) * sizeof(TValue));
   if (unlikely(fresh == NULL)) {
     if (raise) throw_status(L, STATUS_MEMORY);
     return 0;
   }
-  int keep = old_size < size ? old_size : size;
-  for (int i = 0; i < keep + EXTRA_STACK; i++) {
-    set_value(&fresh[i], &old[i]);
-    fresh[i].delta = old[i].delta;
-    fresh[i].unused = 0;
-  }
-  for (int i = keep + EXTRA_STACK; i < size + EXTRA_STACK; i++) {
+  for (int i = old_size + EXTRA_STACK; i < size + EXTRA_STACK; i++) {
     set_nil(&fresh[i]);
     fresh[i].unused = 0;
     fresh[i].delta = 0;
   }
-  ptrdiff_t move = (char *)fresh - (char *)old;
-#define MOVED(p) ((void *)((char *)(p) + move))
   L->stack = fresh;
   L->stack_last = fresh + size;
+  ptrdiff_t move = (ptrdiff_t)((uintptr_t)fresh - old);
+  if (move == 0) return 1;
+#define MOVED(p) ((void *)((uintptr_t)(p) + (uintptr_t)move))
   L->top = MOVED(L->top);
   L->tbclist = MOVED(L->tbclist);
   for (UpVal *uv = L->openupval; uv; uv = uv->u.open.next) uv->v = MOVED(uv->v);
@@ -129,7 +122,6 @@ int stack_resize(Thread *L, int size, int raise) {
     ci->func = MOVED(ci->func);
   }
 #undef MOVED
-  mem_free(old, (size_t)(old_size + EXTRA_STACK) * sizeof(TValue));
   return 1;
 }
 

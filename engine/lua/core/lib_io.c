@@ -156,7 +156,8 @@ static int io_output(Thread *L) { return change_default(L, IO_OUTPUT, "w"); }
 
 void push_standard_input(Thread *L) {
   raw_get_field(L, REGISTRY_INDEX, STDIN_KEY);
-  if (handle_at(L, -1)) return;
+  const Handle *h = handle_at(L, -1);
+  if (h && h->kind == HANDLE_STDIN) return;
   pop(L, 1); /* a program has meddled with the registry */
   push_handle(L, HANDLE_STDIN);
 }

@@ -451,14 +451,17 @@ checked_step:
     int b = GETARG_B(i), wanted = GETARG_C(i) - 1;
     CallInfo *callee;
     if (b != 0) L->top = ra + b;
-    SAVE_PC();
+    ci->u.l.savedpc = pc;
     RECORD(record_flag(STEP_CALL));
     if (likely(ra->tag == V_LCLOSURE)) {
       const Proto *p = lclosure_of(ra)->p;
       int frame = p->maxstacksize;
       if (likely(L->stack_last - L->top > frame)) {
         callee = ci->next;
-        if (unlikely(callee == NULL)) callee = callinfo_extend(L);
+        if (unlikely(callee == NULL)) {
+          LEFT = left; /* it may raise the memory error */
+          callee = callinfo_extend(L);
+        }
         callee->func = ra;
         callee->nresults = (int16_t)wanted;
         callee->callstatus = 0;
@@ -488,7 +491,6 @@ checked_step:
     SAVE_PC();
     RECORD(record_flag(STEP_CALL));
     if (GETARG_k(i)) func_close_upvalues(L, base);
-    LEFT = left;
     int n = call_prepare_tail(L, ci, ra, b, delta);
     left = LEFT;
     if (n >= 0) { /* a native: its results are ours */

@@ -9,13 +9,13 @@
 #define KC(i) (k + GETARG_C(i))
 #define RKC(i) (GETARG_k(i) ? k + GETARG_C(i) : base + GETARG_C(i))
 
-#define SAVE_PC() (ci->u.l.savedpc = pc)
+/* An error leaves the loop for good: what it has counted must be in memory by then. */
+#define SAVE_PC() (ci->u.l.savedpc = pc, LEFT = left)
 #define SAVE_STATE() (SAVE_PC(), L->top = ci->top)
 #define RELOAD() (left = LEFT, base = ci->func + 1)
 #define PROTECT(expression)                                                                                            \
   do {                                                                                                                 \
     SAVE_STATE();                                                                                                      \
-    LEFT = left;                                                                                                       \
     expression;                                                                                                        \
     RELOAD();                                                                                                          \
   } while (0)
@@ -23,7 +23,6 @@
 #define PROTECT_TOP(expression)                                                                                        \
   do {                                                                                                                 \
     SAVE_PC();                                                                                                         \
-    LEFT = left;                                                                                                       \
     expression;                                                                                                        \
     RELOAD();                                                                                                          \
   } while (0)
@@ -32,7 +31,6 @@
     if (unlikely(G->gc_debt > 0)) {                                                                                    \
       SAVE_PC();                                                                                                       \
       L->top = (limit);                                                                                                \
-      LEFT = left;                                                                                                     \
       gc_step(L);                                                                                                      \
       RELOAD();                                                                                                        \
     }                                                                                                                  \
