@@ -13,11 +13,26 @@
 #define _GNU_SOURCE
 #include "core.h"
 
+#include <stdio.h>
+
+#ifndef __x86_64__ /* KVM runs guests of the host's own kind */
+
+int kvm_attach(Machine *m, const char *device) {
+  (void)device;
+  snprintf(m->message, sizeof m->message, "this host is no x86");
+  return -1;
+}
+int x86_kvm_open(const char *device) { return (void)device, -1; }
+int x86_kvm_extension(int fd, int capability) { return (void)fd, (void)capability, -1; }
+void x86_kvm_close(int fd) { (void)fd; }
+double x86_kvm_bare_steps(const char *device, uint32_t steps) { return (void)device, (void)steps, -1; }
+
+#else
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -455,3 +470,4 @@ double x86_kvm_bare_steps(const char *device, uint32_t steps) {
   x86_destroy(m);
   return seconds;
 }
+#endif
