@@ -7,6 +7,7 @@ A room's module (imported on first use, so that the web process never loads a co
 - `notice(machine) -> dict | None`: `{"key", "args"}` of a catalogue sentence that the visitor should see.
 - optionally `prepare() -> sequence of descriptors`: called once in the process from which workers are forked, while it
   may still open what they may not; the descriptors stay open in every worker.
+- optionally `debug_view(machine) -> DebugView`: what debuggers show of a machine (engine/debugview.py).
 - `cli(arguments) -> int`: the room's part of `python -m engine`; returns the exit status.
 """
 

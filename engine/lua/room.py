@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from engine.debugview import DebugView
 from engine.errors import CommandError
 from engine.lua.compiler import compile_source, file_text
 from engine.lua.dump import dump
@@ -66,6 +67,13 @@ def start(program: LuaProgram, journal: Journal, limits: Limits) -> LuaMachine:
 def notice(machine: LuaMachine) -> dict[str, Any] | None:
     """Nothing that a visitor has to know beforehand: there is one Lua."""
     return None
+
+
+def debug_view(machine: LuaMachine) -> DebugView:
+    """What debuggers show of the machine."""
+    from engine.lua.debug import LuaDebugView
+
+    return LuaDebugView(machine)
 
 
 def cli(arguments: Sequence[str]) -> int:

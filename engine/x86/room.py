@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.debugview import DebugView
 from engine.errors import CommandError
 from engine.machine import Journal, Limits
 from engine.rooms import SourceFile
@@ -43,6 +44,13 @@ def notice(machine: X86Machine) -> dict[str, Any] | None:
     if machine.missing_kvm:
         return {"key": "x86_no_kvm", "args": {"reason": machine.missing_kvm}}
     return None
+
+
+def debug_view(machine: X86Machine) -> DebugView:
+    """What debuggers show of the machine."""
+    from engine.x86.debug import X86DebugView
+
+    return X86DebugView(machine)
 
 
 def cli(arguments: Sequence[str]) -> int:
