@@ -193,10 +193,19 @@ static int os_setlocale(Thread *L) {
   return 1;
 }
 
+/* What os.exit(…, true) does before: run the pending __close and all __gc methods. No frame is returned to. */
+static Thread *close_state(void) {
+  Thread *L = G->main_thread;
+  G->running = L;
+  thread_reset(L, STATUS_OK);
+  gc_close(L);
+  return L;
+}
+
 /* Ends the program: a HALT whose request is the exit status in digits. A finished machine is not entered again. */
 static int os_exit(Thread *L) {
   Integer status = type_at(L, 1) == TYPE_BOOLEAN ? !to_boolean(L, 1) : opt_integer(L, 1, 0);
-  if (to_boolean(L, 2)) gc_close(L);
+  if (to_boolean(L, 2)) L = close_state();
   CTL->request[0] = push_format(L, "%d", (int)status);
   CTL->request_size[0] = strlen(CTL->request[0]);
   CTL->finished = 1;
