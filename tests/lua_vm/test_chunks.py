@@ -8,7 +8,11 @@ from engine.lua.compiler import compile_source
 from engine.lua.dump import dump
 from engine.lua.machine import core
 
-SOURCE = b"local a <const>, s = 1.5, ('x'):rep(50)\nreturn function(...) local t = {...}; return #t, s, 'long" + b"g" * 60 + b"' end"
+SOURCE = (
+    b"local a <const>, s = 1.5, ('x'):rep(50)\nreturn function(...) local t = {...}; return #t, s, 'long"
+    + b"g" * 60
+    + b"' end"
+)
 CHUNK = dump(compile_source(SOURCE, b"@chunk.lua"))
 
 

@@ -27,6 +27,8 @@ def test_the_snippets_run_without_a_report() -> None:
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     }
     command = [sys.executable, "-m", "tests.lua_vm.snippets"]
-    done = subprocess.run(command, env=environment, cwd=cbuild.ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=cbuild.ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr[-4000:]
     assert done.stdout.split() == list(snippets.NAMES)

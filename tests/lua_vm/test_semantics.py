@@ -35,7 +35,19 @@ def test_a_recorded_run_does_the_same_as_a_plain_one(name: str) -> None:
 
 def test_yields_inside_every_metamethod_are_taken_up_again() -> None:
     text = snippets.run(snippets.machine("coroutines")).stdout
-    for event in (b"add", b"index field", b"lt", b"eq", b"concat", b"call 7", b"len", b"unm", b"le", b"newindex key", b"close"):
+    for event in (
+        b"add",
+        b"index field",
+        b"lt",
+        b"eq",
+        b"concat",
+        b"call 7",
+        b"len",
+        b"unm",
+        b"le",
+        b"newindex key",
+        b"close",
+    ):
         assert event in text
 
 

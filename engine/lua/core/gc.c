@@ -19,7 +19,7 @@
 
 static void charge(int64_t bytes) { G->gc_debt += bytes; }
 
-/* The peak lies before a collection, or before a large block goes. */
+/* A peak ends when a block is freed. */
 void gc_note_peak(void) {
   if (total_bytes() > G->peak_bytes) G->peak_bytes = total_bytes();
 }
@@ -62,7 +62,7 @@ void *mem_alloc(Thread *L, size_t size) {
 }
 
 void mem_free(void *block, size_t size) {
-  if (unlikely(size > SMALL_MAX)) gc_note_peak();
+  gc_note_peak();
   arena_free(block, size);
   G->gc_debt -= (int64_t)size;
 }
