@@ -335,8 +335,9 @@ static int base_dofile(Thread *L) {
 static int base_collectgarbage(Thread *L) {
   static const char *const names[] = {"stop",       "restart",   "collect",      "count",       "step", "setpause",
                                       "setstepmul", "isrunning", "generational", "incremental", NULL};
-  static const int actions[] = {GC_DO_STOP,     GC_DO_RESTART,    GC_DO_COLLECT,   GC_DO_COUNT,        GC_DO_STEP,
-                                GC_DO_SETPAUSE, GC_DO_SETSTEPMUL, GC_DO_ISRUNNING, GC_DO_GENERATIONAL, GC_DO_INCREMENTAL};
+  static const int actions[] = {GC_DO_STOP,      GC_DO_RESTART,      GC_DO_COLLECT,    GC_DO_COUNT,
+                                GC_DO_STEP,      GC_DO_SETPAUSE,     GC_DO_SETSTEPMUL, GC_DO_ISRUNNING,
+                                GC_DO_GENERATIONAL, GC_DO_INCREMENTAL};
   int action = actions[arg_option(L, 1, "collect", names)];
   int a = 0, b = 0, c = 0;
   bool one = action == GC_DO_STEP || action == GC_DO_SETPAUSE || action == GC_DO_SETSTEPMUL;

@@ -12,7 +12,8 @@ static Thread *coroutine_arg(Thread *L) {
   return co;
 }
 
-/* Move the arguments over, resume, move the results back. The number of results; -1 and the error value on a failure. */
+/* Move the arguments over, resume, move the results back. The number of results; -1 and the error value on a
+   failure. */
 static int resume_with(Thread *L, Thread *co, int arguments) {
   if (unlikely(!check_stack(co, arguments))) {
     push_literal(L, "too many arguments to resume");
