@@ -65,8 +65,12 @@ const actions = {
   stop: () => session.pause(),
   share: () => void share(store.state),
   help,
-  open: (/** @type {any} */ example) => open(example, example.tick),
+  open: (/** @type {any} */ example) => {
+    address(`/?room=${example.room}&example=${example.name}`);
+    open(example, example.tick);
+  },
   blank: (/** @type {any} */ room) => {
+    address("/");
     session.load({ room, files: [{ name: room.main_file, text: "" }] });
   },
   choose: (/** @type {string} */ name, /** @type {string} */ value) => session.choose(name, value),
@@ -84,6 +88,14 @@ const actions = {
     void setLanguage(next).then(build);
   },
 };
+
+/**
+ * Let the address name what is shown, so that reloading shows it again.
+ * @param {string} path
+ */
+function address(path) {
+  history.replaceState(null, "", path);
+}
 
 /**
  * Load a program and run it to the step worth seeing.
@@ -124,7 +136,7 @@ function first() {
   const named = boot.examples.find((/** @type {any} */ e) => e.name === asked.get("example") && (!asked.get("room") || e.room === asked.get("room")));
   const example = named ?? [...boot.examples].sort((a, b) => roomRank(a) - roomRank(b) || a.order - b.order)[0];
   if (example) open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick);
-  else actions.blank(boot.rooms[0]);
+  else session.load({ room: boot.rooms[0], files: [{ name: boot.rooms[0].main_file, text: "" }] });
 }
 
 /** @param {any} example */

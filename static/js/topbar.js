@@ -85,6 +85,11 @@ export function mountTopbar(root, boot, store, actions) {
   return stop;
 }
 
+/** @param {any} example */
+function titleOf(example) {
+  return example.title[language()] ?? example.title.en ?? example.name;
+}
+
 /**
  * @param {HTMLSelectElement} select
  * @param {any} boot
@@ -99,10 +104,11 @@ function fillExamples(select, boot, state) {
       const mine = boot.examples.filter((/** @type {any} */ e) => e.room === room.name);
       mine.sort((/** @type {any} */ a, /** @type {any} */ b) => a.order - b.order);
       return mine.length ? h("optgroup", { label: room.title }, mine.map((/** @type {any} */ e) =>
-        h("option", { value: `${e.room}/${e.name}` }, e.title[language()] ?? e.title.en ?? e.name))) : null;
+        h("option", { value: `${e.room}/${e.name}` }, titleOf(e)))) : null;
     }),
     h("option", { value: "blank" }, t("top.blank")),
   );
+  document.title = own ? t("top.name") : t("top.title", { title: titleOf(state.example) });
   select.value = own ? "own" : `${state.example.room}/${state.example.name}`;
 }
 

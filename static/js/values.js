@@ -51,12 +51,13 @@ export function valueText(value) {
 }
 
 /**
- * Old value struck through, an arrow, the new value as a chip.
+ * Old value struck through, an arrow, the new value as a chip; the chip alone where nothing was before.
  * @param {Value} old
  * @param {Value} value
  * @param {string} [chip] class of the new value
  */
 export function changeNode(old, value, chip = "wrote") {
+  if (old.t === "absent") return h("span", { class: chip }, valueText(value));
   return h(
     "span",
     { class: "change" },

@@ -13,6 +13,17 @@ from tests.browser.conftest import Bench
 pytestmark = pytest.mark.browser
 
 
+def test_the_address_and_the_title_follow_the_chosen_example(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/")
+    one.page.locator("#example").select_option("x86/sum")
+    one.ready()
+    expect(one.page).to_have_title(re.compile("^Sum a table"))
+    one.page.reload()
+    one.ready()
+    expect(one.page.locator("#example")).to_have_value("x86/sum")
+    expect(one.page.locator("#room")).to_have_value("x86")
+
+
 def test_a_line_and_its_instructions_light_up_together(bench: Callable[..., Bench]) -> None:
     one = bench().open("/?example=closure")
     line = one.pane("source").locator(".cm-line").nth(10)
