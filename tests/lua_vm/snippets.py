@@ -1,4 +1,4 @@
-"""The Lua programs of `snippets/`, run on our VM; also the body of the sanitizer run (`python -m tests.lua_vm.snippets`).
+"""The Lua programs of `snippets/`, run on our VM; `python -m tests.lua_vm.snippets` is the body of the sanitizer run.
 
 A snippet's first line says what it is about. Each is run with and without a collection at every allocation.
 """

@@ -9,9 +9,8 @@ from engine.lua.dump import dump
 from engine.lua.machine import core
 
 SOURCE = (
-    b"local a <const>, s = 1.5, ('x'):rep(50)\nreturn function(...) local t = {...}; return #t, s, 'long"
-    + b"g" * 60
-    + b"' end"
+    b"local a <const>, s = 1.5, ('x'):rep(50)\n"
+    b"return function(...) local t = {...}; return #t, s, 'long" + b"g" * 60 + b"' end"
 )
 CHUNK = dump(compile_source(SOURCE, b"@chunk.lua"))
 

@@ -30,7 +30,8 @@ def test_a_program_that_takes_too_much_ends_with_the_memory_limit() -> None:
         b"local t = {} for i = 1, 1e9 do t['k' .. i] = i end",
         b"local c = {} for i = 1, 1e9 do c[i] = coroutine.create(print) end",
         b"local f f = function(n) local t = {n} return f(n + 1) + #t end f(1)",
-        b"return table.concat(setmetatable({}, {__len = function() return 1 << 40 end, __index = function() return 'x' end}))",
+        b"local t = {__len = function() return 1 << 40 end, __index = function() return 'x' end} "
+        b"return table.concat(setmetatable(t, t))",
     ],
 )
 def test_the_program_can_catch_the_lack_of_memory_and_go_on(attempt: bytes) -> None:
@@ -46,7 +47,8 @@ def test_garbage_is_reused_so_that_a_long_run_fits() -> None:
 
 def test_large_blocks_that_are_freed_leave_the_saved_state() -> None:
     subject = snippets.machine_of(
-        b"do local s = ('x'):rep(8 << 20) end for i = 1, 100 do end collectgarbage() collectgarbage() for i = 1, 100 do end"
+        b"do local s = ('x'):rep(8 << 20) end for i = 1, 100 do end "
+        b"collectgarbage() collectgarbage() for i = 1, 100 do end"
     )
     sizes = []
     while not subject.run(50).is_final:

@@ -1,4 +1,4 @@
-"""The snippets under AddressSanitizer and UBSan, with freed blocks of the arena poisoned, collecting at every allocation."""
+"""The snippets under AddressSanitizer and UBSan: freed blocks are poisoned, every allocation collects."""
 
 from __future__ import annotations
 

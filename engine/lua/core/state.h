@@ -168,14 +168,12 @@ typedef struct Global {
   TValue registry; /* a table */
   Node dummy;      /* the hash part of tables without one: a single empty node, never written */
   GCObject *allgc, *finobj, *gray, *grayagain, *weak, *ephemeron, *allweak, *tobefnz, *fixedgc;
-  GCObject *sweep; /* not used while collections run in one go */
   Thread *twups;
   Thread *main_thread;
   Thread *running; /* the innermost coroutine */
   TString *memory_message;
   TString *fault_message, *fault_traceback; /* of the error that ended the program */
   TString *event_names[TM_COUNT];
-  TString *type_names[TYPE_COUNT + 3];
   Table *type_metatables[TYPE_COUNT];
   uint8_t currentwhite, gcstate, gckind, gcstopem, gcemergency;
   uint8_t gcstop; /* bits GC_STOP_*: the collector does not start by itself */
