@@ -486,10 +486,10 @@ def _loops(row: _Table) -> None:
         "Ask the iterator {A} for the next {C} values.", "向迭代器 {A} 索取接下来的 {C} 个值。", "",
     )  # fmt: skip
     row.row(
-        "TFORLOOP", Family.LOOP, "A:R Bx:J", "if R[A+2] ~= nil then R[A] := R[A+2] and pc -= Bx", "A+2", "A",
+        "TFORLOOP", Family.LOOP, "A:R Bx:J", "if R[A+4] ~= nil then R[A+2] := R[A+4] and pc -= Bx", "A+4", "A+2",
         "If the iterator gave a value, jump back to row {target}; else the loop is over.",
         "若迭代器给出了值，则跳回第 {target} 行指令；否则循环结束。",
-        "A is here two above the A of the TFORCALL before it.", "a",
+        "R[A+4] is the iterator's first value, R[A+2] the control variable that the next call gets.", "a",
     )  # fmt: skip
     row.row(
         "SETLIST", Family.TABLE, "A:R B:I C:I k:bool", "R[A][C+i] := R[A+i] for i from 1 to B", "A A+1..A+B", "",

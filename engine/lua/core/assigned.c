@@ -63,6 +63,9 @@ static uint8_t apply(const Proto *p, int pc, Row *row) {
       drop(row, ra + 4);
       add(row, ra + 4, ra + 3 + GETARG_C(i));
       break;
+    case OP_TAILCALL: /* goes on behind it only if a native yielded */
+      drop(row, ra);
+      return (uint8_t)ra;
     case OP_CALL:
     case OP_VARARG: /* both take the place from A on for themselves */
       drop(row, ra);
@@ -114,7 +117,7 @@ static int flow(const Proto *p, Assigned *a, int pc) {
     case OP_FORLOOP:
     case OP_TFORLOOP: {
       meet(a, pc + 1, &before, NO_OPEN);
-      add(&row, ra, op == OP_FORLOOP ? ra + 3 : ra);
+      if (op == OP_FORLOOP) add(&row, ra, ra + 3);
       return meet(a, pc + 1 - GETARG_Bx(i), &row, NO_OPEN);
     }
     default:

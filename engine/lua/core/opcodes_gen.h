@@ -122,7 +122,7 @@ typedef enum OpCode {
   OP_FORPREP = 74, /* A Bx: check values and prepare counters; if the loop does not run, pc += Bx + 1 */
   OP_TFORPREP = 75, /* A Bx: mark R[A+3] as to be closed; pc += Bx */
   OP_TFORCALL = 76, /* A C: R[A+4], …, R[A+3+C] := R[A](R[A+1], R[A+2]) */
-  OP_TFORLOOP = 77, /* A Bx: if R[A+2] ~= nil then R[A] := R[A+2] and pc -= Bx */
+  OP_TFORLOOP = 77, /* A Bx: if R[A+4] ~= nil then R[A+2] := R[A+4] and pc -= Bx */
   OP_SETLIST = 78, /* A B C k: R[A][C+i] := R[A+i] for i from 1 to B */
   OP_CLOSURE = 79, /* A Bx: R[A] := closure of nested function Bx */
   OP_VARARG = 80, /* A C: R[A], …, R[A+C-2] := the extra arguments */

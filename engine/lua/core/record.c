@@ -31,7 +31,7 @@ typedef struct Step {
   uint8_t active;
   uint8_t op;
   uint8_t old_count;
-  uint8_t from_hook;       /* RETURN: of a debug hook, which completes no instruction */
+  uint8_t from_hook;       /* RETURN: to a frame that was interrupted by a debug hook, with no instruction in progress */
   uint8_t paused;          /* the machine has left the VM in the middle of this step */
   uint32_t index;          /* entry in the batch */
   uint32_t first_write;
@@ -307,6 +307,10 @@ static void remember_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo 
       count = 1;
       break;
     case OP_TESTSET: count = 1; break;
+    case OP_TFORLOOP:
+      ra += 2;
+      count = 1;
+      break;
     default: return;
   }
   remember(step, batch, L, ra, count, a, at, base);
@@ -423,10 +427,11 @@ static void put_slots(Step *step, TraceBatch *batch, Thread *L, StkId first, ptr
   }
 }
 
-/* TFORCALL gave its values; when there is a first one, the TFORLOOP behind it, which has no tick of its own, has copied it. */
-static void put_iteration(Step *step, TraceBatch *batch, Thread *L, StkId ra, int count) {
+/* TFORCALL gave its values; when there is a first one, the TFORLOOP behind it has copied it. That one has no tick of its
+ * own, except where the iterator had yielded (`is_next`: it is still to come). */
+static void put_iteration(Step *step, TraceBatch *batch, Thread *L, StkId ra, int count, int is_next) {
   put_slots(step, batch, L, ra + 4, count);
-  if (!is_nil(ra + 4)) {
+  if (!is_next && !is_nil(ra + 4)) {
     put_slots(step, batch, L, ra + 2, 1);
     CTL->step_flags |= STEP_JUMP;
   }
@@ -448,6 +453,9 @@ static void put_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, 
     case OP_MMBINI:
     case OP_MMBINK: put_slots(step, batch, L, base + GETARG_A(at[-1]), 1); return;
     case OP_CALL: put_slots(step, batch, L, ra, GETARG_C(i) ? GETARG_C(i) - 1 : L->top - ra); return;
+    case OP_TAILCALL: /* of a native that yielded: its results, for the RETURN behind */
+      put_slots(step, batch, L, ra, L->top - ra);
+      return;
     case OP_FORLOOP: /* an integer loop counts the rounds in A+1, a float loop leaves its limit there */
       if (next == at + 1) return;
       put_slots(step, batch, L, ra, is_integer(ra + 2) ? 2 : 1);
@@ -460,14 +468,14 @@ static void put_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, 
       return;
     case OP_TFORPREP: {
       const Instruction *call = at + 1 + GETARG_Bx(i);
-      put_iteration(step, batch, L, base + GETARG_A(*call), GETARG_C(*call));
+      put_iteration(step, batch, L, base + GETARG_A(*call), GETARG_C(*call), 0);
       CTL->step_flags |= STEP_JUMP;
       return;
     }
-    case OP_TFORCALL: put_iteration(step, batch, L, ra, GETARG_C(i)); return;
+    case OP_TFORCALL: put_iteration(step, batch, L, ra, GETARG_C(i), next == at + 1); return;
     case OP_TFORLOOP:
       if (next == at + 1) return;
-      put_slots(step, batch, L, ra, 1);
+      put_slots(step, batch, L, ra + 2, 1);
       CTL->step_flags |= STEP_JUMP;
       return;
     case OP_VARARG: put_slots(step, batch, L, ra, GETARG_C(i) ? GETARG_C(i) - 1 : L->top - ra); return;
@@ -479,7 +487,7 @@ static void put_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, 
     if (next == at + 2) return;
     if (op == OP_TESTSET) put_slots(step, batch, L, ra, 1);
     CTL->step_flags |= STEP_JUMP;
-  } else if (MODES[op] & OPMODE_SETS_A && op != OP_TAILCALL) {
+  } else if (MODES[op] & OPMODE_SETS_A) {
     put_slots(step, batch, L, ra, 1);
   }
 }
@@ -492,6 +500,7 @@ static void put_parameters(Step *step, TraceBatch *batch, Thread *L, CallInfo *c
     if (step->old_tag[0] == TAG_FUNCTION && step->old[0] == ci_closure(ci)->id) in_place = step->old_count - 1;
     else put_slots(step, batch, L, base - 1, 1); /* a __call metamethod took its place before the arguments */
   }
+  if (step->op == OP_TAILCALL && ci == step->ci) put_slots(step, batch, L, base - 1, 1);
   step->old_count = 0;
   int count = ci_closure(ci)->p->numparams;
   if (count > in_place) put_slots(step, batch, L, base + in_place, count - in_place);
@@ -521,7 +530,7 @@ static void finish_elsewhere(Step *step, TraceBatch *batch, Thread *L, CallInfo 
     CTL->step_flags |= STEP_CALL;
     if (!is_return(step->op) && step->op != OP_TAILCALL) put_partial(step, batch);
     put_parameters(step, batch, L, ci);
-  } else if (!step->from_hook) {
+  } else if (!(step->from_hook && ci == step->caller)) {
     put_targets(step, batch, L, ci, waiting_instruction(ci), pc);
   }
 }
