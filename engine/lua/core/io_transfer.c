@@ -5,6 +5,7 @@
 #include "lib_io.h"
 
 enum { LONGEST_NUMERAL = 200, FULL_BUFFER = 4096 };
+#define UNREADABLE ((size_t)1 << 40) /* more bytes than any machine has room for */
 
 int push_failure(Thread *L, int error, const char *path) {
   push_nil(L);
@@ -179,7 +180,11 @@ static bool read_number(Thread *L, int index, Handle *h) {
 /* One format at stack index `format`; false when nothing was left to read (then what was pushed counts for nothing). */
 static bool read_format(Thread *L, int index, Handle *h, int format) {
   if (type_at(L, format) == TYPE_NUMBER) {
-    size_t count = (size_t)arg_integer(L, format);
+    size_t count = (size_t)arg_integer(L, format); /* a negative one is a huge one */
+    if (count >= UNREADABLE) {
+      push_literal(L, "not enough memory");
+      error_value(L);
+    }
     if (count > 0) return read_bytes(L, index, h, count);
     push_literal(L, ""); /* reading nothing succeeds unless at the end */
     return peek(L, index, h) >= 0;

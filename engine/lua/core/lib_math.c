@@ -50,7 +50,7 @@ static int math_fmod(Thread *L) {
     /* the smallest integer divided by -1 traps on this processor */
     push_integer(L, divisor == -1 ? 0 : to_integer(L, 1, NULL) % divisor);
   } else {
-    Number a = arg_number(L, 1), b = arg_number(L, 2);
+    Number b = arg_number(L, 2), a = arg_number(L, 1); /* the order of complaints is PUC's */
     push_number(L, fmod(a, b));
   }
   return 1;
@@ -243,7 +243,7 @@ const NativeReg math_natives[] = {
     {"math.type", math_type, NULL}, {"math.tointeger", math_tointeger, NULL}, {"math.ult", math_ult, NULL},
     {"math.cosh", math_cosh, NULL}, {"math.sinh", math_sinh, NULL},           {"math.tanh", math_tanh, NULL},
     {"math.pow", math_pow, NULL},   {"math.frexp", math_frexp, NULL},         {"math.ldexp", math_ldexp, NULL},
-    {"math.log10", math_log10, NULL},
+    {"math.log10", math_log10, NULL}, {"math.atan2", math_atan, NULL},
     {NULL, NULL, NULL},
 };
 
