@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -31,7 +32,9 @@ class Outcome:
 def on_reference(source: bytes, name: str, folder: Path, stdin: bytes = b"") -> Outcome:
     """Run the program as file `name` in `folder` with the reference."""
     (folder / name).write_bytes(source)
-    done = subprocess.run([puc_lua(), name], cwd=folder, input=stdin, capture_output=True, timeout=60, check=False)
+    world = {"PATH": os.environ.get("PATH", "/bin"), "LC_ALL": "C", "TZ": "UTC"}  # as ours is
+    command = [puc_lua(), name]
+    done = subprocess.run(command, cwd=folder, input=stdin, env=world, capture_output=True, timeout=60, check=False)
     error = None
     if done.returncode:
         error = done.stderr.split(b"\nstack traceback:")[0].partition(b": ")[2]
