@@ -28,7 +28,10 @@ static Handle *open_handle_arg(Thread *L, int arg) {
 
 static Handle *push_handle(Thread *L, HandleKind kind) {
   Handle *h = new_userdata(L, sizeof *h, 2);
-  *h = (Handle){.kind = kind, .readable = kind == HANDLE_STDIN, .writable = kind >= HANDLE_STDOUT};
+  memset(h, 0, sizeof *h); /* the gaps between fields too: they are in the digest */
+  h->kind = kind;
+  h->readable = kind == HANDLE_STDIN;
+  h->writable = kind >= HANDLE_STDOUT;
   set_named_metatable(L, HANDLE_TYPE);
   return h;
 }
