@@ -84,7 +84,7 @@ class ToyMachine:
             self.final = Stop(StopReason.HALT, self.tick)
             return self.final
         name, *operands = self.program[self.pc]
-        flags, write, pc = StepFlag(0), None, self.pc
+        flags, write, pc, depth = StepFlag(0), None, self.pc, self.depth
         if name == "in":
             data = self.journal.read(self.journal_used, "keys")
             if data is None:
@@ -99,7 +99,9 @@ class ToyMachine:
             register = int(operands[0])
             write = self._set(register, self.registers[register] + int(operands[1]))
         elif name == "store":
-            self._memory[self.registers[0] % MEMORY_BYTES] = self.registers[int(operands[0])] & 255
+            address, value = self.registers[0] % MEMORY_BYTES, self.registers[int(operands[0])] & 255
+            write = WriteKind.MEMORY, address, int(self._memory[address]), value
+            self._memory[address] = value
         elif name == "jnz" and self.registers[int(operands[0])]:
             self.pc = int(operands[1]) - 1
             flags |= StepFlag.JUMP
@@ -112,8 +114,10 @@ class ToyMachine:
                 self.final = Stop(StopReason.LIMIT, self.tick, {"limit": "output", "message": "too much output"})
         elif name == "call":
             self.depth += 1
+            flags |= StepFlag.CALL
         elif name == "ret":
-            self.depth -= 1
+            self.depth = max(1, self.depth - 1)
+            flags |= StepFlag.RETURN
         elif name == "grow":
             self.grown += 1
             self.listed = max(self.listed, self.grown)
@@ -126,22 +130,24 @@ class ToyMachine:
         elif name == "halt":
             self.final = Stop(StopReason.HALT, self.tick)
         if trace is not None:
-            self._trace(trace, pc, flags, write)
+            self._trace(trace, pc, depth, flags, write)
         return self.final
 
-    def _set(self, register: int, value: int) -> tuple[int, int, int]:
+    def _set(self, register: int, value: int) -> tuple[int, int, int, int]:
         old = self.registers[register]
         self.registers[register] = value % (1 << 64)
-        return register, old, self.registers[register]
+        return WriteKind.REGISTER, register, old, self.registers[register]
 
-    def _trace(self, trace: TraceBatch, pc: int, flags: StepFlag, write: tuple[int, int, int] | None) -> None:
+    def _trace(
+        self, trace: TraceBatch, pc: int, depth: int, flags: StepFlag, write: tuple[int, int, int, int] | None
+    ) -> None:
         if trace.step_count == 0:
             trace.first_tick = self.tick
-        values = {"where": pc, "flags": int(flags), "depth": self.depth, "writes": int(write is not None)}
+        values = {"where": pc, "flags": int(flags), "depth": depth, "writes": int(write is not None)}
         if write is not None:
-            bits = ValueTag.BITS64
-            register, old, new = write
-            values |= {"w_key": register, "w_old": old, "w_new": new, "w_kind": WriteKind.REGISTER}
+            kind, key, old, new = write
+            bits = ValueTag.BITS8 if kind == WriteKind.MEMORY else ValueTag.BITS64
+            values |= {"w_key": key, "w_old": old, "w_new": new, "w_kind": kind}
             values |= {"w_key_tag": ValueTag.INTEGER, "w_old_tag": bits, "w_new_tag": bits}
         for column in COLUMNS:
             if column.per == "step" or write is not None:

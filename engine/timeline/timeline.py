@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,7 +55,8 @@ class _PausedError(Exception):
     """A search was asked to stop."""
 
 
-def _never() -> bool:
+def never() -> bool:
+    """The poll of those who never stop."""
     return False
 
 
@@ -132,13 +134,13 @@ class Timeline:
         """StepFlag bits of the step that led to the position (0 at the start)."""
         position = self.position
         if position and self._flags[0] != position:
-            self._go(position - 1, _never)
+            self._go(position - 1, never)
             self._replay_last_step()
         return self._flags[1] if position else 0
 
     # -- motions -----------------------------------------------------------------------------------------------------
 
-    def seek(self, tick: int, poll: Poll = _never, *, reason: str = "seek") -> Arrival:
+    def seek(self, tick: int, poll: Poll = never, *, reason: str = "seek") -> Arrival:
         """Go to `tick`, at least 0; what lies beyond the frontier is recorded on the way."""
         target = max(0, tick)
         if not self._go(min(target, self.frontier), poll):
@@ -151,7 +153,7 @@ class Timeline:
             return Arrival(self.ended.reason, self.position, self.ended.detail)
         return Arrival(reason, self.position)
 
-    def step(self, count: int, poll: Poll = _never) -> Arrival:
+    def step(self, count: int, poll: Poll = never) -> Arrival:
         """Go `count` steps on, or back if negative (to the start at most)."""
         return self.seek(self.position + count, poll, reason="step")
 
@@ -161,7 +163,7 @@ class Timeline:
         *,
         trace: TraceSink | None = None,
         breakpoints: bool = False,
-        poll: Poll = _never,
+        poll: Poll = never,
     ) -> Arrival:
         """Run on from the position, recording beyond the frontier, until tick `to`, the end, or what else is asked.
 
@@ -191,7 +193,7 @@ class Timeline:
             if breakpoints and self.position > start and self._machine.where in self._breakpoints:
                 return Arrival(StopReason.BREAKPOINT, self.position)
 
-    def run_back(self, poll: Poll = _never) -> Arrival:
+    def run_back(self, poll: Poll = never) -> Arrival:
         """Go back to the last place before the position whose next row has a breakpoint, or to the start.
 
         Searches from checkpoint to checkpoint backwards, so the cost grows with the distance of the place. A pause
@@ -209,36 +211,50 @@ class Timeline:
                     if not self._go(end - 1, poll):
                         raise _PausedError
                 elif found is not None:
-                    self._go(found, _never)
+                    self._go(found, never)
                     return Arrival(StopReason.BREAKPOINT, found)
                 else:
                     end = begin.tick
         except _PausedError:
-            self._go(end, _never)
+            self._go(end, never)
             return Arrival("pause", end)
-        self._go(0, _never)
+        self._go(0, never)
         return Arrival("start", 0)
 
-    def trace(self, first: int, last: int, sink: TraceSink, poll: Poll = _never) -> bool:
+    def trace(self, first: int, last: int, sink: TraceSink, poll: Poll = never) -> bool:
         """Send the steps `first` … `last` (1 <= first, last <= frontier) to `sink`, by replay; the position stays.
 
         False if `poll` or the sink ended it early.
         """
+        with self.excursion():
+            return self.replay(first, last, sink, poll)
+
+    def replay(self, first: int, last: int, sink: TraceSink, poll: Poll = never) -> bool:
+        """As `trace`, but it leaves the position at the last step that it sent."""
+        if not self._go(first - 1, poll):
+            return False
+        while self.position < last:
+            batch = sink.batch()
+            if batch is None or poll():
+                return False
+            batch.clear()
+            self._advance(min(last, self.position + self._pace.slice_ticks), batch, False)
+            if batch.step_count:
+                sink.deliver(batch)
+        return True
+
+    @contextmanager
+    def excursion(self) -> Iterator[None]:
+        """Whatever happens inside, the position afterwards is the one before."""
         here = self._save(self.position)
         try:
-            if not self._go(first - 1, poll):
-                return False
-            while self.position < last:
-                batch = sink.batch()
-                if batch is None or poll():
-                    return False
-                batch.clear()
-                self._advance(min(last, self.position + self._pace.slice_ticks), batch, False)
-                if batch.step_count:
-                    sink.deliver(batch)
-            return True
+            yield
         finally:
             self._restore(here)
+
+    def checkpoint_before(self, tick: int) -> int:
+        """The tick of the last checkpoint at or before `tick`: from there on, looking at what came costs no more."""
+        return self._checkpoints.before(tick).tick
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -283,7 +299,7 @@ class Timeline:
                 self.ended = Stop(StopReason.LIMIT, self.frontier, {"limit": "ticks", "message": message})
         if self.frontier - self._last_checkpoint_tick >= self._pace.interval_ticks:
             self._last_checkpoint_tick = self.frontier
-            self._keep(is_local=False)
+            self.keep(is_local=False)
 
     def _announce(self, events: list[Event]) -> None:
         for event in events:
@@ -321,7 +337,7 @@ class Timeline:
                 return False
             self._advance(min(target - 1, self.position + self._pace.slice_ticks, mark), None, False)
             if self.position == mark:
-                self._keep(is_local=True)
+                self.keep(is_local=True)
                 mark = self._halfway(target)
         if self.position < target:
             self._replay_last_step()
@@ -342,9 +358,10 @@ class Timeline:
     def _leave(self) -> None:
         """Before going elsewhere: a checkpoint here, if coming back would take long."""
         if self.position - self._checkpoints.before(self.position).tick > self._pace.near_ticks:
-            self._keep(is_local=True)
+            self.keep(is_local=True)
 
-    def _keep(self, *, is_local: bool) -> None:
+    def keep(self, *, is_local: bool = True) -> None:
+        """Make a checkpoint here, if there is none. `is_local`: to be dropped first when memory is short."""
         position = self.position
         if not self._checkpoints.has(position):
             self._checkpoints.add(self._save(position), is_local=is_local, position=position)
