@@ -31,8 +31,9 @@ typedef struct Step {
   uint8_t active;
   uint8_t op;
   uint8_t old_count;
-  uint8_t from_hook;       /* RETURN: to a frame that was interrupted by a debug hook, with no instruction in progress */
+  uint8_t hook_due;        /* a hook function may come next, between two steps of the frame it looks at */
   uint8_t paused;          /* the machine has left the VM in the middle of this step */
+  uint16_t caller_status;  /* RETURN: the caller's callstatus: does a hook or a finalizer return? */
   uint32_t index;          /* entry in the batch */
   uint32_t first_write;
   uint32_t depth;
@@ -319,7 +320,7 @@ static void remember_targets(Step *step, TraceBatch *batch, Thread *L, CallInfo 
 /* RETURN: what its results will replace in the caller. */
 static void remember_result(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
   CallInfo *caller = ci->previous;
-  step->from_hook = (caller->callstatus & CALL_HOOKED) != 0;
+  step->caller_status = caller->callstatus;
   if (caller == &L->base_ci || !ci_is_lua(caller)) return;
   const Instruction *waiting = caller->u.l.savedpc - 1;
   const Proto *p = ci_closure(caller)->p;
@@ -365,6 +366,17 @@ static const uint8_t SPECIAL[NUM_OPCODES] = {
    (op) == OP_TFORCALL)
 #define is_return(op) ((op) == OP_RETURN || (op) == OP_RETURN0 || (op) == OP_RETURN1)
 
+/* Slots `first` … of `L` were written. */
+static void put_slots(Step *step, TraceBatch *batch, Thread *L, StkId first, ptrdiff_t count) {
+  for (ptrdiff_t n = 0; n < count; n++) {
+    ptrdiff_t slot = first + n - L->stack;
+    ptrdiff_t known = slot - step->old_first;
+    int is_known = L == step->thread && known >= 0 && known < step->old_count;
+    put_slot(batch, L->id, (uint64_t)slot, is_known ? step->old[known] : 0, is_known ? step->old_tag[known] : TAG_ABSENT,
+             first + n);
+  }
+}
+
 static inline void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
   uint32_t n = batch->step_count;
   const Proto *p = ci_closure(ci)->p;
@@ -391,13 +403,17 @@ static inline void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci,
   step->old_count = 0;
   step->active = 1;
   step->paused = 0;
-  step->from_hook = 0;
+  step->caller_status = 0;
   CTL->step_flags = 0;
   batch->where[n] = p->where + (uint32_t)(pc - p->code);
   batch->base[n] = (uint32_t)(ci->func + 1 - L->stack);
   batch->thread[n] = L->id;
   batch->depth[n] = (uint16_t)(step->depth < UINT16_MAX ? step->depth : UINT16_MAX);
   batch->step_count = n + 1;
+  if (unlikely(step->hook_due)) {
+    step->hook_due = 0;
+    if (pc == p->code && (ci->previous->callstatus & CALL_HOOKED)) put_slots(step, batch, L, ci->func + 1, p->numparams);
+  }
   const Assigned *a = analysis(step, p);
   if (likely(!SPECIAL[step->op])) {
     if (!(MODES[step->op] & OPMODE_SETS_A)) return;
@@ -415,17 +431,6 @@ static inline void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci,
 }
 
 /* ---- a step ends ---- */
-
-/* Slots `first` … of `L` were written. */
-static void put_slots(Step *step, TraceBatch *batch, Thread *L, StkId first, ptrdiff_t count) {
-  for (ptrdiff_t n = 0; n < count; n++) {
-    ptrdiff_t slot = first + n - L->stack;
-    ptrdiff_t known = slot - step->old_first;
-    int is_known = L == step->thread && known >= 0 && known < step->old_count;
-    put_slot(batch, L->id, (uint64_t)slot, is_known ? step->old[known] : 0, is_known ? step->old_tag[known] : TAG_ABSENT,
-             first + n);
-  }
-}
 
 /* TFORCALL gave its values; when there is a first one, the TFORLOOP behind it has copied it. That one has no tick of its
  * own, except where the iterator had yielded (`is_next`: it is still to come). */
@@ -506,11 +511,15 @@ static void put_parameters(Step *step, TraceBatch *batch, Thread *L, CallInfo *c
   if (count > in_place) put_slots(step, batch, L, base + in_place, count - in_place);
 }
 
+/* These collect after they have written their register, so a finalizer may run in their tick. */
+#define writes_then_collects(op) ((op) == OP_NEWTABLE || (op) == OP_CLOSURE || (op) == OP_CONCAT)
+
 /* The instruction has called into Lua and waits. What it had written by then. */
 static void put_partial(Step *step, TraceBatch *batch) {
   if (!ci_is_lua(step->ci) || step->ci->func->tag != V_LCLOSURE || ci_closure(step->ci)->p != step->proto) return;
   StkId ra = step->ci->func + 1 + GETARG_A(*step->pc);
   if (step->op == OP_SELF) put_slots(step, batch, step->thread, ra + 1, 1);
+  if (writes_then_collects(step->op) && (step->ci->callstatus & CALL_FINALIZER)) put_slots(step, batch, step->thread, ra, 1);
 }
 
 /* The instruction at which another frame has waited: savedpc is behind it, and was not touched while it waited. */
@@ -530,8 +539,11 @@ static void finish_elsewhere(Step *step, TraceBatch *batch, Thread *L, CallInfo 
     CTL->step_flags |= STEP_CALL;
     if (!is_return(step->op) && step->op != OP_TAILCALL) put_partial(step, batch);
     put_parameters(step, batch, L, ci);
-  } else if (!(step->from_hook && ci == step->caller)) {
-    put_targets(step, batch, L, ci, waiting_instruction(ci), pc);
+  } else {
+    const Instruction *waiting = waiting_instruction(ci);
+    int is_written = (step->caller_status & CALL_HOOKED) ||
+                     ((step->caller_status & CALL_FINALIZER) && writes_then_collects(GET_OPCODE(*waiting)));
+    if (!(is_written && ci == step->caller)) put_targets(step, batch, L, ci, waiting, pc);
   }
 }
 
@@ -591,6 +603,11 @@ int record_step_begin(Thread *L, CallInfo *ci, const Instruction *pc) {
 
 void record_step_end(Thread *L, CallInfo *ci, const Instruction *pc) {
   if (STEP->active) finish(STEP, CTL->trace, L, ci, pc);
+}
+
+void record_before_hook(Thread *L, CallInfo *ci, const Instruction *pc) {
+  if (STEP->active) finish(STEP, CTL->trace, L, ci, pc);
+  if (L->allowhook) STEP->hook_due = 1;
 }
 
 void record_pause(void) {

@@ -19,6 +19,8 @@ int record_step_begin(Thread *L, CallInfo *ci, const Instruction *pc);
 /* The loop stops before *pc (ticks used up, a breakpoint): finish the step before. savedpc is not yet touched: it still
  * says at which instruction `ci` has waited for a call to come back. */
 void record_step_end(Thread *L, CallInfo *ci, const Instruction *pc);
+/* The loop is about to look whether a debug hook wants to run before *pc; savedpc is not yet touched. */
+void record_before_hook(Thread *L, CallInfo *ci, const Instruction *pc);
 /* The machine leaves the VM for whatever reason: finish the step in progress as far as it got. Idempotent; called on
  * the host's side. The step goes on after a non-final stop (more of its writes may follow: they belong to the same
  * tick, and are then given to a step entry in the next batch only if a new batch was begun). */

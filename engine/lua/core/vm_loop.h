@@ -37,6 +37,9 @@ static int EXECUTE(Thread *L, CallInfo *ci) {
   const Instruction *pc;
   Instruction i;
   int64_t left = LEFT;
+#if CHECKED
+  int hook_done = 0; /* the hooks have seen the instruction at pc */
+#endif
 returning:
   cl = ci_closure(ci);
   k = cl->p->k;
@@ -73,10 +76,12 @@ checked_step:
       goto checked_step;
     }
   }
-  if (HOOKED) {
+  if (HOOKED && !hook_done) {
     LEFT = left;
+    RECORD(if (recording()) record_before_hook(L, ci, pc));
     hook_trace(L, ci, pc);
     RELOAD();
+    hook_done = 1; /* also when the batch turns out to be full and this instruction has to be begun again */
   }
   if (recording()) {
     LEFT = left;
@@ -90,6 +95,7 @@ checked_step:
       goto checked_step;
     }
   }
+  hook_done = 0;
   i = *pc++;
   goto *labels[GET_OPCODE(i)];
 #endif
