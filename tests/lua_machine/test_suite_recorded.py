@@ -17,21 +17,10 @@ from engine.trace import TraceBatch
 from tests.lua_machine.test_trace import Model, compare
 from tests.reference.puc import suite_dir
 
-FILES = [
-    "vararg",
-    "goto",
-    "events",
-    "closure",
-    "coroutine",
-    "tpack",
-    "pm",
-    "utf8",
-    "errors",
-    "db",
-    "gengc",
-    "strings",
+FILES = (
+    "vararg", "goto", "events", "closure", "coroutine", "tpack", "pm", "utf8", "errors", "db", "gengc", "strings",
     "literals",
-]
+)  # fmt: skip
 PRELUDE = b"_soft = true; _port = true; _nomsg = true; _U = true "
 JOURNAL = {"time": b"1000", "clock": b"1.0", "seed": b"1 2", "stdin": b""}
 
