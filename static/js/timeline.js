@@ -36,7 +36,8 @@ export function mountTimeline(root, store, session) {
   const box = h("input", { id: "stepno", inputmode: "numeric", autocomplete: "off", value: "0", "aria-label": t("timeline.step") });
   const total = h("span", {});
   const pastText = h("span", {});
-  const past = h("span", { class: "pastmark off" }, h("b", {}, t("timeline.past")), pastText);
+  const past = h("span", { class: "pastmark off" }, h("b", {}, t("timeline.past")), pastText,
+    h("button", { type: "button", class: "ret", on: { click: () => session.last() } }, t("timeline.return")));
   const legend = h("div", { class: "legend" });
   const back = [
     button("first", "first", () => session.first(), "opt"),
@@ -140,8 +141,7 @@ export function mountTimeline(root, store, session) {
     past.classList.toggle("off", !isPast);
     if (isPast) {
       const end = ended ? t(`ended.${ended.reason}`) : t("ended.paused");
-      fill(pastText, t("timeline.before", { n: frontier - tick }), " ", end, " ",
-        h("button", { type: "button", class: "ret", on: { click: () => session.last() } }, t("timeline.return")));
+      setText(pastText, `${t("timeline.before", { n: frontier - tick })} ${end}`);
     }
     fill(play, icon(playing ? "pause" : "play"), t(playing ? "transport.pause" : "transport.play"));
     play.title = `${t(playing ? "transport.pause" : "transport.play")} (${t("key.play")})`;

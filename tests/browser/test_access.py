@@ -48,14 +48,20 @@ def first_x86() -> str:
     return next(example.name for example in load_examples() if example.room == "x86")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_sticks_out_of_the_window(bench: Callable[..., Bench], width: str) -> None:
-    one = bench(viewport=size(width)).open("/?example=closure")
-    assert one.page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width][0]
+@pytest.mark.parametrize("width", [1600, 1366, 1200, 1024, 760, 390, 320])
+@pytest.mark.parametrize("path", ["/?example=closure", "/?room=x86&example=sum"])
+def test_nothing_sticks_out_of_the_window(bench: Callable[..., Bench], path: str, width: int) -> None:
+    one = bench(viewport={"width": width, "height": 844}).open(path)
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
     box = one.page.locator("#timeline").bounding_box()
     assert box is not None
     # The timeline is in sight at every width without scrolling.
-    assert box["y"] + box["height"] <= WIDTHS[width][1]
+    assert box["y"] + box["height"] <= 844
+    for button in one.page.locator("#topbar button:visible, .tbar button:visible").all():
+        place = button.bounding_box()
+        assert place is not None
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= width
 
 
 def test_on_a_phone_tabs_show_one_pane_at_a_time(bench: Callable[..., Bench]) -> None:

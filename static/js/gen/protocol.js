@@ -162,6 +162,51 @@ export const COMMANDS = Object.freeze({
     ],
     "result": "breakpoints_set"
   },
+  "step_over": {
+    "args": [
+      "direction"
+    ],
+    "result": "stopped"
+  },
+  "step_out": {
+    "args": [
+      "direction"
+    ],
+    "result": "stopped"
+  },
+  "find": {
+    "args": [
+      "flags",
+      "direction"
+    ],
+    "result": "stopped"
+  },
+  "writers": {
+    "args": [
+      "target"
+    ],
+    "result": "writers"
+  },
+  "writes": {
+    "args": [
+      "target",
+      "from",
+      "to",
+      "limit",
+      "direction"
+    ],
+    "result": "writes"
+  },
+  "executions": {
+    "args": [
+      "place",
+      "from",
+      "to",
+      "limit",
+      "direction"
+    ],
+    "result": "executions"
+  },
   "trace": {
     "args": [
       "from",
@@ -251,9 +296,38 @@ export const EVENTS = Object.freeze({
     ],
     "ends": true
   },
+  "writers": {
+    "fields": [
+      "target",
+      "tick",
+      "before",
+      "after",
+      "complete"
+    ],
+    "ends": true
+  },
+  "writes": {
+    "fields": [
+      "target",
+      "hits",
+      "next",
+      "complete"
+    ],
+    "ends": true
+  },
+  "executions": {
+    "fields": [
+      "place",
+      "ticks",
+      "next",
+      "complete"
+    ],
+    "ends": true
+  },
   "progress": {
     "fields": [
-      "frontier"
+      "frontier",
+      "at"
     ],
     "ends": false
   },
