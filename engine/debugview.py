@@ -69,9 +69,13 @@ class DebugView:
         """Every thread, the running one first."""
         return [Thread(0, "main")]
 
-    def frames(self, thread: int) -> list[Frame]:
-        """The call stack of a thread, innermost first."""
-        return [Frame("", self.machine.where)]
+    def depth(self, thread: int) -> int:
+        """How many frames a thread's call stack has."""
+        return 1
+
+    def frames(self, thread: int, start: int, count: int) -> list[Frame]:
+        """Up to `count` frames of a thread's call stack from level `start` on; level 0 is the innermost."""
+        return [Frame("", self.machine.where)][start : start + count]
 
     def scopes(self, thread: int, level: int) -> list[Scope]:
         """The groups of variables of a frame, those that a name is looked up in first."""

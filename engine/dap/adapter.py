@@ -91,6 +91,7 @@ class Adapter:
         self._is_moving = self._is_pausing = False
         self._stop_on_entry = self._stop_at_end = False
         self._has_finished = False
+        self._is_at_end = False  # the client was told that the program ended; it stands at the last instruction
         self._then: Callable[[], None] | None = None  # what follows the response of the request at work
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
         self._threads: list[Json] = []
@@ -109,8 +110,8 @@ class Adapter:
             "stepIn": lambda a: self._step(a, Way.INTO),
             "stepOut": lambda a: self._step(a, Way.OUT),
             "stepBack": self._step_back,
-            "continue": lambda _: {"allThreadsContinued": True, **self._moves(self._go_on)},
-            "reverseContinue": lambda _: self._moves(self._program.run_back),
+            "continue": lambda _: {"allThreadsContinued": True, **self._moves(self._program.go_on)},
+            "reverseContinue": lambda _: self._moves(self._program.run_back, is_back=True),
             "pause": self._pause,
             "evaluate": self._evaluate,
             "source": self._source,
@@ -246,19 +247,12 @@ class Adapter:
 
     # -- motions -----------------------------------------------------------------------------------------------------
 
-    def _moves(self, motion: Callable[[], Arrival]) -> Json:
-        """The response's body of a request that makes the program move."""
-        program = self._program
-        ended = program.timeline.ended
-        is_over = ended is not None and program.timeline.position >= ended.tick
-        if is_over and motion == self._go_on:
-            self._then = self._finish
-        else:
-            self._then = lambda: self._move(motion)
+    def _moves(self, motion: Callable[[], Arrival], *, is_back: bool = False) -> Json:
+        """The response's body of a request that makes the program move; forward from its end, it is over."""
+        if self._has_finished:
+            raise CommandError("the program is over", hint="launched with `stopAtEnd` it can go back from its end")
+        self._then = self._finish if self._is_at_end and not is_back else lambda: self._move(motion)
         return {}
-
-    def _go_on(self) -> Arrival:
-        return self._program.go_on()
 
     def _move(self, motion: Callable[[], Arrival]) -> None:
         self._inspection.forget()
@@ -283,8 +277,8 @@ class Adapter:
     def _step_back(self, arguments: Arguments) -> Json:
         program = self._program
         if self._granularity(arguments) == "instruction":
-            return self._moves(lambda: program.step_row(-1))
-        return self._moves(program.step_back)
+            return self._moves(lambda: program.step_row(-1), is_back=True)
+        return self._moves(program.step_back, is_back=True)
 
     def _granularity(self, arguments: Arguments) -> str:
         granularity = take.text(arguments, "granularity", "statement")
@@ -301,12 +295,15 @@ class Adapter:
     def _stopped(self, arrival: Arrival) -> None:
         """Say why the program stands still, or that it is over."""
         program = self._program
-        self._remember_threads()
         if self._has_finished:
             return
         if arrival.reason == StopReason.HALT and not self._stop_at_end:
             self._finish()
             return
+        self._is_at_end = arrival.reason in (StopReason.HALT, StopReason.FAULT, StopReason.LIMIT)
+        if self._is_at_end and arrival.tick:
+            program.timeline.seek(arrival.tick - 1)  # before its last instruction, where there still is a stack to see
+        self._remember_threads()
         reason, description = ("entry", None) if arrival.reason == "entry" else _REASONS[arrival.reason]
         body: Json = {"reason": reason, "threadId": self._running, "allThreadsStopped": True}
         if description:
@@ -430,7 +427,7 @@ class Adapter:
             if expression.startswith("@"):
                 if not expression[1:].isdecimal():
                     raise CommandError("`@` goes to a tick: a number must follow")
-                self._moves(lambda: program.seek(int(expression[1:])))
+                self._moves(lambda: program.seek(int(expression[1:])), is_back=True)
                 return {"result": "", "variablesReference": 0}
         return self._inspection.evaluate(arguments)
 

@@ -24,6 +24,8 @@ Json = dict[str, Any]
 #: From so many variables on, a client is asked to fetch them page by page.
 PAGED_FROM = 101
 MAX_LINES, MAX_MEMORY_BYTES = 10_000, 1 << 20
+#: A client that does not ask for a number of frames gets so many.
+MAX_FRAMES = 1000
 #: The adapter's own scope: where in the recording the program stands.
 _RECORDING: Inside = ("the recording",)
 
@@ -52,12 +54,13 @@ class Inspection:
     def stack_trace(self, arguments: Arguments) -> Json:
         """The frames of one thread, as many as asked for."""
         thread = take.number(arguments, "threadId") - 1
-        frames = self._debuggee.view.frames(thread)
-        start, levels = take.number(arguments, "startFrame", 0), take.number(arguments, "levels", 0)
-        wanted = range(len(frames))[max(0, start) :][: levels or None]
+        view = self._debuggee.view
+        total = view.depth(thread)
+        start, levels = max(0, take.number(arguments, "startFrame", 0)), take.number(arguments, "levels", 0)
+        frames = view.frames(thread, start, levels or max(0, min(MAX_FRAMES, total - start)))
         return {
-            "stackFrames": [self._frame(thread, level, frames[level].name, frames[level].where) for level in wanted],
-            "totalFrames": len(frames),
+            "stackFrames": [self._frame(thread, level, f.name, f.where) for level, f in enumerate(frames, start)],
+            "totalFrames": total,
         }
 
     def _frame(self, thread: int, level: int, name: str, where: int | None) -> Json:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.dap.arguments import Arguments
+from engine.debug.debuggee import plain_name
 from engine.errors import CommandError
 from engine.rooms import SourceFile
 
@@ -17,12 +18,13 @@ class Sources:
 
     def __init__(self, files: Mapping[str, Path | None], texts: Mapping[str, SourceFile]) -> None:
         """`files`: name in the program to path (absolute), None for a text that the client gave."""
-        self._paths = dict(files)
-        self._texts = dict(texts)
-        self._numbers = {name: number for number, name in enumerate(files, 1)}
+        self._paths = {plain_name(name): path for name, path in files.items()}
+        self._texts = {plain_name(name): file for name, file in texts.items()}
+        self._numbers = {name: number for number, name in enumerate(self._paths, 1)}
 
     def to_client(self, name: str | None) -> dict[str, Any] | None:
         """The protocol's Source; None for code whose text nobody has."""
+        name = None if name is None else plain_name(name)
         if name is None or name not in self._paths:
             return None
         path = self._paths[name]

@@ -7,6 +7,7 @@ passed on when the position gets there, not when a search happens to record it.
 
 from __future__ import annotations
 
+import posixpath
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -140,9 +141,13 @@ class Debuggee:
         """Take in the rows as they are now."""
         self.listing = self.machine.listing()
         self._rows = {}
+        self._spellings: dict[str, set[str]] = {}
         for number, function in enumerate(self.listing["functions"]):
             for row in function["rows"]:
-                self._rows[row["where"]] = _row_info(row, number, function)
+                info = _row_info(row, number, function)
+                self._rows[info.where] = info
+                if info.file is not None:
+                    self._spellings.setdefault(plain_name(info.file), set()).add(info.file)
 
     def row(self, where: int | None) -> RowInfo | None:
         """What is known of a row."""
@@ -168,13 +173,19 @@ class Debuggee:
         self.apply_breakpoints()
         return self.lines_of(file)
 
+    def _places(self, file: str, line: int) -> list[dict[str, Any]]:
+        """The rows that a line stands for, however the program spells the file's name (`./module` for `module`)."""
+        spellings = self._spellings.get(plain_name(file), ())
+        places = [Place(None, line, spelling) for spelling in sorted(spellings)]
+        return resolve(places, self.listing, self.main_file) if places else []
+
     def lines_of(self, file: str) -> list[int | None]:
         """As `set_lines`, for the breakpoints that are set."""
         return [self.resolved_line(file, line) for line in self._lines.get(file, [])]
 
     def resolved_line(self, file: str, line: int) -> int | None:
         """The line where a breakpoint asked for at `line` comes to lie, None while there is no code."""
-        found = resolve([Place(None, line, file)], self.listing, self.main_file)
+        found = self._places(file, line)
         return found[0]["line"] if found else None
 
     def set_addresses(self, addresses: Sequence[int]) -> None:
@@ -188,8 +199,8 @@ class Debuggee:
 
     def apply_breakpoints(self) -> frozenset[int]:
         """Find the rows of every breakpoint; answers those that are new."""
-        places = [Place(None, line, file) for file, lines in self._lines.items() for line in lines]
-        wheres = {found["where"] for found in resolve(places, self.listing, self.main_file)} if places else set()
+        lines = [(file, line) for file, lines in self._lines.items() for line in lines]
+        wheres = {found["where"] for file, line in lines for found in self._places(file, line)}
         if self._addresses:
             wanted = set(self._addresses)
             wheres.update(row.where for row in self._rows.values() if row.address in wanted and row.is_code)
@@ -202,7 +213,7 @@ class Debuggee:
         hits = []
         for file, lines in self._lines.items():
             for line in lines:
-                if any(p["where"] == where for p in resolve([Place(None, line, file)], self.listing, self.main_file)):
+                if any(place["where"] == where for place in self._places(file, line)):
                     hits.append((file, line))
         return hits
 
@@ -312,6 +323,8 @@ class Debuggee:
         timeline, end = self.timeline, self.timeline.position
         if end == 0:
             return self._arrive(Arrival("start", 0))
+        if self.machine.where is None:
+            timeline.seek(end - 1)  # the program is over: back from its last instruction, wherever that was
         search = BackwardSearch(self._scene(), self._statement, self.breakpoints)
         length = FIRST_STRETCH
         while end > 0:
@@ -388,6 +401,11 @@ class Debuggee:
                 self.on_resolved()
         self._show_output(self.timeline.position)
         return arrival
+
+
+def plain_name(file: str) -> str:
+    """A file's name without detours: a program may ask for `./module` where the person says `module`."""
+    return posixpath.normpath(file)
 
 
 def _row_info(row: Mapping[str, Any], number: int, function: Mapping[str, Any]) -> RowInfo:

@@ -38,11 +38,19 @@ class LuaDebugView(DebugView):
             raise CommandError(f"there is no coroutine #{number} at tick {self.machine.tick}")
         return found
 
-    def _frame(self, thread: int, level: int) -> Json:
+    def _page(self, thread: int, level: int) -> Sequence[Json]:
+        """Frames of a coroutine, that of `level` among them unless there is none."""
         frames: Sequence[Json] = self._thread(thread)["frames"]
-        if not 0 <= level < len(frames):
+        if any(f["level"] == level for f in frames) or level >= self.depth(thread):
+            return frames
+        deeper: Sequence[Json] = self.machine.inspect({"kind": "thread", "id": thread, "offset": level})["frames"]
+        return deeper
+
+    def _frame(self, thread: int, level: int) -> Json:
+        found = next((f for f in self._page(thread, level) if f["level"] == level), None)
+        if found is None:
             raise CommandError(f"coroutine #{thread} has no frame {level} at tick {self.machine.tick}")
-        return frames[level]
+        return found
 
     # -- threads, frames, scopes -------------------------------------------------------------------------------------
 
@@ -56,9 +64,23 @@ class LuaDebugView(DebugView):
             if t["status"] != "dead"
         ]
 
-    def frames(self, thread: int) -> list[Frame]:
+    def depth(self, thread: int) -> int:
+        """Calls in progress; the outermost one is always shown, and knows its level."""
+        frames: Sequence[Json] = self._thread(thread)["frames"]
+        return int(frames[-1]["level"]) + 1 if frames else 0
+
+    def frames(self, thread: int, start: int, count: int) -> list[Frame]:
         """The calls in progress; a built-in function has no row."""
-        return [Frame(f["function"]["name"], self._row(f)) for f in self._thread(thread)["frames"]]
+        found: list[Frame] = []
+        end = min(start + count, self.depth(thread))
+        while start + len(found) < end:
+            level = start + len(found)
+            by_level = {f["level"]: f for f in self._page(thread, level)}
+            while level < end and level in by_level:
+                frame = by_level[level]
+                found.append(Frame(frame["function"]["name"], self._row(frame)))
+                level += 1
+        return found
 
     def _row(self, frame: Json) -> int | None:
         function = self.machine.functions.function(frame["function"]["proto"]) if frame["kind"] == "lua" else None
@@ -77,7 +99,7 @@ class LuaDebugView(DebugView):
             found.append(Scope("Varargs", ("varargs", thread, level), "", len(frame["varargs"])))
         if frame["upvalues"]:
             found.append(Scope("Upvalues", ("upvalues", thread, level), "", len(frame["upvalues"])))
-        world = self._globals(frame)
+        world = self._globals(thread, level)
         if world is not None:
             found.append(Scope("Globals", ("table", world), "", self._size(world)))
         constants = self._constants(frame)
@@ -86,11 +108,13 @@ class LuaDebugView(DebugView):
         found.append(Scope("Registers", ("registers", thread, level), "registers", len(frame["registers"])))
         return found
 
-    def _globals(self, frame: Json) -> int | None:
-        """The table that global names of this function are looked up in."""
-        places = [*frame["upvalues"], *reversed(frame["registers"])]
-        values = (p["value"] for p in places if p["name"] == "_ENV")
-        return next((value["id"] for value in values if value["t"] == "table"), None)
+    def _globals(self, thread: int, level: int) -> int | None:
+        """The table that global names are looked up in: that of this function or, if it uses none, of a caller."""
+        for frame in (f for f in self._thread(thread)["frames"] if f["level"] >= level):
+            for place in (*frame["upvalues"], *reversed(frame["registers"])):
+                if place["name"] == "_ENV" and place["value"]["t"] == "table":
+                    return int(place["value"]["id"])
+        return None
 
     def _constants(self, frame: Json) -> Sequence[Json]:
         function = self.machine.functions.function(frame["function"]["proto"])

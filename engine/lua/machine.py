@@ -418,6 +418,11 @@ class LuaMachine:
             if type(offset) is not int or type(limit) is not int or not (0 <= offset < 1 << 31 and 0 < limit <= 4096):
                 raise CommandError("`offset` counts from 0 and `limit` is 1 to 4096")
             numbers += [offset, limit]
+        if kind == "thread":
+            first = query.get("offset", 0)
+            if type(first) is not int or not 0 <= first < 1 << 24:
+                raise CommandError("`offset` is the level of the first frame wanted, from 0")
+            numbers.append(first)
         raw = self._inspect(kind, *numbers)
         if raw is None:
             raise CommandError(f"there is no {kind} #{number} at tick {self.tick}")

@@ -64,11 +64,11 @@ class X86DebugView(DebugView):
         """The one vCPU."""
         return [Thread(0, f"vCPU ({self.machine.cpu})")]
 
-    def frames(self, thread: int) -> list[Frame]:
+    def frames(self, thread: int, start: int, count: int) -> list[Frame]:
         """Where the vCPU is. Who called cannot be known for sure: a return address is a word like others."""
         at = bisect.bisect_right(self._heads, (self.machine.fetch_address, chr(0x10FFFF))) - 1
         name = self._heads[at][1] if at >= 0 else f"{self.machine.fetch_address:#07x}"
-        return [Frame(name, self.machine.where)]
+        return [Frame(name, self.machine.where)][start : start + count]
 
     def scopes(self, thread: int, level: int) -> list[Scope]:
         """Registers, flags, segments, control registers, and the labels that stand before data."""

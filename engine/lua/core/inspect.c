@@ -180,14 +180,15 @@ static void put_frame(Thread *L, CallInfo *ci, int level) {
   json_close(&out, '}');
 }
 
-static void put_frames(Thread *L) {
+/* The window of MAX_FRAMES frames from level `first` on, and the outermost ones. */
+static void put_frames(Thread *L, int first) {
   int count = 0, level = 0;
   for (CallInfo *ci = L->ci; ci != &L->base_ci; ci = ci->previous) count++;
   json_number(&out, "depth", count);
   json_key(&out, "frames");
   json_open(&out, '[');
   for (CallInfo *ci = L->ci; ci != &L->base_ci; ci = ci->previous, level++) {
-    if (level < MAX_FRAMES || level >= count - 8) put_frame(L, ci, level);
+    if ((level >= first && level - first < MAX_FRAMES) || level >= count - 8) put_frame(L, ci, level);
   }
   json_close(&out, ']');
 }
@@ -200,7 +201,7 @@ static const char *status_word(Thread *L) {
   return L->top > L->ci->func + 1 ? "suspended" : "dead";
 }
 
-static void put_thread(Thread *L) {
+static void put_thread(Thread *L, int first) {
   json_open(&out, '{');
   json_number(&out, "id", L->id);
   json_text(&out, "status", status_word(L));
@@ -210,7 +211,7 @@ static void put_thread(Thread *L) {
   json_key(&out, "body");
   if (L->top > body && is_function(body)) json_value(&out, body);
   else json_raw(&out, "null");
-  put_frames(L);
+  put_frames(L, first);
   json_close(&out, '}');
 }
 
@@ -219,11 +220,11 @@ static void put_threads(void) {
   int count = 0, walked = 0;
   json_key(&out, "threads");
   json_open(&out, '[');
-  put_thread(G->running);
-  if (G->main_thread != G->running) put_thread(G->main_thread);
+  put_thread(G->running, 0);
+  if (G->main_thread != G->running) put_thread(G->main_thread, 0);
   for (GCObject *o = G->allgc; o && count < MAX_THREADS && walked < MAX_WALK / 10; o = o->next, walked++) {
     if (o->tag != V_THREAD || (Thread *)o == G->running || (Thread *)o == G->main_thread) continue;
-    put_thread((Thread *)o);
+    put_thread((Thread *)o, 0);
     count++;
   }
   json_close(&out, ']');
@@ -429,10 +430,11 @@ const char *inspect_upvalue(Machine *m, const char *const *names, uint32_t name_
   return json_end(&out, size);
 }
 
-const char *inspect_thread(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, size_t *size) {
+const char *inspect_thread(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, uint32_t first,
+                           size_t *size) {
   begin(m, names, name_count);
   Thread *L = id == G->main_thread->id ? G->main_thread : (Thread *)find(V_THREAD, id);
-  if (L) put_thread(L);
+  if (L) put_thread(L, (int)first);
   else json_raw(&out, "null");
   return json_end(&out, size);
 }

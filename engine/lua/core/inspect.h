@@ -15,7 +15,8 @@ const char *inspect_table(Machine *m, const char *const *names, uint32_t name_co
                           uint32_t limit, size_t *size);
 const char *inspect_function(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, size_t *size);
 const char *inspect_upvalue(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, size_t *size);
-const char *inspect_thread(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, size_t *size);
+const char *inspect_thread(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, uint32_t first,
+                           size_t *size);
 /* Number that the next function to be loaded gets; functions are numbered from 0. */
 uint32_t inspect_next_function(Machine *m);
 /* The functions of number `first` and above that are in memory, as data for engine.lua.proto.Proto. */
