@@ -7,6 +7,8 @@ A room's module (imported on first use, so that the web process never loads a co
 - `notice(machine) -> dict | None`: `{"key", "args"}` of a catalogue sentence that the visitor should see.
 - optionally `prepare() -> sequence of descriptors`: called once in the process from which workers are forked, while it
   may still open what they may not; the descriptors stay open in every worker.
+- optionally `delegate(ask)` and `outside(request) -> answer`, all bytes: a worker may run no program of the system, so
+  it is told to `ask` for what needs one; `outside` does that work in a process that may.
 - optionally `debug_view(machine) -> DebugView`: what debuggers show of a machine (engine/debugview.py).
 - `cli(arguments) -> int`: the room's part of `python -m engine`; returns the exit status.
 """
@@ -60,10 +62,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Room:
-    """One machine of the playground. `language` names the editor's mode; `panes` the page's panes, in order.
-
-    `devices` are the files under /dev that a worker may open for it.
-    """
+    """One machine of the playground. `language` names the editor's mode; `panes` the page's panes, in order."""
 
     name: str
     module_name: str
@@ -73,7 +72,6 @@ class Room:
     comment: str
     panes: tuple[str, ...]
     options: tuple[Option, ...] = ()
-    devices: tuple[str, ...] = ()
 
     @property
     def module(self) -> RoomModule:
@@ -106,7 +104,6 @@ ROOMS: tuple[Room, ...] = (
             Option("cpu", ("auto", "kvm", "unicorn")),
             Option("syntax", ("nasm", "hex")),
         ),
-        devices=("/dev/kvm",),
     ),
 )
 

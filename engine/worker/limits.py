@@ -25,6 +25,9 @@ class WorkerLimits:
     open_files: int = 64
     processes: int = 32  # with threads; kept only where each worker has a user id of its own
     workers: int = 200
+    helpers: int = 4  # processes at once that run programs of the system for workers
+    cpu_percent: int = 100  # of one processor, for one worker; kept only where there is a cgroup
+    cgroup: str = ""  # folder of a cgroup (version 2) that is ours to divide; empty: find our own
     session: Limits = field(default_factory=Limits)
 
     def to_json(self) -> str:

@@ -1,4 +1,4 @@
-"""What a freshly forked worker gives up before it touches anything of a visitor's.
+"""What a freshly forked worker, or the helper of one, gives up before it touches anything of a visitor's.
 
 `confine` is called once, in the child, and answers what it could do: `{protection: True or why not}`. What a host
 cannot give (a user id of its own, when the server is not root) is reported, not silently assumed.
@@ -10,12 +10,11 @@ import ctypes
 import os
 import resource
 import signal
-import stat
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from engine.worker.limits import WorkerLimits
-from engine.worker.walls import Outcome, forbid_calls, forbid_files
+from engine.worker.walls import Outcome, allow_only_machine_calls, forbid_files, refuse_calls
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -97,27 +96,15 @@ def _limit_resources(limits: WorkerLimits, own_uid: bool) -> Outcome:
     return "; ".join(refused) or True
 
 
-def _device_groups(devices: Iterable[str]) -> list[int]:
-    """The groups that may use the devices, where a group other than root's may."""
-    groups = set()
-    for path in devices:
-        try:
-            status = os.stat(path)
-        except OSError:
-            continue
-        if status.st_gid and status.st_mode & stat.S_IWGRP:
-            groups.add(status.st_gid)
-    return sorted(groups)
-
-
-def _drop_user(number: int, scratch: str, devices: Iterable[str]) -> Outcome:
+def _drop_user(number: int, scratch: str | None) -> Outcome:
     """Become an unprivileged user, one of its own if the host has that many; only root can."""
     if os.geteuid() != 0:
         return "the server does not run as root: workers share its user"
     for uid in (FIRST_UID + number % UID_COUNT, NOBODY):
         try:
-            os.chown(scratch, uid, uid)
-            os.setgroups(_device_groups(devices))
+            if scratch is not None:
+                os.chown(scratch, uid, uid)
+            os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
         except OSError:
@@ -127,11 +114,12 @@ def _drop_user(number: int, scratch: str, devices: Iterable[str]) -> Outcome:
 
 
 def confine(
-    limits: WorkerLimits, number: int, scratch: str, devices: Sequence[str], keep: Iterable[int], parent: int
+    limits: WorkerLimits, number: int, empty: str, scratch: str | None, keep: Iterable[int], parent: int
 ) -> dict[str, Outcome]:
-    """Confine the calling process, worker `number`, to its `scratch` folder, `devices` and the descriptors `keep`.
+    """Confine the calling process, worker `number` or its helper, to the descriptors `keep`.
 
-    `parent` is the zygote's process id: if it is gone already, so are we.
+    A worker (`scratch` is None) stays in the folder `empty` without a file system; a helper gets a scratch folder and
+    may run programs of the system. `parent` is the zygote's process id: if it is gone already, so are we.
     """
     done: dict[str, Outcome] = {}
     for sig in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
@@ -144,15 +132,15 @@ def confine(
     is_root = os.geteuid() == 0
     done["yields_to_others"] = _yield_to_others()
     done["resources"] = _limit_resources(limits, own_uid=is_root)
-    done["user"] = _drop_user(number, scratch, devices)
-    os.chdir(scratch)
-    tempfile.tempdir = scratch
+    done["user"] = _drop_user(number, scratch)
+    os.chdir(scratch or empty)
+    tempfile.tempdir = scratch or empty
     done["no_new_privileges"] = _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     done["not_traceable"] = _prctl(_PR_SET_DUMPABLE, 0)
     # After the change of user, which clears it.
     done["dies_with_service"] = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
-    done["files"] = forbid_files(scratch, devices)
-    done["system_calls"] = forbid_calls()
+    done["files"] = forbid_files(scratch)
+    done["system_calls"] = allow_only_machine_calls() if scratch is None else refuse_calls()
     return done

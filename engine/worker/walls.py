@@ -3,9 +3,10 @@
 Neither has a wrapper in libc. Facts: the kernel's userspace-api/landlock.rst, userspace-api/seccomp_filter.rst and the
 headers linux/landlock.h, linux/seccomp.h, linux/filter.h, asm/unistd_64.h, asm-generic/unistd.h.
 
-A worker may read and execute the system's programs and libraries (its machine may have to run an assembler), use its
-machine's devices, and write into its own scratch folder: nothing else of the file system, no network, no other
-process. The seccomp filter refuses what no machine needs; it is inherited by whatever a worker starts.
+A worker has no file system at all and only the system calls of engine/worker/calls.py. Its helper, which runs programs
+of the system for it (engine/worker/outside.py), may read and execute those and write into its own scratch folder:
+nothing else of the file system, no network, no other process. The filter of the helper refuses what such programs have
+no use for; whatever it starts inherits both walls.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import ctypes
 import os
 import platform
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+from engine.worker.calls import ALLOW, EQUAL, KILL, LOAD, REFUSE, RETURN, worker_filter
 
 Outcome = bool | str
 
@@ -35,15 +38,14 @@ SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache")
 
 _PR_SET_SECCOMP = 22
 _FILTER_MODE = 2
-_ALLOW, _KILL, _REFUSE, _MISSING = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026  # EPERM, ENOSYS
-
-#: linux/bpf_common.h: load word, jump if equal, if greater or equal, if any bit; return.
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_MISSING = 0x00050026  # the error ENOSYS
+#: linux/bpf_common.h, besides those of engine/worker/calls.py: jump if greater or equal, if any bit.
+_AT_LEAST, _ANY_BIT = 0x35, 0x45
 
 #: Namespace flags of clone: mount, cgroup, uts, ipc, user, pid, net.
 _NEW_NAMESPACES = 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
 
-#: Refused system calls: (x86-64, arm64), None where there is none.
+#: System calls that a helper is refused: (x86-64, arm64), None where there is none.
 REFUSED_CALLS: dict[str, tuple[int | None, int | None]] = {
     "socket": (41, 198),
     "connect": (42, 203),
@@ -141,8 +143,8 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     os.close(descriptor)
 
 
-def forbid_files(scratch: str, devices: Iterable[str]) -> Outcome:
-    """No file but the system's programs (read, execute), the `devices`, and what is in `scratch`."""
+def forbid_files(scratch: str | None) -> Outcome:
+    """No file any more; with `scratch`, none but the system's programs (read, execute) and what is in that folder."""
     version = landlock_version()
     if not version:
         return "the kernel has no landlock"
@@ -157,11 +159,11 @@ def forbid_files(scratch: str, devices: Iterable[str]) -> Outcome:
     if ruleset < 0:
         return _error()
     try:
-        for path in SYSTEM_FOLDERS:
-            _allow(ruleset, path, handled & (_EXECUTE | _READ_FILE | _READ_DIR))
-        for path in (os.devnull, *devices):
-            _allow(ruleset, path, handled & (_READ_FILE | _WRITE_FILE | _IOCTL_DEVICE))
-        _allow(ruleset, scratch, handled & ~_EXECUTE)
+        if scratch is not None:
+            for path in SYSTEM_FOLDERS:
+                _allow(ruleset, path, handled & (_EXECUTE | _READ_FILE | _READ_DIR))
+            _allow(ruleset, os.devnull, handled & (_READ_FILE | _WRITE_FILE | _IOCTL_DEVICE))
+            _allow(ruleset, scratch, handled & ~_EXECUTE)
         return _libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0 or _error()
     finally:
         os.close(ruleset)
@@ -171,22 +173,22 @@ def _filter(column: int, architecture: int, clone: int, clone3: int) -> Iterator
     """The seccomp program as (code, jump if true, jump if false, operand); jumps count the instructions to skip."""
     numbers = [pair[column] for pair in REFUSED_CALLS.values()]
     refused = [number for number in numbers if number is not None]
-    yield _LOAD, 0, 0, 4  # architecture of the call
-    yield _EQUAL, 1, 0, architecture
-    yield _RETURN, 0, 0, _KILL
-    yield _LOAD, 0, 0, 0  # its number
+    yield LOAD, 0, 0, 4  # architecture of the call
+    yield EQUAL, 1, 0, architecture
+    yield RETURN, 0, 0, KILL
+    yield LOAD, 0, 0, 0  # its number
     # A second numbering (x32) would pass under every number that follows.
     yield _AT_LEAST, len(refused) + 6, 0, 0x40000000
     for at, number in enumerate(refused):
-        yield _EQUAL, len(refused) - at + 5, 0, number
+        yield EQUAL, len(refused) - at + 5, 0, number
     # clone3 hides its flags behind a pointer: say that it does not exist, and libc uses clone.
-    yield _EQUAL, 3, 0, clone3
-    yield _EQUAL, 0, 3, clone
-    yield _LOAD, 0, 0, 16  # its first argument, low half
+    yield EQUAL, 3, 0, clone3
+    yield EQUAL, 0, 3, clone
+    yield LOAD, 0, 0, 16  # its first argument, low half
     yield _ANY_BIT, 2, 1, _NEW_NAMESPACES
-    yield _RETURN, 0, 0, _MISSING
-    yield _RETURN, 0, 0, _ALLOW
-    yield _RETURN, 0, 0, _REFUSE
+    yield RETURN, 0, 0, _MISSING
+    yield RETURN, 0, 0, ALLOW
+    yield RETURN, 0, 0, REFUSE
 
 
 class _Program(ctypes.Structure):
@@ -195,11 +197,21 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def forbid_calls() -> Outcome:
+def _install(code: bytes) -> Outcome:
+    filter_ = _Program(len(code) // 8, code)
+    # SAFETY: the kernel copies the program during the call; `code` and `filter_` outlive it.
+    return _libc.prctl(_PR_SET_SECCOMP, _FILTER_MODE, ctypes.byref(filter_), 0, 0) == 0 or _error()
+
+
+def allow_only_machine_calls() -> Outcome:
+    """Refuse every system call that is not in the table of engine/worker/calls.py, from now on."""
+    code = worker_filter(os.getpid())
+    return f"no filter for processors of type {platform.machine()}" if code is None else _install(code)
+
+
+def refuse_calls() -> Outcome:
     """Refuse the system calls above from now on, here and in every process started from here."""
     if platform.machine() not in _ARCHITECTURES:
         return f"no filter for processors of type {platform.machine()}"
-    code = b"".join(struct.pack("=HBBI", *step) for step in _filter(*_ARCHITECTURES[platform.machine()]))
-    program = _Program(len(code) // 8, code)
-    # SAFETY: the kernel copies the program during the call; `code` and `program` outlive it.
-    return _libc.prctl(_PR_SET_SECCOMP, _FILTER_MODE, ctypes.byref(program), 0, 0) == 0 or _error()
+    steps = _filter(*_ARCHITECTURES[platform.machine()])
+    return _install(b"".join(struct.pack("=HBBI", *step) for step in steps))

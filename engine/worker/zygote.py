@@ -3,7 +3,8 @@
 `python -m engine.worker.zygote CONTROL_FD LIMITS_JSON ENTRY`, launched by `client.WorkerPool`. Single-threaded, so a
 fork copies a quiet process. Requests come as JSON datagrams on the control socket: `fork` with one descriptor (the
 worker's end of its pipe), `kill`. It reports `ready`, `forked`, `refused` and `exited`. The end of the control socket
-is its own end, and its end is every worker's.
+is its own end, and its end is every worker's. It reads nothing that a worker wrote: that something arrived on a
+worker's second pipe makes it fork a helper, which reads it (engine/worker/outside.py).
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.rooms import ROOMS
+from engine.worker.cgroup import Cgroup
 from engine.worker.frames import TO_WORKER, FrameSocket
 from engine.worker.limits import WorkerLimits
+from engine.worker.outside import ANSWERS, HELPER_S, REQUESTS, Outside, answer_one
 from engine.worker.rehearsal import read_all, rehearse, warm_rooms
 from engine.worker.sandbox import confine
 from engine.worker.selftest import failed_protections
@@ -52,13 +55,25 @@ Entry = Callable[[FrameSocket, WorkerLimits], None]
 
 @dataclass
 class Child:
-    """One living worker, and what to report when it ends."""
+    """One living worker, and what to report when it ends. `asks` is the zygote's end of its second pipe."""
 
     number: int
     pid: int
     deadline: float
+    asks: socket.socket
+    helper: int | None = None
     reason: str | None = None
     message: str | None = None
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A process that does something for the worker `owner` (its pid)."""
+
+    pid: int
+    owner: int
+    deadline: float
+    scratch: str
 
 
 def load_entry(name: str) -> Entry:
@@ -86,12 +101,17 @@ class Zygote:
         self._limits = limits
         self._entry = entry
         self._keep = keep
-        self._devices = [device for room in ROOMS for device in room.devices]
-        # Scratch folders of workers; each may enter its own only, and list none.
+        # Scratch folders of helpers; each may enter its own only, and list none.
         sweep_scratch()
         self._folder = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
         os.chmod(self._folder, 0o711)  # noqa: S103 - to enter is all that others may
+        self._empty = f"{self._folder}/empty"
+        os.mkdir(self._empty)
+        os.chmod(self._empty, 0o111)  # noqa: S103
         self._children: dict[int, Child] = {}
+        self._helpers: dict[int, Helper] = {}
+        self._poll = select.poll()
+        self._cgroup = Cgroup.make(limits)
 
     def serve(self, rooms: dict[str, str | None]) -> None:
         """Serve until the control socket ends; then end every worker."""
@@ -100,24 +120,30 @@ class Zygote:
             end.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(wake_reader, select.POLLIN)
+        self._poll.register(self._control, select.POLLIN)
+        self._poll.register(wake_reader, select.POLLIN)
         report = {"pid": os.getpid(), "rooms": rooms, "protections": self._test_protections()}
         self._report({"event": "ready", "report": report})
         try:
             while True:
-                ready = dict(poll.poll(_WATCH_S * 1000 if self._children else None))
+                ready = dict(self._poll.poll(_WATCH_S * 1000 if self._children else None))
                 if wake_reader.fileno() in ready:
                     with contextlib.suppress(BlockingIOError):
                         wake_reader.recv(4096)
                 self._bury()
                 if self._control.fileno() in ready and not self._heed():
                     return
+                self._help([child for child in self._children.values() if child.asks.fileno() in ready])
                 self._watch()
         finally:
             for child in self._children.values():
                 self._kill(child, "shutdown")
+            for pid in (*self._children, *self._helpers):
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+            self._cgroup.remove()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _heed(self) -> bool:
@@ -144,9 +170,9 @@ class Zygote:
                 {"event": "refused", "id": number, "reason": "full", "message": "All places are taken right now."}
             )
             return
-        parent, scratch = os.getpid(), self._scratch(number)
+        parent = os.getpid()
         try:
-            os.mkdir(scratch, 0o700)
+            asks, answers = socket.socketpair()
             pid = os.fork()
         except OSError as error:
             self._report({"event": "refused", "id": number, "reason": "crashed", "message": f"no process: {error}"})
@@ -155,29 +181,64 @@ class Zygote:
             # Nothing may return from here: the parent's stack belongs to the parent.
             status = BROKEN
             try:
-                status = self._become_worker(number, descriptor, scratch, parent)
+                status = self._become_worker(number, descriptor, answers, parent)
             finally:
                 os._exit(status)
+        answers.close()
         # Also done by the child; whoever comes first, a kill of the group never misses.
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
-        self._children[pid] = Child(number, pid, time.monotonic() + self._limits.wall_s)
+        self._cgroup.add(number, pid)
+        self._children[pid] = Child(number, pid, time.monotonic() + self._limits.wall_s, asks)
+        self._poll.register(asks, select.POLLIN)
         self._report({"event": "forked", "id": number, "pid": pid})
 
-    def _scratch(self, number: int) -> str:
-        return f"{self._folder}/{number}"
+    def _help(self, asking: list[Child]) -> None:
+        """Fork helpers for workers that ask: one each, and no more than `limits.helpers` at once."""
+        for child in asking:
+            self._poll.unregister(child.asks)
+            if len(self._helpers) < self._limits.helpers:
+                self._fork_helper(child)
+        self._listen_again()
+
+    def _listen_again(self) -> None:
+        """Hear the workers that have no helper, as long as there may be one more."""
+        if len(self._helpers) < self._limits.helpers:
+            for child in self._children.values():
+                if child.helper is None:
+                    self._poll.register(child.asks, select.POLLIN)
+
+    def _fork_helper(self, child: Child) -> None:
+        parent, scratch = os.getpid(), f"{self._folder}/{child.number}"
+        try:
+            os.mkdir(scratch, 0o700)
+            pid = os.fork()
+        except OSError as error:
+            self._kill(child, "crashed", f"The session's process could get no help: {error.strerror}")
+            return
+        if pid == 0:
+            # Nothing may return from here: the parent's stack belongs to the parent.
+            with contextlib.suppress(BaseException):
+                signal.set_wakeup_fd(-1)
+                confine(self._limits, child.number, self._empty, scratch, [child.asks.fileno()], parent)
+                answer_one(FrameSocket(child.asks, REQUESTS))
+            os._exit(0)
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        self._cgroup.add(child.number, pid)
+        child.helper = pid
+        self._helpers[pid] = Helper(pid, child.pid, time.monotonic() + HELPER_S, scratch)
 
     def _test_protections(self) -> dict[str, bool | str]:
         """A throwaway worker confines itself and tries what must fail; see engine/worker/selftest.py."""
         reader, writer = os.pipe()
-        parent, scratch = os.getpid(), self._scratch(0)
-        os.mkdir(scratch, 0o700)
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             # Nothing may return from here: the parent's stack belongs to the parent.
             with contextlib.suppress(BaseException):
                 signal.set_wakeup_fd(-1)
-                done = confine(self._limits, 0, scratch, self._devices, [writer], parent)
+                done = confine(self._limits, 0, self._empty, None, [writer, *self._keep], parent)
                 os.write(writer, json.dumps({**done, **failed_protections(parent)}).encode())
             os._exit(0)
         os.close(writer)
@@ -186,22 +247,24 @@ class Zygote:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        shutil.rmtree(scratch, ignore_errors=True)
         try:
             protections: dict[str, bool | str] = json.loads(data)
         except ValueError:
             protections = {"self_test": "the test of the sandbox did not finish"}
+        protections["cgroup"] = self._cgroup.outcome
         for name, outcome in protections.items():
             if outcome is not True:
                 log.warning("workers are less protected here: %s: %s", name, outcome)
         return protections
 
-    def _become_worker(self, number: int, descriptor: int, scratch: str, parent: int) -> int:
+    def _become_worker(self, number: int, descriptor: int, answers: socket.socket, parent: int) -> int:
         """The child's whole life; its exit status."""
         signal.set_wakeup_fd(-1)
         try:
-            confine(self._limits, number, scratch, self._devices, [descriptor, *self._keep], parent)
-            self._entry(FrameSocket(socket.socket(fileno=descriptor), TO_WORKER), self._limits)
+            pipe = FrameSocket(socket.socket(fileno=descriptor), TO_WORKER)
+            Outside(FrameSocket(answers, ANSWERS)).install()
+            confine(self._limits, number, self._empty, None, [descriptor, answers.fileno(), *self._keep], parent)
+            self._entry(pipe, self._limits)
         except MemoryError:
             return OUT_OF_MEMORY
         except Exception:
@@ -224,6 +287,10 @@ class Zygote:
             elif self._resident_bytes(child.pid) > self._limits.resident_bytes:
                 limit = self._limits.resident_bytes >> 20
                 self._kill(child, "limit", f"The session's process reached its limit of {limit} MiB of memory.")
+        for helper in self._helpers.values():
+            if now > helper.deadline:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(helper.pid, signal.SIGKILL)
 
     @staticmethod
     def _resident_bytes(pid: int) -> int:
@@ -235,21 +302,37 @@ class Zygote:
 
     def _bury(self) -> None:
         """Reap what ended, sweep up what it left running in its group, and report."""
-        while self._children:
+        while self._children or self._helpers:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            helper = self._helpers.pop(pid, None)
+            if helper is not None:
+                self._bury_helper(helper)
             child = self._children.pop(pid, None)
             if child is None:
                 continue
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-            shutil.rmtree(self._scratch(child.number), ignore_errors=True)
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(child.asks)
+            child.asks.close()
+            if child.helper is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.helper, signal.SIGKILL)
+            self._cgroup.free(child.number)
             reason, message = self._why(child, status)
             self._report({"event": "exited", "id": child.number, "reason": reason, "message": message})
+
+    def _bury_helper(self, helper: Helper) -> None:
+        shutil.rmtree(helper.scratch, ignore_errors=True)
+        owner = self._children.get(helper.owner)
+        if owner is not None:
+            owner.helper = None
+        self._listen_again()
 
     def _why(self, child: Child, status: int) -> tuple[str, str | None]:
         """(reason, sentence) for the visitor."""

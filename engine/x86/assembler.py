@@ -7,12 +7,15 @@ refused in the source first, so that the visitor gets a clear sentence with its 
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import Diagnostic, HostUnavailable, SourceError, Span
@@ -125,6 +128,28 @@ class _Run:
     map: str
 
 
+#: Where nasm runs: None in this process's own children, else a function that has `outside` called elsewhere.
+_ask: ContextVar[Callable[[bytes], bytes] | None] = ContextVar("nasm", default=None)
+
+
+def delegate(ask: Callable[[bytes], bytes]) -> None:
+    """Run no nasm from this process any more: `ask` brings a request to another process's `outside`, and the answer."""
+    landlock_version()  # which is remembered: later this process may not ask the kernel
+    _ask.set(ask)
+
+
+def outside(request: bytes) -> bytes:
+    """Run nasm as a process that may not do so itself asked for it (`_asked_run` made the request)."""
+    wanted = json.loads(request)
+    done = _run_nasm(str(wanted["text"]), _ASSEMBLE if wanted["assemble"] else _PREPROCESS)
+    return json.dumps({**asdict(done), "image": base64.b64encode(done.image).decode()}).encode()
+
+
+def _asked_run(ask: Callable[[bytes], bytes], text: str, arguments: Sequence[str]) -> _Run:
+    answer = json.loads(ask(json.dumps({"text": text, "assemble": arguments == _ASSEMBLE}).encode()))
+    return _Run(**{**answer, "image": base64.b64decode(answer["image"])})
+
+
 def _find_nasm() -> str:
     path = shutil.which("nasm", path="/usr/bin:/usr/local/bin:/bin:/opt/homebrew/bin")
     if path is None:
@@ -134,6 +159,9 @@ def _find_nasm() -> str:
 
 def _run_nasm(text: str, arguments: Sequence[str]) -> _Run:
     """One confined nasm process in a scratch folder of its own."""
+    ask = _ask.get()
+    if ask is not None:
+        return _asked_run(ask, text, arguments)
     nasm = _find_nasm()
     with tempfile.TemporaryDirectory(prefix="glassbox-nasm-") as scratch:
         folder = Path(scratch)
@@ -172,6 +200,7 @@ def _run_nasm(text: str, arguments: Sequence[str]) -> _Run:
         )
 
 
+_PREPROCESS = ("-w-all", "-E", "-o", "main.lst")
 _ASSEMBLE = ("-w-all", "--before", "[map all main.map]", "-f", "bin", "-o", "main.bin", "-l", "main.lst")
 
 
@@ -294,7 +323,7 @@ def _origin(map_text: str) -> int:
 
 def _pasted_refusal(text: str, file: str) -> list[Diagnostic]:
     """Where the kernel cannot keep nasm away from files: the preprocessed text must be innocent as well."""
-    run = _run_nasm(text, ("-w-all", "-E", "-o", "main.lst"))
+    run = _run_nasm(text, _PREPROCESS)
     return [Diagnostic(d.message, file) for d in _refusals(run.listing, file) if "incbin" in d.message]
 
 

@@ -9,9 +9,17 @@ from engine.debugview import DebugView
 from engine.errors import CommandError
 from engine.machine import Journal, Limits
 from engine.rooms import SourceFile
-from engine.x86.assembler import assemble, parse_hex
+from engine.x86.assembler import assemble, delegate, outside, parse_hex
+from engine.x86.core.vcpu import keep_kvm_open
 from engine.x86.machine import X86Machine
 from engine.x86.program import CPUS, MODES, SYNTAXES, Program
+
+__all__ = ["build", "cli", "debug_view", "delegate", "notice", "outside", "prepare", "start"]
+
+
+def prepare() -> list[int]:
+    """What must be open before a worker is confined: the KVM device, where this host has one."""
+    return keep_kvm_open()
 
 
 def _choice(options: Mapping[str, Any], name: str, values: Sequence[str]) -> str:

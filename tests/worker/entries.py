@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-import resource
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 
 from engine.rooms import Room
@@ -43,7 +40,7 @@ def misbehave(frames: FrameSocket, limits: WorkerLimits) -> None:
 
 
 def crash(frames: FrameSocket) -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
+    ctypes.string_at(8)
 
 
 def raise_an_error(frames: FrameSocket) -> None:
@@ -89,43 +86,14 @@ def end_inside_a_frame(frames: FrameSocket) -> None:
     os._exit(0)
 
 
-def leave_a_child(frames: FrameSocket) -> int:
-    pid = os.fork()
-    if pid == 0:
-        time.sleep(3600)
-        os._exit(0)
-    return pid
-
-
-def fork_as_many_as_possible(frames: FrameSocket) -> int:
-    count = 0
-    while count < 500:
-        try:
-            pid = os.fork()
-        except OSError:
-            return count
-        if pid == 0:
-            time.sleep(3600)
-            os._exit(0)
-        count += 1
-    return count
-
-
 def describe(frames: FrameSocket) -> dict[str, object]:
     """What this process still has and may."""
     return {
         "environment": dict(os.environ),
-        "folder": os.listdir("."),
         "uid": os.getuid(),
-        "groups": os.getgroups(),
         "descriptors": sorted(fd for fd in range(3, 1024) if is_open(fd)),
-        "limits": {name: resource.getrlimit(getattr(resource, name))[0] for name in LIMITS},
-        "group": os.getpgrp() == os.getpid(),
         "standard_input": sys.stdin.read(),
     }
-
-
-LIMITS = ("RLIMIT_CPU", "RLIMIT_CORE", "RLIMIT_NOFILE", "RLIMIT_FSIZE")
 
 
 def is_open(descriptor: int) -> bool:
@@ -141,18 +109,6 @@ def try_what_is_forbidden(frames: FrameSocket) -> dict[str, str]:
     return attempts(os.getppid())
 
 
-def use_the_scratch_folder(frames: FrameSocket) -> str:
-    """Write, run a program of the system, and read what it wrote."""
-    with open("input", "w") as stream:
-        stream.write("hello")
-    with open("output", "wb") as stream:
-        subprocess.run(["/bin/cat", "input"], stdout=stream, check=True, env={})
-    with tempfile.NamedTemporaryFile() as stream:
-        assert stream.name.startswith(os.getcwd())
-    with open("output") as stream:
-        return stream.read()
-
-
 DEEDS = {
     name: globals()[name]
     for name in (
@@ -166,10 +122,7 @@ DEEDS = {
         "send_a_frame_too_long",
         "send_an_unknown_kind",
         "end_inside_a_frame",
-        "leave_a_child",
-        "fork_as_many_as_possible",
         "describe",
         "try_what_is_forbidden",
-        "use_the_scratch_folder",
     )
 }

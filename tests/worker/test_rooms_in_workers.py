@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,3 +188,45 @@ def test_a_hostile_program_ends_with_a_reason_and_its_past_stays(
     again = LUA if program["room"] == "lua" else x86("unicorn")
     assert visitor.do("open", **again)["event"] == "opened"
     assert visitor.do("run")["reason"] == "halt"
+
+
+def helpers_of(pool: WorkerPool, worker: Worker) -> list[int]:
+    service = pool.warm()["pid"]
+    children = Path(f"/proc/{service}/task/{service}/children").read_text().split()
+    return [int(child) for child in children if int(child) != worker.pid]
+
+
+def eventually(claim: Callable[[], bool]) -> bool:
+    """True once `claim` holds; it gets ten seconds."""
+    for _ in range(500):
+        if claim():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+ENDLESS_TO_ASSEMBLE = "%rep 1000000\n%rep 1000000\nnop\n%endrep\n%endrep\n"
+
+
+def test_an_assembler_that_works_for_a_session_ends_with_it(long_pool: WorkerPool) -> None:
+    with long_pool.start() as worker:
+        Visitor(worker).send("open", **x86("unicorn", ENDLESS_TO_ASSEMBLE))
+        assert eventually(lambda: len(helpers_of(long_pool, worker)) == 1)
+    assert eventually(lambda: helpers_of(long_pool, worker) == [])
+    scratch = Path(tempfile.gettempdir()).glob(f"glassbox-workers-{long_pool.warm()['pid']}-*/*")
+    assert [path.name for path in scratch] == ["empty"]
+
+
+def test_more_sessions_assemble_at_once_than_there_may_be_helpers() -> None:
+    limits = WorkerLimits(helpers=1)
+    with WorkerPool(limits) as pool:
+        visitors = [Visitor(pool.start()) for _ in range(4)]
+        numbers = [visitor.send("open", **x86("unicorn")) for visitor in visitors]
+        answers = [visitor.answer(number)["event"] for visitor, number in zip(visitors, numbers, strict=True)]
+        assert answers == ["opened"] * 4
+
+
+def test_an_assembler_that_takes_too_long_is_stopped_and_the_session_stays(visitor: Visitor) -> None:
+    failed = visitor.do("open", **x86("unicorn", ENDLESS_TO_ASSEMBLE))
+    assert "assembler was stopped" in failed["error"]["diagnostics"][0]["message"]
+    assert visitor.do("open", **x86("unicorn"))["event"] == "opened"

@@ -388,8 +388,15 @@ static int map_memory(Machine *m, Kvm *k) {
   return ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &ram) || ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &table);
 }
 
+/* The device by its path, or as `descriptor:N` where it was opened for a process that may open nothing. */
+static int open_device(const char *device) {
+  static const char given[] = "descriptor:";
+  if (strncmp(device, given, sizeof given - 1)) return open(device, O_RDWR | O_CLOEXEC);
+  return fcntl(atoi(device + sizeof given - 1), F_DUPFD_CLOEXEC, 3);
+}
+
 static int open_vm(Machine *m, Kvm *k, const char *device) {
-  k->device = open(device, O_RDWR | O_CLOEXEC);
+  k->device = open_device(device);
   if (k->device < 0) return fail(m, device);
   if (ioctl(k->device, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
     errno = ENOSYS;
@@ -443,7 +450,7 @@ int kvm_attach(Machine *m, const char *device) {
 }
 
 /* For the doctor: /dev/kvm itself. A descriptor, or -1. */
-int x86_kvm_open(const char *device) { return open(device, O_RDWR | O_CLOEXEC); }
+int x86_kvm_open(const char *device) { return open_device(device); }
 int x86_kvm_extension(int fd, int capability) { return ioctl(fd, KVM_CHECK_EXTENSION, capability); }
 void x86_kvm_close(int fd) { close(fd); }
 

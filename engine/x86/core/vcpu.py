@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from contextvars import ContextVar
 from typing import Any
 
 from engine import cbuild
@@ -15,11 +17,22 @@ ffi, lib = _core.ffi, _core.lib
 
 #: Where KVM is found; the tests point it elsewhere to see a host without.
 DEVICE_VARIABLE = "GLASSBOX_KVM_DEVICE"
+#: The device as an open descriptor, for processes that may open nothing: `descriptor:N` (kvm.c knows that form).
+_kept: ContextVar[str | None] = ContextVar("kvm", default=None)
 
 
 def kvm_device() -> str:
     """The path of the KVM device."""
-    return os.environ.get(DEVICE_VARIABLE, "/dev/kvm")
+    return _kept.get() or os.environ.get(DEVICE_VARIABLE, "/dev/kvm")
+
+
+def keep_kvm_open() -> list[int]:
+    """Open the device once for this process and its children; the descriptor, or none where it cannot be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(kvm_device(), os.O_RDWR | os.O_CLOEXEC)
+        _kept.set(f"descriptor:{descriptor}")
+        return [descriptor]
+    return []
 
 
 class Vcpu:

@@ -1,0 +1,163 @@
+"""The system calls of a worker: an allow list, compiled to the kernel's filter language.
+
+What is not in the table is refused with EPERM: no call that opens, names or changes a file, makes a socket, a process
+or a thread, runs a program, or reaches another process. Facts: the kernel's userspace-api/seccomp_filter.rst,
+linux/seccomp.h, linux/filter.h, asm/unistd_64.h, asm-generic/unistd.h, linux/kvm.h; which calls the machines make was
+found by watching them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import platform
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+#: Audit numbers of the architectures, by `platform.machine()`.
+ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+
+ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050001  # the last: an error, EPERM
+#: linux/bpf_common.h: load a word, jump if equal, return.
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+
+#: Requests that a machine makes of /dev/kvm, its own VM and its own vCPU (linux/kvm.h).
+KVM_REQUESTS = {
+    "KVM_GET_API_VERSION": 0xAE00,
+    "KVM_CREATE_VM": 0xAE01,
+    "KVM_CHECK_EXTENSION": 0xAE03,
+    "KVM_GET_VCPU_MMAP_SIZE": 0xAE04,
+    "KVM_GET_SUPPORTED_CPUID": 0xC008AE05,
+    "KVM_CREATE_VCPU": 0xAE41,
+    "KVM_SET_TSS_ADDR": 0xAE47,
+    "KVM_SET_USER_MEMORY_REGION": 0x4020AE46,
+    "KVM_ENABLE_CAP": 0x4068AEA3,
+    "KVM_RUN": 0xAE80,
+    "KVM_GET_REGS": 0x8090AE81,
+    "KVM_SET_REGS": 0x4090AE82,
+    "KVM_GET_SREGS": 0x8138AE83,
+    "KVM_SET_SREGS": 0x4138AE84,
+    "KVM_GET_MSRS": 0xC008AE88,
+    "KVM_SET_MSRS": 0x4008AE89,
+    "KVM_GET_FPU": 0x81A0AE8C,
+    "KVM_SET_FPU": 0x41A0AE8D,
+    "KVM_SET_CPUID2": 0x4008AE90,
+    "KVM_SET_GUEST_DEBUG": 0x4048AE9B,
+    "KVM_GET_VCPU_EVENTS": 0x8040AE9F,
+    "KVM_SET_VCPU_EVENTS": 0x4040AEA0,
+    "KVM_GET_DEBUGREGS": 0x8080AEA1,
+    "KVM_SET_DEBUGREGS": 0x4080AEA2,
+    "KVM_GET_XSAVE": 0x9000AEA4,
+    "KVM_SET_XSAVE": 0x5000AEA5,
+    "KVM_GET_XCRS": 0x8188AEA6,
+    "KVM_SET_XCRS": 0x4188AEA7,
+}
+FCNTL_COMMANDS = (fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One allowed call: numbers on x86-64 and arm64 (None: it has none), and what one argument must be."""
+
+    name: str
+    x86_64: int | None
+    arm64: int | None
+    argument: int = -1
+    values: tuple[int, ...] = ()
+
+
+def allowed_calls(pid: int) -> tuple[Call, ...]:
+    """The table, for the process `pid`; the most frequent ones first."""
+    return (
+        # Its pipe, and time to wait for it.
+        Call("ioctl", 16, 29, 1, tuple(KVM_REQUESTS.values())),
+        Call("read", 0, 63),
+        Call("write", 1, 64),
+        Call("recvfrom", 45, 207),
+        Call("sendto", 44, 206),
+        Call("poll", 7, None),
+        Call("ppoll", 271, 73),
+        Call("close", 3, 57),
+        Call("shutdown", 48, 210),
+        Call("fstat", 5, 80),
+        Call("lseek", 8, 62),
+        Call("fcntl", 72, 25, 1, FCNTL_COMMANDS),
+        # Memory of its own.
+        Call("mmap", 9, 222),
+        Call("munmap", 11, 215),
+        Call("mprotect", 10, 226),
+        Call("mremap", 25, 216),
+        Call("madvise", 28, 233),
+        Call("brk", 12, 214),
+        # Time.
+        Call("clock_gettime", 228, 113),
+        Call("clock_getres", 229, 114),
+        Call("gettimeofday", 96, 169),
+        Call("time", 201, None),
+        Call("clock_nanosleep", 230, 115),
+        Call("nanosleep", 35, 101),
+        Call("timer_create", 222, 107),
+        Call("timer_settime", 223, 110),
+        Call("timer_gettime", 224, 108),
+        Call("timer_getoverrun", 225, 109),
+        Call("timer_delete", 226, 111),
+        Call("getrusage", 98, 165),
+        # Its own signals, locks and end.
+        Call("futex", 202, 98),
+        Call("sched_yield", 24, 124),
+        Call("rt_sigaction", 13, 134),
+        Call("rt_sigprocmask", 14, 135),
+        Call("rt_sigreturn", 15, 139),
+        Call("sigaltstack", 131, 132),
+        Call("restart_syscall", 219, 128),
+        Call("tgkill", 234, 131, 0, (pid,)),
+        Call("getpid", 39, 172),
+        Call("gettid", 186, 178),
+        Call("getuid", 102, 174),
+        Call("geteuid", 107, 175),
+        Call("getgid", 104, 176),
+        Call("getegid", 108, 177),
+        Call("getrandom", 318, 278),
+        Call("membarrier", 324, 283),
+        Call("exit", 60, 93),
+        Call("exit_group", 231, 94),
+    )
+
+
+Step = tuple[int, int, int, int]
+
+
+def program(calls: Sequence[Call], column: int, architecture: int) -> Iterator[Step]:
+    """The filter as (code, jump if true, jump if false, operand); jumps count the instructions to skip.
+
+    Numbers of another architecture end the process; a second numbering (x32) is in no table, so it is refused.
+    """
+    yield LOAD, 0, 0, 4  # architecture of the call
+    yield EQUAL, 1, 0, architecture
+    yield RETURN, 0, 0, KILL
+    yield LOAD, 0, 0, 0  # its number
+    for call in calls:
+        number = (call.x86_64, call.arm64)[column]
+        if number is None:
+            continue
+        if not call.values:
+            yield EQUAL, 0, 1, number
+            yield RETURN, 0, 0, ALLOW
+            continue
+        yield EQUAL, 0, 2 + 2 * len(call.values), number
+        # The low half of the argument; these calls take no more of it either.
+        yield LOAD, 0, 0, 16 + 8 * call.argument
+        for value in call.values:
+            yield EQUAL, 0, 1, value
+            yield RETURN, 0, 0, ALLOW
+        yield RETURN, 0, 0, REFUSE
+    yield RETURN, 0, 0, REFUSE
+
+
+def worker_filter(pid: int) -> bytes | None:
+    """The filter of the worker `pid` as the kernel takes it; None for a kind of processor that has no table."""
+    if platform.machine() not in ARCHITECTURES:
+        return None
+    return b"".join(
+        struct.pack("=HBBI", *step) for step in program(allowed_calls(pid), *ARCHITECTURES[platform.machine()])
+    )
