@@ -9,6 +9,9 @@ import { changeNode, valueNode, valueText } from "../values.js";
 /** Objects, cells and rows that are drawn at most. */
 const MOST = { objects: 24, cells: 32, rows: 24 };
 
+/** A wire is drawn to a box at most this many pixels below its closure. */
+const NEAR = 60;
+
 /** @type {import("./index.js").Pane} */
 export default {
   id: "lua-heap",
@@ -189,7 +192,8 @@ class LuaHeap {
     for (const from of /** @type {NodeListOf<HTMLElement>} */ (this.heap.querySelectorAll("[data-box]"))) {
       const box = this.heap.querySelector(`[data-uv="${from.dataset.box}"]`)?.getBoundingClientRect();
       const card = from.closest(".obj")?.getBoundingClientRect();
-      if (!box || !card || box.top < card.bottom) continue;
+      // Not across other cards: where they stand in one column, the number has to do.
+      if (!box || !card || box.top < card.bottom || box.top - card.bottom > NEAR) continue;
       const x = Math.min(Math.max(card.left + card.width * 0.75, box.left + 8), box.right - 8) - origin.left;
       const y1 = card.bottom - origin.top;
       const y2 = box.top - origin.top - 1;
