@@ -13,13 +13,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from engine import rooms
-from engine.breakpoints import MAX_PLACES, Place, resolve
+from engine.breakpoints import MAX_PLACES, Passing, Place, find_rows, resolve
 from engine.errors import CommandError, GlassboxError, LimitExceeded
 from engine.events import Event
-from engine.machine import Journal, Limits, Machine
+from engine.inquiry import SEARCHES, Inquiry, direction
+from engine.machine import Journal, Limits, Machine, StopReason
 from engine.rooms import Room, SourceFile
 from engine.timeline import Arrival, Timeline
 from engine.trace import TraceBatch
@@ -73,6 +75,7 @@ class Opened:
     main_file: str
     machine: Machine
     timeline: Timeline
+    inquiry: Inquiry
 
 
 class FrameStream:
@@ -123,6 +126,7 @@ class Session:
         self._clock = clock
         self._opened: Opened | None = None
         self._places: list[Place] = []
+        self._rows: dict[int, list[int]] = {}
         self._waiting: deque[object] = deque()
         self._credit = FIRST_CREDIT
         self._is_pausing = False
@@ -145,6 +149,7 @@ class Session:
             "input": self._input,
             "pause": self._pause,
             "credit": self._grant,
+            **{name: partial(self._inquire, name) for name in SEARCHES},
         }
 
     # -- commands in, events out -------------------------------------------------------------------------------------
@@ -223,7 +228,9 @@ class Session:
         now = self._clock()
         if now - self._progress_at >= PROGRESS_S:
             self._progress_at = now
-            self._event(self._at_work, "progress", {"frontier": self._program.timeline.frontier})
+            opened = self._program
+            fields = {"frontier": opened.timeline.frontier, "at": opened.inquiry.search.reached}
+            self._event(self._at_work, "progress", fields)
         if self._has_grown and now >= self._grow_again_at:
             self._announce_growth()
         return self._is_pausing
@@ -297,11 +304,12 @@ class Session:
         program = room.module.build(files, options)
         self.close()
         machine = room.module.start(program, Journal(), self._limits)
-        self._places = []
+        self._places, self._rows = [], {}
         self._has_grown, self._exits_sent = False, 0
         self._decoders.clear()
         timeline = Timeline(machine, max_ticks=self._limits.max_ticks, on_event=self._on_event)
-        self._opened = Opened(room, files[0].name, machine, timeline)
+        inquiry = Inquiry(machine, timeline, files[0].name, self._poll)
+        self._opened = Opened(room, files[0].name, machine, timeline, inquiry)
         limits, listing = self._limits, machine.listing()
         self._listed = listing_size(listing)
         return {
@@ -336,13 +344,22 @@ class Session:
     def _step(self, arguments: dict[str, Any]) -> dict[str, Any]:
         return self._stopped(self._program.timeline.step(arguments["count"], self._poll))
 
+    def _inquire(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        answer: Arrival | dict[str, Any] = getattr(self._program.inquiry, name)(arguments)
+        return self._stopped(answer) if isinstance(answer, Arrival) else answer
+
     def _continue(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        timeline, direction = self._program.timeline, arguments["direction"]
-        if direction == 1:
-            return self._stopped(timeline.run_forward(breakpoints=True, poll=self._poll))
-        if direction == -1:
-            return self._stopped(timeline.run_back(self._poll))
-        raise CommandError("`direction` of `continue` is 1 or -1")
+        timeline, machine, way = self._program.timeline, self._program.machine, direction(arguments)
+        passing = Passing(self._places, self._rows)
+        while True:
+            if way == 1:
+                arrival = timeline.run_forward(breakpoints=True, poll=self._poll)
+            else:
+                arrival = timeline.run_back(self._poll)
+            if arrival.reason != StopReason.BREAKPOINT or passing.stops(machine.where, machine.view):
+                return self._stopped(arrival)
+            if self._poll():
+                return self._stopped(Arrival("pause", timeline.position))
 
     def _stopped(self, arrival: Arrival) -> dict[str, Any]:
         """The fields of `stopped`."""
@@ -374,10 +391,10 @@ class Session:
     def _apply_breakpoints(self) -> list[dict[str, Any]]:
         if not self._places:
             return []
-        opened = self._program
-        found = resolve(self._places, opened.machine.listing(), opened.main_file)
-        opened.timeline.set_breakpoints(place["where"] for place in found)
-        return found
+        opened, listing = self._program, self._program.machine.listing()
+        self._rows = find_rows(self._places, listing, opened.main_file)
+        opened.timeline.set_breakpoints(self._rows)
+        return resolve(self._places, listing, opened.main_file)
 
     def _trace(self, arguments: dict[str, Any]) -> dict[str, Any]:
         timeline, first, last = self._program.timeline, arguments["from"], arguments["to"]

@@ -91,8 +91,69 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "breakpoints",
         "Replace all breakpoints.",
-        (Arg("places", list, "[{line, file?} or {where}]"),),
+        (
+            Arg(
+                "places",
+                list,
+                "[{line, file?}, {where}, {function: its name} or {op: an opcode}], each with `condition` (a text like "
+                '`i > 3 and name ~= "x"`) and `hits` (each `continue` stops at the n-th time) if you like',
+            ),
+        ),
         result="breakpoints_set",
+    ),
+    Command(
+        "step_over",
+        "Go to the next (direction 1) or previous (-1) moment at which this call frame, or one that called it, is "
+        "about to go on: over calls.",
+        (Arg("direction", int, "1 or -1", required=False, default=1),),
+        result="stopped",
+    ),
+    Command(
+        "step_out",
+        "Go to where the caller of this frame goes on (1), or is about to make the call (-1).",
+        (Arg("direction", int, "1 or -1", required=False, default=1),),
+        result="stopped",
+    ),
+    Command(
+        "find",
+        "Go to the state after the next (1) or previous (-1) step that has one of the flags. Forwards it records on "
+        "beyond the frontier if it must.",
+        (
+            Arg("flags", list, "words of StepFlag: [`output`, `error`, `upvalue_close`, …]"),
+            Arg("direction", int, "1 or -1", required=False, default=1),
+        ),
+        result="stopped",
+    ),
+    Command(
+        "writers",
+        "Who wrote this: the last write to a target at or before the position, and the next one after it.",
+        (Arg("target", dict, "what was written to; docs/views.md, `Targets and hits`"),),
+        result="writers",
+    ),
+    Command(
+        "writes",
+        "The writes to a target in a range of the recording, page by page: the first ones from `from` on (direction "
+        "1), or the last ones up to `to` (-1).",
+        (
+            Arg("target", dict, "as for `writers`"),
+            Arg("from", int, "first tick", required=False, default=1),
+            Arg("to", int, "last tick; the frontier if absent", required=False),
+            Arg("limit", int, "how many at most, up to 1000 (the writes of one step stay together)", False, 100),
+            Arg("direction", int, "1 or -1", required=False, default=1),
+        ),
+        result="writes",
+    ),
+    Command(
+        "executions",
+        "The ticks at which a row, or any row of a line, was executed, page by page as in `writes`.",
+        (
+            Arg("place", dict, "{where}, {line, file?}, {function} or {op}"),
+            Arg("from", int, "first tick", required=False, default=1),
+            Arg("to", int, "last tick; the frontier if absent", required=False),
+            Arg("limit", int, "how many at most, up to 1000", required=False, default=100),
+            Arg("direction", int, "1 or -1", required=False, default=1),
+        ),
+        result="executions",
     ),
     Command(
         "trace",
@@ -156,7 +217,45 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec("breakpoints_set", "The breakpoints now.", (("places", "[{where, line, file}]"),), ends=True),
     EventSpec("listing", "The program's rows.", (("listing", "see docs/views.md"),), ends=True),
     EventSpec("inspected", "The answer to `inspect`.", (("query", "as sent"), ("tick", ""), ("answer", "")), ends=True),
-    EventSpec("progress", "`run` is at work.", (("frontier", "how far the recording reaches"),)),
+    EventSpec(
+        "writers",
+        "The answer to `writers`.",
+        (
+            ("target", "as sent"),
+            ("tick", "the position"),
+            ("before", "a hit, or null; docs/views.md, `Targets and hits`"),
+            ("after", "a hit, or null"),
+            ("complete", "false: it was paused, and null means that nobody knows"),
+        ),
+        ends=True,
+    ),
+    EventSpec(
+        "writes",
+        "The answer to `writes`.",
+        (
+            ("target", "as sent"),
+            ("hits", "by tick, ascending"),
+            ("next", "the `from` (direction 1) or `to` (-1) of the next page, or null"),
+            ("complete", "false: it was paused, and `next` is where it had come to"),
+        ),
+        ends=True,
+    ),
+    EventSpec(
+        "executions",
+        "The answer to `executions`.",
+        (
+            ("place", "as sent"),
+            ("ticks", "ascending: the step with such a tick executed the row"),
+            ("next", "as in `writes`"),
+            ("complete", "as in `writes`"),
+        ),
+        ends=True,
+    ),
+    EventSpec(
+        "progress",
+        "A command is at work.",
+        (("frontier", "how far the recording reaches"), ("at", "the tick that a search has come to, or null")),
+    ),
     EventSpec(
         "output",
         "The program wrote something, sent once when it is recorded.",

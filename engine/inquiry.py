@@ -1,0 +1,144 @@
+"""What a session answers about its whole recording: who wrote this, when was this executed, where is the next call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.breakpoints import Place, find_rows
+from engine.errors import CommandError
+from engine.events import StepFlag
+from engine.machine import Machine
+from engine.targets import hit_json, patterns_of
+from engine.timeline import Arrival, Hit, Page, Pattern, Search, Timeline
+from engine.timeline.timeline import Poll
+
+#: Hits of one page.
+MAX_LIMIT = 1000
+#: The commands that `Inquiry` answers, each by a method of its name: an Arrival, or the fields of the result.
+SEARCHES = ("step_over", "step_out", "find", "writers", "writes", "executions")
+
+Json = dict[str, Any]
+
+
+class Inquiry:
+    """Answers the searching commands for one program. `poll` True: stop as soon as possible."""
+
+    def __init__(self, machine: Machine, timeline: Timeline, main_file: str, poll: Poll) -> None:
+        self._machine = machine
+        self._timeline = timeline
+        self._main_file = main_file
+        self._poll = poll
+        self.search = Search(timeline)
+
+    # -- motions -----------------------------------------------------------------------------------------------------
+
+    def step_over(self, arguments: Json) -> Arrival:
+        """The command `step_over`."""
+        return self.search.step_over(direction(arguments), self._poll)
+
+    def step_out(self, arguments: Json) -> Arrival:
+        """The command `step_out`."""
+        return self.search.step_out(direction(arguments), self._poll)
+
+    def find(self, arguments: Json) -> Arrival:
+        """The command `find`."""
+        flags = StepFlag(0)
+        for word in arguments["flags"]:
+            if not isinstance(word, str) or word.upper() not in StepFlag.__members__:
+                hint = "some of " + ", ".join(flag.name.lower() for flag in StepFlag if flag.name)
+                raise CommandError(f"there is no step flag {str(word)[:40]!r}", hint=hint)
+            flags |= StepFlag[word.upper()]
+        if not flags:
+            raise CommandError("`flags` of `find` is one word or more")
+        return self.search.find([Pattern(flags=flags)], direction(arguments), self._poll)
+
+    # -- lists -------------------------------------------------------------------------------------------------------
+
+    def writers(self, arguments: Json) -> Json:
+        """The command `writers`."""
+        target, tick = arguments["target"], self._timeline.position
+        answer: Json = {"target": target, "tick": tick, "before": None, "after": None, "complete": False}
+        patterns = self._patterns(target, tick)
+        if patterns is None:
+            return answer
+        before, is_complete = self.search.before(patterns, tick + 1, self._poll)
+        answer["before"] = self._hit(before)
+        if is_complete:
+            # A value that moves out of its slot next does so as a write of the upvalue itself.
+            after, is_complete = self.search.after(patterns, tick, self._poll)
+            answer["after"] = self._hit(after)
+        answer["complete"] = is_complete
+        return answer
+
+    def writes(self, arguments: Json) -> Json:
+        """The command `writes`."""
+        target, (first, last) = arguments["target"], self._range(arguments)
+        patterns = self._patterns(target, last)
+        if patterns is None:
+            start = first if arguments["direction"] == 1 else last
+            return {"target": target, "hits": [], "next": start, "complete": False}
+        page = self._page(patterns, first, last, arguments)
+        natives = self._natives()
+        hits = [hit_json(hit, natives) for hit in page.hits if not is_double(hit, page.hits)]
+        return {"target": target, "hits": hits, "next": page.next, "complete": page.is_complete}
+
+    def executions(self, arguments: Json) -> Json:
+        """The command `executions`."""
+        place, (first, last) = Place.parse(arguments["place"]), self._range(arguments)
+        rows = frozenset(self._rows(place))
+        page = self._page([Pattern(rows=rows)], first, last, arguments) if rows else Page((), None)
+        ticks = [hit.tick for hit in page.hits]
+        return {"place": arguments["place"], "ticks": ticks, "next": page.next, "complete": page.is_complete}
+
+    def _rows(self, place: Place) -> list[int]:
+        """The rows of a place: of a line all of them, not only those that begin it."""
+        listing = self._machine.listing()
+        if place.line is None:
+            return list(find_rows([place], listing, self._main_file))
+        rows = []
+        for function in listing["functions"]:
+            for row in function["rows"]:
+                file = row.get("file") or function.get("file") or self._main_file
+                if row["line"] == place.line and file == (place.file or self._main_file):
+                    rows.append(row["where"])
+        return rows
+
+    def _patterns(self, target: Mapping[str, Any], last: int) -> list[Pattern] | None:
+        return patterns_of(target, self._machine, self._timeline, self.search, last, self._poll)
+
+    def _range(self, arguments: Json) -> tuple[int, int]:
+        frontier = self._timeline.frontier
+        first, last = arguments["from"], frontier if arguments["to"] is None else arguments["to"]
+        if first < 0 or last < 0:
+            raise CommandError("`from` and `to` are ticks: 0 or more")
+        return first, min(last, frontier)
+
+    def _page(self, patterns: list[Pattern], first: int, last: int, arguments: Json) -> Page:
+        limit = arguments["limit"]
+        if not 1 <= limit <= MAX_LIMIT:
+            raise CommandError(f"`limit` is 1 to {MAX_LIMIT}")
+        is_newest = direction(arguments) == -1
+        return self.search.page(patterns, first, last, limit, newest=is_newest, poll=self._poll)
+
+    def _natives(self) -> list[str]:
+        return list(self._machine.listing().get("natives", ()))
+
+    def _hit(self, hit: Hit | None) -> Json | None:
+        return None if hit is None else hit_json(hit, self._natives())
+
+
+def direction(arguments: Mapping[str, Any]) -> int:
+    """`direction`, which is 1 or -1; CommandError otherwise."""
+    value = arguments["direction"]
+    if value not in (1, -1):
+        raise CommandError("`direction` is 1 or -1")
+    return int(value)
+
+
+def is_double(hit: Hit, hits: tuple[Hit, ...]) -> bool:
+    """Is it the write to a stack slot that comes with a write through the open upvalue on it?"""
+    write = hit.write
+    if write is None or write.kind != 1:
+        return False
+    return any(h is not hit and h.tick == hit.tick and h.write is not None and h.write.kind == 2 for h in hits)
