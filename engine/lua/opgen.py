@@ -81,8 +81,9 @@ def c_header() -> str:
         "#define OPCODE_TABLE(X) \\",
     ]
     lines += [f"  X({op.name}, {_mode_flags(op)}) \\" for op in OPCODES]
-    lines += ["", "/* Initializers of arrays indexed by opcode: modes, names, and the labels of a computed goto. */"]
-    for name, item in (("MODES", _mode_flags), ("NAMES", _c_name), ("LABELS", _c_label)):
+    lines += ["", "/* Initializers of arrays indexed by opcode: modes, names, labels of a computed goto, what operands mean. */"]
+    initializers = (("MODES", _mode_flags), ("NAMES", _c_name), ("LABELS", _c_label), ("OPERANDS", _c_operands))
+    for name, item in initializers:
         lines.append(f"#define OPCODE_{name} \\")
         lines += [f"  {item(op)}, \\" for op in OPCODES]
         lines.append("")
@@ -98,6 +99,13 @@ def _c_name(op: Opcode) -> str:
 
 def _c_label(op: Opcode) -> str:
     return f"&&L_OP_{op.name}"
+
+
+def _c_operands(op: Opcode) -> str:
+    """An initializer of verify.c's Operands: the table that each operand is a position in, FREE for plain numbers."""
+    meanings = {"R": "REGISTER", "U": "UPVALUE", "K": "CONSTANT", "RK": "REGISTER_OR_CONSTANT", "P": "FUNCTION"}
+    meanings["E"] = "EVENT"
+    return "{" + ", ".join(meanings.get(op.fields.get(name, ""), "FREE") for name in ("A", "B", "C", "Bx")) + "}"
 
 
 def javascript() -> str:

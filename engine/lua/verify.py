@@ -33,7 +33,6 @@ def verify(proto: Proto) -> str | None:
         return problem
     rows = [OPCODES[word & 0x7F] for word in proto.code]
     closes = any(row.name in _CLOSERS for row in rows) or any(u.in_stack for p in proto.protos for u in p.upvalues)
-    targets = {jump_target(pc, word, row) for pc, (word, row) in enumerate(zip(proto.code, rows, strict=True))}
     for pc, word in enumerate(proto.code):
         row = rows[pc]
         values = operands(word, row)
@@ -42,7 +41,7 @@ def verify(proto: Proto) -> str | None:
             or _verify_flow(proto, pc, values, rows)
             or _verify_top(proto, pc, values, rows)
             or (_verify_leave(proto, values, row, closes) if row.name in _LEAVES else None)
-            or (_verify_method(proto, pc, values, rows, targets) if row.name == "SELF" else None)
+            or (_verify_method(proto, pc, values, rows) if row.name == "SELF" else None)
         )
         if problem:
             return f"{problem} at instruction {pc + 1}"
@@ -139,7 +138,7 @@ def _highest_register(name: str, v: dict[str, int]) -> int:
     if name == "TFORCALL":
         return v["A"] + max(v["C"] + 3, 6)
     if name == "TFORLOOP":
-        return v["A"] + 2
+        return v["A"] + 4
     if name == "SETLIST":
         return v["A"] + v["B"]
     return v["A"] + v["C"] - 2 if name == "VARARG" else -1
@@ -152,15 +151,13 @@ def _verify_leave(proto: Proto, values: dict[str, int], row: Opcode, closes: boo
     return "return that closes nothing" if closes and not values.get("k", 0) else None
 
 
-def _verify_method(
-    proto: Proto, pc: int, values: dict[str, int], rows: list[Opcode], targets: set[int | None]
-) -> str | None:
+def _verify_method(proto: Proto, pc: int, values: dict[str, int], rows: list[Opcode]) -> str | None:
     """A method's name is a string: a constant, or one that the instruction just before loads into the register."""
     index = values["C"]
     if not values["k"]:
         load = pc - 2 if pc >= 2 and rows[pc - 1].name == "EXTRAARG" else pc - 1
-        if load < 0 or rows[load].name not in ("LOADK", "LOADKX") or pc in targets:
-            return "key is not a name"
+        if load < 0 or rows[load].name not in ("LOADK", "LOADKX") or index == values["A"] + 1:
+            return "key is not a name"  # as the last condition: the object would be written over the name
         if proto.code[load] >> 7 & 0xFF != index:
             return "key is not a name"
         index = proto.code[load] >> 15 if rows[load].name == "LOADK" else proto.code[pc - 1] >> 7
@@ -176,7 +173,7 @@ def _verify_flow(proto: Proto, pc: int, values: dict[str, int], rows: list[Opcod
     following = rows[pc + 1] if pc + 1 < len(rows) else None
     before = rows[pc - 1] if pc else None
     target = jump_target(pc, proto.code[pc], row)
-    if target is not None and not (0 <= target < len(rows) and rows[target].name != "EXTRAARG"):
+    if target is not None and not (0 <= target < len(rows) and _may_be_target(proto.code[target], rows[target])):
         return "jump to no instruction"
     if name == "NEWTABLE" and values["B"] > MAX_HASH_BITS:
         return "table too large"
@@ -199,6 +196,13 @@ def _verify_flow(proto: Proto, pc: int, values: dict[str, int], rows: list[Opcod
     if _is_arithmetic(row) and (following is None or not following.is_fallback or pc + 2 >= len(rows)):
         return "operation without its metamethod"
     return _verify_extra(proto, pc, rows)
+
+
+def _may_be_target(word: int, row: Opcode) -> bool:
+    """Nothing jumps between two instructions of which the second relies on the first, nor back to the preparation."""
+    if row.name == "SELF":
+        return word >> 15 & 1 == 1
+    return row.name not in ("EXTRAARG", "VARARGPREP") and not (row.top_in and word >> 16 & 0xFF == 0)
 
 
 def _verify_extra(proto: Proto, pc: int, rows: list[Opcode]) -> str | None:

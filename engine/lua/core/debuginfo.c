@@ -27,7 +27,7 @@ int line_of(const Proto *p, int pc) {
     at = p->abslineinfo[low - 1].pc;
     line = p->abslineinfo[low - 1].line;
   }
-  while (at++ < pc) line += p->lineinfo[at];
+  while (at++ < pc) line = (int)((unsigned)line + (unsigned)p->lineinfo[at]); /* foreign code may have any lines */
   return line;
 }
 

@@ -1,4 +1,5 @@
-/* Binary chunks (5.4 format) become functions. Every length is checked against the bytes that are left. */
+/* Binary chunks (5.4 format) become functions. Every length is checked against the bytes that are left, and every
+ * function is verified before anybody can call it. */
 #include <string.h>
 
 #include "call.h"
@@ -205,6 +206,11 @@ static void read_function(Reader *r, Proto *p, TString *parent_source, int depth
   read_upvalues(r, p);
   read_protos(r, p, depth);
   read_debug(r, p);
+  int pc;
+  const char *problem = verify_function(p, &pc);
+  if (problem == NULL) return;
+  if (pc >= 0) problem = push_format(r->L, "%s at instruction %d", problem, pc + 1);
+  refuse(r, problem);
 }
 
 static void read_literal(Reader *r, const char *literal, const char *why) {

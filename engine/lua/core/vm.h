@@ -75,7 +75,9 @@ const char *find_local(Thread *L, CallInfo *ci, int n, StkId *slot);
 void hook_trace(Thread *L, CallInfo *ci, const Instruction *pc);
 void mode_update(void); /* which loop variant is in charge, after hooks, breakpoints or recording changed */
 
-/* ---- undump.c ---- */
+/* ---- undump.c and verify.c ---- */
+/* What is wrong with a function (nested ones not included), NULL if it may run; *where: the instruction, or -1. */
+const char *verify_function(const Proto *p, int *where);
 LClosure *undump(Thread *L, const char *bytes, size_t size, const char *name);
 
 #endif

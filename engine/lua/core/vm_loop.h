@@ -496,7 +496,10 @@ checked_step:
       b = (int)(L->top - ra);
     SAVE_PC();
     RECORD(record_flag(STEP_CALL));
-    if (GETARG_k(i)) func_close_upvalues(L, base);
+    if (GETARG_k(i)) {
+      if (unlikely(L->tbclist >= base)) error_run(L, "tail call with variables to close"); /* only foreign code */
+      func_close_upvalues(L, base);
+    }
     int n = call_prepare_tail(L, ci, ra, b, delta);
     left = LEFT;
     if (n >= 0) { /* a native: its results are ours */
