@@ -20,9 +20,9 @@ from engine.dap.channel import Channel, ChannelClosed
 from engine.dap.inspection import Inspection
 from engine.dap.sources import Sources
 from engine.debug import Debuggee
-from engine.debug.debuggee import read_source, room_for
+from engine.debug.debuggee import read_source, room_for, sentence_of
 from engine.debug.stepping import Way
-from engine.errors import CommandError, GlassboxError, SourceError
+from engine.errors import CommandError, GlassboxError
 from engine.machine import StopReason
 from engine.rooms import SourceFile
 from engine.timeline import Arrival
@@ -446,13 +446,8 @@ class Adapter:
 
 
 def _failure(error: GlassboxError) -> Json:
-    """The fields of a failed response: the sentence for the person, every complaint about the source text included."""
-    sentence = error.message
-    if isinstance(error, SourceError):
-        places = ((d, f"{d.file}:{d.span.line}: " if d.span else "") for d in error.diagnostics)
-        sentence = "\n".join(d.message if d.message.startswith(place) else place + d.message for d, place in places)
-    if error.hint:
-        sentence += f" ({error.hint})"
+    """The fields of a failed response: the sentence for the person."""
+    sentence = sentence_of(error)
     # A format's braces are places for variables: the sentence goes in as one.
     shown = {"id": 1, "format": "{sentence}", "variables": {"sentence": sentence}, "showUser": True}
     return {"message": sentence, "body": {"error": shown}}

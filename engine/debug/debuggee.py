@@ -19,7 +19,7 @@ from engine import rooms
 from engine.breakpoints import Place, resolve
 from engine.debug.stepping import BackwardSearch, Goal, Scene, Steps, Way
 from engine.debugview import DebugView
-from engine.errors import CommandError
+from engine.errors import CommandError, GlassboxError, SourceError
 from engine.events import Event
 from engine.machine import Journal, Limits, StopReason
 from engine.rooms import Room, SourceFile
@@ -423,6 +423,16 @@ def _row_info(row: Mapping[str, Any], number: int, function: Mapping[str, Any]) 
         bytes_text=bytes_text,
         is_code=not row.get("data"),
     )
+
+
+def sentence_of(error: GlassboxError) -> str:
+    """What to tell a person: the message and the hint; of a source text, every complaint with its place."""
+    sentence = error.message
+    if isinstance(error, SourceError):
+        places = ((d, f"{d.file}:{d.span.line}: " if d.span else "") for d in error.diagnostics)
+        # Some tools put the place into their message.
+        sentence = "\n".join(d.message if d.message.startswith(place) else place + d.message for d, place in places)
+    return f"{sentence} ({error.hint})" if error.hint else sentence
 
 
 def room_for(name: str | None, program: Path) -> Room:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.debug import Debuggee, open_program
+from engine.debug.debuggee import sentence_of
 from engine.debug.serving import parse_address, serve
-from engine.errors import CommandError
+from engine.errors import CommandError, SourceError
 from engine.gdbserver.packets import Packets
 from engine.gdbserver.stub import Stub
 from engine.rooms import ROOMS
@@ -73,7 +75,11 @@ def main(arguments: Sequence[str]) -> int:
             debuggee.close()
         return not options.once
 
-    rehearsal = start(lambda stream, data: None, lambda: False)
+    try:
+        rehearsal = start(lambda stream, data: None, lambda: False)
+    except SourceError as error:
+        sys.stderr.write(f"gdbserver: {sentence_of(error)}\n")
+        return 1
     try:
         _described(rehearsal)  # what is wrong with the program is said before anybody connects
     finally:
