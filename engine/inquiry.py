@@ -11,12 +11,16 @@ from engine.events import StepFlag
 from engine.machine import Machine
 from engine.targets import hit_json, patterns_of
 from engine.timeline import Arrival, Hit, Page, Pattern, Search, Timeline
+from engine.timeline.summary import Buckets
 from engine.timeline.timeline import Poll
 
 #: Hits of one page.
 MAX_LIMIT = 1000
+MAX_BUCKETS = 4096
+#: A summary of so many ticks or fewer looks at every step.
+EXACT_TICKS = 200_000
 #: The commands that `Inquiry` answers, each by a method of its name: an Arrival, or the fields of the result.
-SEARCHES = ("step_over", "step_out", "find", "writers", "writes", "executions")
+SEARCHES = ("step_over", "step_out", "find", "writers", "writes", "executions", "summary")
 
 Json = dict[str, Any]
 
@@ -90,6 +94,33 @@ class Inquiry:
         page = self._page([Pattern(rows=rows)], first, last, arguments) if rows else Page((), None)
         ticks = [hit.tick for hit in page.hits]
         return {"place": arguments["place"], "ticks": ticks, "next": page.next, "complete": page.is_complete}
+
+    def summary(self, arguments: Json) -> Json:
+        """The command `summary`."""
+        (first, last), count = self._range(arguments), arguments["buckets"]
+        if not 1 <= count <= MAX_BUCKETS:
+            raise CommandError(f"`buckets` is 1 to {MAX_BUCKETS}")
+        first = max(1, first)
+        ticks = max(0, last - first + 1)
+        width = max(1, -(-ticks // count))
+        count = -(-ticks // width)
+        is_exact, is_complete = ticks <= EXACT_TICKS, True
+        if is_exact and count:
+            buckets = Buckets(count, first, width)
+            is_complete = self._timeline.trace(first, last, buckets, self._poll)
+            stretches = [buckets.between(n, n + 1) for n in range(count)]
+        else:
+            stretches = self._timeline.summary.read(first, width, count)
+        return {
+            "from": first,
+            "to": last,
+            "width": width,
+            "low": [stretch.low for stretch in stretches],
+            "high": [stretch.high for stretch in stretches],
+            "flags": [stretch.flags for stretch in stretches],
+            "exact": is_exact,
+            "complete": is_complete,
+        }
 
     def _rows(self, place: Place) -> list[int]:
         """The rows of a place: of a line all of them, not only those that begin it."""

@@ -156,6 +156,17 @@ COMMANDS: tuple[Command, ...] = (
         result="executions",
     ),
     Command(
+        "summary",
+        "What the recording looks like from afar: call depth and events in buckets. Ranges of up to 200,000 ticks are "
+        "looked at step by step; wider ones are exact where steps were traced, and sampled elsewhere.",
+        (
+            Arg("from", int, "first tick", required=False, default=1),
+            Arg("to", int, "last tick; the frontier if absent", required=False),
+            Arg("buckets", int, "how many at most, up to 4096", required=False, default=512),
+        ),
+        result="summary",
+    ),
+    Command(
         "trace",
         "Stream trace frames for the steps `from` … `to` (ticks, both included, within the recording).",
         (Arg("from", int, "first tick (>= 1)"), Arg("to", int, "last tick")),
@@ -248,6 +259,24 @@ EVENTS: tuple[EventSpec, ...] = (
             ("ticks", "ascending: the step with such a tick executed the row"),
             ("next", "as in `writes`"),
             ("complete", "as in `writes`"),
+        ),
+        ends=True,
+    ),
+    EventSpec(
+        "summary",
+        "The answer to `summary`. Bucket number n has the ticks from `from` + n * `width` on.",
+        (
+            ("from", "first tick"),
+            ("to", "last tick"),
+            ("width", "ticks of a bucket"),
+            ("low", "a list: the least call depth in each bucket"),
+            ("high", "a list: the greatest; 0: nothing is known"),
+            (
+                "flags",
+                "a list: StepFlag bits of its steps; all of them in exact or traced parts, else output, error, exit",
+            ),
+            ("exact", "every step was looked at"),
+            ("complete", "false: it was paused, and only a part is there"),
         ),
         ends=True,
     ),

@@ -94,6 +94,5 @@ void scan_summary(const TraceBatch *batch, Bucket *buckets, uint32_t count, uint
     if (bucket->high == 0 || depth < bucket->low) bucket->low = depth;
     if (depth > bucket->high) bucket->high = depth;
     bucket->flags |= batch->flags[i];
-    bucket->steps++;
   }
 }

@@ -36,7 +36,6 @@ typedef struct Hit {
 typedef struct Bucket {
   uint32_t low, high; /* call depth; high 0: nothing is known */
   uint32_t flags;     /* StepFlag bits of all its steps */
-  uint32_t steps;     /* how many steps were looked at */
 } Bucket;
 
 uint32_t scan_batch(const TraceBatch *batch, const Pattern *patterns, uint32_t pattern_count, Hit *hits,

@@ -88,15 +88,18 @@ class Hit:
 class Scanner:
     """A TraceSink that keeps the hits among the steps it is given: the first `limit` ones, or with `newest` the last.
 
-    With a `limit` above 1 there are a few more, so that all hits of the step that the last one belongs to are there.
+    With `is_whole` there are a few more, so that all hits of the step that the last one belongs to are there.
     """
 
-    def __init__(self, patterns: Sequence[Pattern], limit: int, *, newest: bool = False) -> None:
+    def __init__(
+        self, patterns: Sequence[Pattern], limit: int, *, newest: bool = False, is_whole: bool = False
+    ) -> None:
         self._ffi, self._lib = core().ffi, core().lib
         self._batch = TraceBatch(BATCH_STEPS, BATCH_WRITES, BATCH_TEXT)
         self._newest = newest
-        # A page ends with a whole tick, and one step has this many writes at most.
-        self._capacity = limit + (TraceBatch.write_margin if limit > 1 else 0)
+        self._limit = limit
+        # One step has this many writes at most.
+        self._capacity = limit + (TraceBatch.write_margin if is_whole else 0)
         self._hits = self._ffi.new("Hit[]", self._capacity)
         self._seen = self._ffi.new("uint32_t *")
         self._kept: list[Any] = []
@@ -106,7 +109,7 @@ class Scanner:
             self._fill(to, pattern)
         self._columns = bound(self._batch, self._kept)
         self.found: deque[Hit] = deque(maxlen=self._capacity if newest else None)
-        #: True when more hits were seen than kept.
+        #: True when enough hits were found, or more than there is room for.
         self.is_full = False
 
     def _fill(self, to: Any, pattern: Pattern) -> None:  # noqa: ANN401 - cffi data
@@ -148,7 +151,7 @@ class Scanner:
         for n in range(count):
             hit = self._hits[(begin + n) % room]
             self.found.append(hit_at(batch, int(hit.step), int(hit.write)))
-        if seen > count or len(self.found) >= self._capacity:
+        if seen > count or len(self.found) >= (self._capacity if self._newest else self._limit):
             self.is_full = True
 
     def clear(self) -> None:

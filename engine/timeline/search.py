@@ -47,23 +47,24 @@ class Search:
         limit: int,
         *,
         newest: bool = False,
+        is_whole: bool = True,
         poll: Poll = never,
     ) -> Page:
         """The first `limit` hits of the steps `first` … `last`, or with `newest` the last ones.
 
-        All hits of one step come together, so there may be a few more than `limit`.
+        With `is_whole` all hits of one step come together, so there may be a few more than `limit`.
         """
         first, last = max(1, first), min(last, self._timeline.frontier)
         try:
             with self._timeline.excursion():
-                return (self._newest if newest else self._oldest)(patterns, first, last, limit, poll)
+                scanner = Scanner(patterns, limit, newest=newest, is_whole=is_whole)
+                return (self._newest if newest else self._oldest)(scanner, first, last, limit, poll)
         finally:
             self.reached = None
 
-    def _oldest(self, patterns: Sequence[Pattern], first: int, last: int, limit: int, poll: Poll) -> Page:
+    def _oldest(self, scanner: Scanner, first: int, last: int, limit: int, poll: Poll) -> Page:
         if first > last:
             return Page((), None)
-        scanner = Scanner(patterns, limit)
         is_done = self._timeline.replay(first, last, scanner, self._noting(poll))
         hits = list(scanner.found)
         if len(hits) > limit or scanner.is_full:
@@ -73,8 +74,8 @@ class Search:
             return Page(tuple(hits), max(first, self._timeline.position + 1), is_complete=False)
         return Page(tuple(hits), None)
 
-    def _newest(self, patterns: Sequence[Pattern], first: int, last: int, limit: int, poll: Poll) -> Page:
-        scanner, hits = Scanner(patterns, limit, newest=True), list[Hit]()
+    def _newest(self, scanner: Scanner, first: int, last: int, limit: int, poll: Poll) -> Page:
+        hits: list[Hit] = []
         while first <= last:
             begin = max(first, self._timeline.checkpoint_before(last - 1) + 1)
             scanner.clear()
@@ -98,12 +99,12 @@ class Search:
 
     def before(self, patterns: Sequence[Pattern], tick: int, poll: Poll = never) -> tuple[Hit | None, bool]:
         """(the last hit before step `tick`, True); (None, False) when paused."""
-        page = self.page(patterns, 1, tick - 1, 1, newest=True, poll=poll)
+        page = self.page(patterns, 1, tick - 1, 1, newest=True, is_whole=False, poll=poll)
         return (page.hits[-1] if page.hits else None), page.is_complete
 
     def after(self, patterns: Sequence[Pattern], tick: int, poll: Poll = never) -> tuple[Hit | None, bool]:
         """(the first hit after step `tick` within the recording, True); (None, False) when paused."""
-        page = self.page(patterns, tick + 1, self._timeline.frontier, 1, poll=poll)
+        page = self.page(patterns, tick + 1, self._timeline.frontier, 1, is_whole=False, poll=poll)
         return (page.hits[0] if page.hits else None), page.is_complete
 
     # -- motions -----------------------------------------------------------------------------------------------------

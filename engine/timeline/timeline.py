@@ -19,6 +19,7 @@ from engine.machine import Checkpoint, Machine, Stop, StopReason
 from engine.timeline.checkpoints import Checkpoints
 from engine.timeline.eventlog import EventLog
 from engine.timeline.pace import Pace
+from engine.timeline.summary import Summary
 from engine.trace import TraceBatch
 
 DEFAULT_BUDGET_BYTES = 64 << 20
@@ -89,6 +90,7 @@ class Timeline:
         #: What the program waits for at the frontier (a Stop with reason INPUT), or None.
         self.waiting: Stop | None = None
         self.events = EventLog()
+        self.summary = Summary()
         self._checkpoints.add(self._save(machine.tick), is_local=False, position=0)
 
     # -- where we are ------------------------------------------------------------------------------------------------
@@ -273,6 +275,10 @@ class Timeline:
                 self.frontier = machine.tick
             raise
         self._pace.ran(machine.tick - at, self._clock() - started)
+        if batch is not None:
+            self.summary.add_steps(batch)
+        elif is_recording:
+            self.summary.add_sample(machine.tick, machine.depth)
         if is_recording:
             self._record(stop)
         else:
@@ -303,6 +309,7 @@ class Timeline:
 
     def _announce(self, events: list[Event]) -> None:
         for event in events:
+            self.summary.add_event(event)
             if self.events.add(event) and self._on_event:
                 self._on_event(event)
 

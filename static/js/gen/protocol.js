@@ -207,6 +207,14 @@ export const COMMANDS = Object.freeze({
     ],
     "result": "executions"
   },
+  "summary": {
+    "args": [
+      "from",
+      "to",
+      "buckets"
+    ],
+    "result": "summary"
+  },
   "trace": {
     "args": [
       "from",
@@ -320,6 +328,19 @@ export const EVENTS = Object.freeze({
       "place",
       "ticks",
       "next",
+      "complete"
+    ],
+    "ends": true
+  },
+  "summary": {
+    "fields": [
+      "from",
+      "to",
+      "width",
+      "low",
+      "high",
+      "flags",
+      "exact",
       "complete"
     ],
     "ends": true

@@ -1,0 +1,119 @@
+"""What a run looks like from afar: call depth and events in buckets of ticks, in bounded memory for any length.
+
+While steps are traced every one of them counts; what runs untraced is sampled where a slice ends, and its events are
+known. So the picture is complete in its events and in the traced parts, and rough elsewhere until they are looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.events import Event, StepFlag
+from engine.timeline.scan import bound, core
+from engine.trace import TraceBatch
+
+#: Buckets kept; when a run outgrows them they are joined in pairs.
+KEPT = 4096
+_EVENT_FLAGS = {"output": StepFlag.OUTPUT, "error": StepFlag.ERROR, "exit": StepFlag.EXIT}
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some consecutive steps: call depth (`high` 0: nothing is known of it), and the StepFlag bits they had."""
+
+    low: int
+    high: int
+    flags: int
+
+
+class Buckets:
+    """Buckets of `width` ticks each, from tick `first` on. It is a TraceSink as well: it counts what it is given."""
+
+    def __init__(self, count: int, first: int, width: int) -> None:
+        self._count = count
+        self.first = first
+        self.width = width
+        self._buckets = core().ffi.new("Bucket[]", count)
+        self._bound: tuple[TraceBatch, Any, list[Any]] | None = None
+        self._batch: TraceBatch | None = None
+
+    def batch(self) -> TraceBatch | None:
+        """A batch to fill."""
+        if self._batch is None:
+            self._batch = TraceBatch(8192, 20_000, 512 << 10)
+        return self._batch
+
+    def deliver(self, batch: TraceBatch) -> None:
+        """Count every step of `batch`."""
+        if self._bound is None or self._bound[0] is not batch:
+            keep: list[Any] = []
+            self._bound = batch, bound(batch, keep), keep
+        columns = self._bound[1]
+        columns.step_count, columns.first_tick = batch.step_count, batch.first_tick
+        core().lib.scan_summary(columns, self._buckets, self._count, self.first, self.width)
+
+    def add(self, tick: int, depth: int, flags: int) -> None:
+        """Count one step; `depth` 0: not known."""
+        number = (tick - self.first) // self.width
+        if not 0 <= number < self._count:
+            return
+        bucket = self._buckets[number]
+        bucket.flags |= flags
+        if depth:
+            bucket.low = min(depth, bucket.low) if bucket.high else depth
+            bucket.high = max(depth, bucket.high)
+
+    def join_pairs(self) -> None:
+        """Make every bucket twice as wide."""
+        kept = [self.between(2 * n, 2 * n + 2) for n in range(self._count // 2)]
+        self._buckets = core().ffi.new("Bucket[]", self._count)
+        for bucket, stretch in zip(self._buckets, kept, strict=False):
+            bucket.low, bucket.high, bucket.flags = stretch.low, stretch.high, stretch.flags
+        self.width *= 2
+
+    def between(self, begin: int, end: int) -> Stretch:
+        """The buckets number `begin` up to but without `end` as one."""
+        low, high, flags = 0, 0, 0
+        for number in range(max(0, begin), min(end, self._count)):
+            bucket = self._buckets[number]
+            flags |= int(bucket.flags)
+            if bucket.high:
+                low = min(low, int(bucket.low)) if high else int(bucket.low)
+                high = max(high, int(bucket.high))
+        return Stretch(low, high, flags)
+
+
+class Summary:
+    """The picture of one recording, built as it grows."""
+
+    def __init__(self) -> None:
+        self._buckets = Buckets(KEPT, 1, 1)
+
+    def _reach(self, tick: int) -> None:
+        while tick >= self._buckets.first + KEPT * self._buckets.width:
+            self._buckets.join_pairs()
+
+    def add_steps(self, batch: TraceBatch) -> None:
+        """Steps that were traced; seeing the same ones again changes nothing."""
+        if batch.step_count:
+            self._reach(batch.first_tick + batch.step_count - 1)
+            self._buckets.deliver(batch)
+
+    def add_sample(self, tick: int, depth: int) -> None:
+        """Where an untraced slice ended."""
+        if tick >= 1:
+            self._reach(tick)
+            self._buckets.add(tick, depth, 0)
+
+    def add_event(self, event: Event) -> None:
+        """Something that the program did."""
+        if event.tick >= 1 and event.kind in _EVENT_FLAGS:
+            self._reach(event.tick)
+            self._buckets.add(event.tick, 0, _EVENT_FLAGS[event.kind])
+
+    def read(self, first: int, width: int, count: int) -> list[Stretch]:
+        """`count` stretches of `width` ticks from tick `first` on; each covers the kept buckets that it touches."""
+        kept = self._buckets
+        ends = [(first + n * width - kept.first, first + (n + 1) * width - 1 - kept.first) for n in range(count)]
+        return [kept.between(begin // kept.width, last // kept.width + 1) for begin, last in ends]

@@ -1,0 +1,88 @@
+"""The picture of a run: exact where it was traced, bounded for any length, never wrong about its events."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.events import Event, StepFlag
+from engine.timeline import Timeline
+from engine.timeline.summary import KEPT, Buckets, Stretch, Summary
+from tests import toy
+from tests.session.test_session import Page
+from tests.timeline.test_search import Everything
+
+
+def brute(steps: dict[int, tuple[int, int]], first: int, last: int) -> Stretch:
+    inside = [steps[tick] for tick in range(first, last + 1) if tick in steps]
+    flags = 0
+    for _, bits in inside:
+        flags |= bits
+    depths = [depth for depth, _ in inside]
+    return Stretch(min(depths, default=0), max(depths, default=0), flags)
+
+
+def steps_of(timeline: Timeline) -> dict[int, tuple[int, int]]:
+    everything = Everything()
+    timeline.trace(1, timeline.frontier, everything)
+    return {hit.tick: (hit.depth, hit.flags) for hit in everything.hits if hit.write is None}
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1 << 32))
+def test_traced_stretches_are_what_a_scan_of_every_step_says(seed: int) -> None:
+    source = random.Random(seed)
+    timeline = Timeline(toy.machine(toy.COUNTDOWN))
+    timeline.run_forward(trace=Everything())
+    steps = steps_of(timeline)
+    first, width, count = source.randrange(1, 1500), source.randrange(1, 200), source.randrange(1, 40)
+    expected = [brute(steps, first + n * width, first + (n + 1) * width - 1) for n in range(count)]
+    assert timeline.summary.read(first, width, count) == expected
+    buckets = Buckets(count, first, width)
+    timeline.trace(1, timeline.frontier, buckets)
+    assert [buckets.between(n, n + 1) for n in range(count)] == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40 * KEPT), st.integers(0, 9)), max_size=200))
+def test_a_long_run_keeps_every_mark_within_the_width_of_a_bucket(samples: list[tuple[int, int]]) -> None:
+    summary, steps = Summary(), {}
+    for tick, depth in sorted(samples):
+        summary.add_sample(tick, depth)
+        summary.add_event(Event("output", tick, {}))
+        steps[tick] = tick
+    last = max(steps, default=1)
+    width = 1
+    while last >= 1 + KEPT * width:
+        width *= 2
+    for n, stretch in enumerate(summary.read(1, width, -(-last // width))):
+        inside = [(t, d) for t, d in samples if 1 + n * width <= t <= (n + 1) * width]
+        assert stretch.flags == (StepFlag.OUTPUT if inside else 0)
+        assert stretch.high == max((d for _, d in inside), default=0)
+
+
+def test_an_untraced_run_knows_its_events_and_some_depths() -> None:
+    timeline = Timeline(toy.machine(toy.COUNTDOWN))
+    timeline.run_forward()
+    outputs = timeline.summary.read(1, 1, timeline.frontier)
+    assert [n + 1 for n, s in enumerate(outputs) if s.flags & StepFlag.OUTPUT] == [1 + 9 * n + 5 for n in range(200)]
+    whole = timeline.summary.read(1, timeline.frontier, 1)[0]
+    assert 1 <= whole.low <= whole.high <= 2
+
+
+def test_a_page_gets_a_summary_at_any_zoom() -> None:
+    page = Page()
+    page.open(toy.COUNTDOWN)
+    page.do("run")
+    answer = page.do("summary", buckets=10)
+    assert (answer["from"], answer["to"], answer["width"], answer["exact"]) == (1, 1802, 181, True)
+    assert (answer["low"], answer["high"]) == ([1] * 10, [2] * 10)
+    near = page.do("summary", buckets=100, to=9, **{"from": 2})
+    assert near["high"] == [1, 2, 2, 2, 2, 2, 1, 1]
+    assert near["flags"][0] == StepFlag.CALL
+    assert page.do("summary", buckets=0)["event"] == "failed"
+    page.open(toy.COUNTDOWN)
+    empty = page.do("summary")
+    assert (empty["low"], empty["width"]) == ([], 1)
