@@ -104,6 +104,7 @@ class LuaMachine:
         self._own_batch = TraceBatch(step_capacity=1, write_capacity=512, text_capacity=2 * TraceBatch.text_margin)
         self._held: list[bytes] = []  # what the core may still read during its next run
         self._is_silent = False
+        self._looked_for = 0
         self._pointer = self._ffi.new("uint8_t **")
         self._load(program)
         self._recent = self.save()
@@ -169,11 +170,11 @@ class LuaMachine:
             at = stop.tick
             self._is_last_known = self._is_last_known and at == begun
             if stop.reason is StopReason.BUDGET and at == begun + budget - 1:
-                is_at_breakpoint = breakpoints and self.where in self._breakpoints
-                if is_at_breakpoint:
+                if breakpoints and self.where in self._breakpoints:
                     return Stop(StopReason.BREAKPOINT, at)
                 stop = self._advance(at, 1, self._fresh_batch(), False)
                 self._learn_last(self._own_batch, at)
+        self._see_functions()
         return stop
 
     def _fresh_batch(self) -> TraceBatch:
@@ -397,12 +398,16 @@ class LuaMachine:
     def _see_functions(self) -> None:
         """Take in functions that came without a COMPILE request (binary chunks that the core loaded by itself)."""
         known = self.functions.count
-        if int(self._lib.inspect_next_function(self._machine)) > known:
+        following = self._lib.inspect_next_function(self._machine)
+        if following > known and following != self._looked_for:
+            self._looked_for = following  # those that are gone already stay unknown: not to be looked for again
             size = self._ffi.new("size_t *")
             text = self._lib.inspect_functions(self._machine, known, size)
             if text == self._ffi.NULL:
                 raise MachineFault("no memory to look into the machine")
             self.functions.add_raw(view.parse(bytes(self._ffi.buffer(text, size[0]))))
+            if self.functions.count > known:
+                self._events.append(Event("program_grew", self.tick))
 
     def inspect(self, query: Mapping[str, Any]) -> dict[str, Any]:
         """A table, function, upvalue or coroutine by its identity number; docs/views.md, "Lua"."""

@@ -100,7 +100,11 @@ def as_reference(value: dict[str, str]) -> str:
     return value["s"] if value["t"] in plain else "function" if value["t"] == "native" else value["t"]
 
 
-@pytest.mark.parametrize("name", [p.stem for p in EXAMPLES] + COMPARABLE)
+#: Made-up code skips the assignment of a variable: the reference shows what its slot happens to hold, the view nothing.
+FORGED = ("op_loads",)
+
+
+@pytest.mark.parametrize("name", [p.stem for p in EXAMPLES if p.stem not in FORGED] + COMPARABLE)
 def test_the_view_shows_the_variables_that_the_reference_has(name: str, tmp_path: Path) -> None:
     text = NESTED.get(name) or next(p for p in EXAMPLES if p.stem == name).read_text(encoding="utf-8")
     path = tmp_path / "main.lua"
