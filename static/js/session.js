@@ -138,6 +138,8 @@ export class Session {
     if (run !== this.#run) return;
     this.#stopped(stopped);
     this.store.set({ phase: "ready", waiting: stopped.reason === "input" ? stopped.detail.channel : null });
+    // The machine may have had to change something on the way, like its CPU.
+    if (stopped.notice) this.store.set({ notice: { ...notice(stopped.notice), tone: "info" } });
   }
 
   /**
