@@ -1,4 +1,4 @@
-"""Lua untraced and fully recorded, against PUC Lua 5.4.8 (-O2) side by side; the ten programs of tests/bench/lua.
+"""Lua untraced, against PUC Lua 5.4.8 (-O2) side by side; the ten programs of tests/bench/lua.
 
 Each figure is the best of three, in seconds of the whole process (`lua FILE`, `python -m engine lua run FILE`) less the
 time of an empty program, so that start-up does not count.
