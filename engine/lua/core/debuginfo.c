@@ -215,8 +215,17 @@ static const char *called_from(CallInfo *caller, const char **name) {
 
 /* ---- errors ---- */
 
+/* Without a collection, which could move the stack under the value that the message is about. */
+static const char *push_quietly(Thread *L, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const char *text = push_vformat(L, format, arguments);
+  va_end(arguments);
+  return text;
+}
+
 static const char *with_name(Thread *L, const char *kind, const char *name) {
-  return kind ? push_format(L, " (%s '%s')", kind, name) : "";
+  return kind ? push_quietly(L, " (%s '%s')", kind, name) : "";
 }
 
 /* " (local 'x')" or the like for a value of the running function's frame. */

@@ -37,6 +37,7 @@ typedef struct Step {
   uint32_t index;          /* entry in the batch */
   uint32_t first_write;
   uint32_t depth;
+  uint32_t where, base, thread_id; /* of a paused step: what it ran may be collected by the time it goes on */
   uint64_t tick;
   Thread *thread;
   CallInfo *ci, *caller;
@@ -155,11 +156,10 @@ static int take_up(Step *step, TraceBatch *batch) {
     step->active = 0; /* what ran since was not recorded */
     return 0;
   }
-  const Proto *p = step->proto;
   batch->first_tick = step->tick;
-  batch->where[0] = p->where + (uint32_t)(step->pc - p->code);
-  batch->base[0] = (uint32_t)(step->ci->func + 1 - step->thread->stack);
-  batch->thread[0] = step->thread->id;
+  batch->where[0] = step->where;
+  batch->base[0] = step->base;
+  batch->thread[0] = step->thread_id;
   batch->depth[0] = (uint16_t)(step->depth < UINT16_MAX ? step->depth : UINT16_MAX);
   batch->flags[0] = 0;
   batch->writes[0] = 0;
@@ -620,6 +620,9 @@ void record_pause(void) {
   if (reason == EXIT_FAULT || reason == EXIT_LIMIT) CTL->step_flags |= STEP_FAULT;
   if (reason == EXIT_COMPILE) CTL->step_flags |= STEP_COMPILE;
   settle(step, batch);
+  step->where = batch->where[step->index];
+  step->base = batch->base[step->index];
+  step->thread_id = batch->thread[step->index];
   step->active = reason != EXIT_HALT && reason != EXIT_FAULT && reason != EXIT_LIMIT;
   step->paused = step->active;
 }
