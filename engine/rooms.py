@@ -94,13 +94,13 @@ ROOMS: tuple[Room, ...] = (
     Room(
         name="x86",
         module_name="engine.x86.room",
-        title="x86 real16",
+        title="x86",
         language="nasm",
         main_file="main.asm",
         comment=";",
         panes=("source", "listing", "x86-state", "x86-memory", "output", "narration", "x86-exits"),
         options=(
-            Option("mode", ("real16",)),
+            Option("mode", ("real16", "boot16")),
             Option("cpu", ("auto", "kvm", "unicorn")),
             Option("syntax", ("nasm", "hex")),
         ),

@@ -7,7 +7,13 @@ from typing import Any
 
 from engine.machine import Journal
 from engine.x86.devices import Device, NeedInput
+from engine.x86.devices.cmos import Cmos
+from engine.x86.devices.crtc import Crtc
+from engine.x86.devices.debug_exit import DebugExit
 from engine.x86.devices.debug_port import DebugPort
+from engine.x86.devices.keyboard import Keyboard
+from engine.x86.devices.pic import Pic, PicPort
+from engine.x86.devices.pit import Pit
 from engine.x86.devices.serial_input import SerialInput
 from engine.x86.devices.uart import Uart
 
@@ -15,15 +21,27 @@ from engine.x86.devices.uart import Uart
 RAM_BYTES = 1 << 20
 PORT_DEBUG = 0xE9
 PORT_COM1 = 0x3F8
+PORT_PIC, PORT_SECOND_PIC = 0x20, 0xA0
+PORT_PIT, PORT_PIT_CONTROL = 0x40, 0x43
+PORT_KEYBOARD, PORT_KEYBOARD_STATUS = 0x60, 0x64
+PORT_CMOS = 0x70
+PORT_EXIT = 0xF4
+PORT_CRTC, PORT_CRTC_STATUS = 0x3D4, 0x3DA
+IRQ_TIMER, IRQ_KEYBOARD = 0, 1
 
 
 @dataclass(frozen=True)
 class Claim:
-    """`device` answers at the ports base … base + length - 1."""
+    """`device` answers at the ports base … base + length - 1, which are its offsets from `first` on."""
 
     base: int
     length: int
     device: Device
+    first: int = 0
+
+    def offset(self, port: int) -> int:
+        """Which of the device's offsets a port is."""
+        return port - self.base + self.first
 
 
 class PortBus:
@@ -35,12 +53,12 @@ class PortBus:
     def __init__(self) -> None:
         self.claims: list[Claim] = []
 
-    def insert(self, base: int, length: int, device: Device) -> None:
+    def insert(self, base: int, length: int, device: Device, first: int = 0) -> None:
         """Give a range of ports to a device. ValueError when another one has it."""
         for claim in self.claims:
             if base < claim.base + claim.length and claim.base < base + length:
                 raise ValueError(f"ports {base:#x}+{length} overlap those of {claim.device.name}")
-        self.claims.append(Claim(base, length, device))
+        self.claims.append(Claim(base, length, device, first))
 
     def find(self, port: int) -> Claim | None:
         """Who answers at `port`."""
@@ -51,7 +69,7 @@ class PortBus:
         value = 0
         for i in range(size):
             claim = self.find(port + i & 0xFFFF)
-            byte = claim.device.read(port + i - claim.base) if claim else 0xFF
+            byte = claim.device.read(claim.offset(port + i)) if claim else 0xFF
             value |= byte << 8 * i
         return value
 
@@ -61,20 +79,65 @@ class PortBus:
         for i in range(size):
             claim = self.find(port + i & 0xFFFF)
             if claim:
-                printed += claim.device.write(port + i - claim.base, value >> 8 * i & 0xFF)
+                printed += claim.device.write(claim.offset(port + i), value >> 8 * i & 0xFF)
         return printed
 
 
 class Board:
-    """Memory size, port bus and every device with state."""
+    """Memory size, port bus, every device with state, and the interrupt lines between them."""
 
     def __init__(self, journal: Journal) -> None:
         self.input = SerialInput(journal)
         self.ports = PortBus()
         debug, uart = DebugPort(self.input), Uart(self.input)
+        self.pic, self.pit, self.crtc, self.debug_exit = Pic(), Pit(), Crtc(), DebugExit()
+        self.keyboard, self.cmos = Keyboard(self.input), Cmos(self.input)
         self.ports.insert(PORT_DEBUG, 1, debug)
         self.ports.insert(PORT_COM1, 8, uart)
-        self._stateful: tuple[Any, ...] = (self.input, debug, uart)
+        self.ports.insert(PORT_PIC, 2, PicPort(self.pic, is_first=True))
+        self.ports.insert(PORT_SECOND_PIC, 2, PicPort(self.pic, is_first=False))
+        self.ports.insert(PORT_PIT, 1, self.pit)
+        self.ports.insert(PORT_PIT_CONTROL, 1, self.pit, 3)
+        self.ports.insert(PORT_KEYBOARD, 1, self.keyboard)
+        self.ports.insert(PORT_KEYBOARD_STATUS, 1, self.keyboard, 4)
+        self.ports.insert(PORT_CMOS, 2, self.cmos)
+        self.ports.insert(PORT_EXIT, 1, self.debug_exit)
+        self.ports.insert(PORT_CRTC, 2, self.crtc)
+        self.ports.insert(PORT_CRTC_STATUS, 1, self.crtc, 6)
+        self._stateful: tuple[Any, ...] = (
+            self.input,
+            debug,
+            uart,
+            self.pic,
+            self.pit,
+            self.crtc,
+            self.debug_exit,
+            self.keyboard,
+            self.cmos,
+        )
+
+    def advance(self, clock: int, *, wants_keys: bool = False) -> None:
+        """Bring the devices to the machine's clock; what became due asks the interrupt controller.
+
+        `wants_keys`: the program serves IRQ 1 itself, so a timer tick counts as a look for a key (NeedInput).
+        """
+        before = self.save()
+        self.pit.clock = self.cmos.clock = clock
+        if self.pit.edges():
+            self.pic.request(IRQ_TIMER)
+            try:
+                if wants_keys:
+                    self.keyboard.offer(counts=True)
+            except NeedInput:
+                self.restore(before)
+                raise
+        if self.keyboard.announces():
+            self.pic.request(IRQ_KEYBOARD)
+
+    @property
+    def next_event(self) -> int | None:
+        """The clock at which `advance` has something to do next."""
+        return self.pit.state.next_edge
 
     def save(self) -> tuple[object, ...]:
         """The states of all devices: immutable, comparable, and equal `repr`s exactly when equal."""

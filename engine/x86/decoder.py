@@ -50,6 +50,7 @@ class Kind(IntEnum):
     WRITE_DR = 18
     RAISE = 19
     REFUSED = 20
+    SERVICE = 21
 
 
 class Trait(IntFlag):

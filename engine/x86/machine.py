@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine import pages
@@ -14,13 +14,15 @@ from engine.events import Event, StepFlag
 from engine.machine import Checkpoint, Journal, Limits, Stop, StopReason
 from engine.pages import PageImage
 from engine.trace import TraceBatch
-from engine.x86 import picture
+from engine.x86 import interrupts, picture
 from engine.x86.board import RAM_BYTES, Board
 from engine.x86.core.vcpu import Vcpu, lib
-from engine.x86.decoder import Decoder
+from engine.x86.decoder import Decoder, Instruction, Kind
 from engine.x86.devices import NeedInput
 from engine.x86.doctor import SUSPECTS, unusable
+from engine.x86.firmware import ROM_BASE, ROM_END
 from engine.x86.program import Program
+from engine.x86.reset import reset
 from engine.x86.rows import MAX_DISCOVERED, Rows
 
 #: Values of one port instruction that its exit event spells out.
@@ -29,9 +31,6 @@ MAX_VALUES = 64
 KEPT_EXITS = 64
 #: KVM_EXIT_DEBUG (linux/kvm.h) as a problem: the vCPU stopped where it should not be.
 _EXIT_DEBUG = 4
-_SEGMENT_ATTRIBUTES = 0x93  # present, writable data, accessed
-_CODE_ATTRIBUTES = 0x9B
-_CR0_ET = 0x10
 _EXCEPTIONS = {
     0: "#DE divide error",
     1: "#DB debug",
@@ -92,6 +91,7 @@ class X86Machine:
         self._decoder = decoder or Decoder()
         self.rows = Rows(program.assembly, self._decoder)
         self.board = Board(journal)
+        self._services = interrupts.Services()
         self._events: list[Event] = []
         self._breakpoints: frozenset[int] = frozenset()
         self._output_bytes = 0
@@ -129,23 +129,11 @@ class X86Machine:
         return next(filter(None, map(unusable, mnemonics)), None)
 
     def _reset(self) -> None:
-        """Real mode as this machine powers up: everything zero but what is named here, the program at its origin."""
-        state, assembly = self.vcpu.state, self.program.assembly
-        for i in range(6):
-            segment = state.seg[i]
-            segment.limit = 0xFFFF
-            segment.attributes = _CODE_ATTRIBUTES if i == lib.CS else _SEGMENT_ATTRIBUTES
-        state.rip, state.rflags, state.cr0 = assembly.origin, 2, _CR0_ET
-        state.idt_limit = 0x3FF
-        state.gdt_limit = 0xFFFF
-        state.depth = 1
-        control, mxcsr = 0x37F, 0x1F80  # as after fninit; SDM vol. 1, 8.1.5 and 10.2.3
-        for at, value in ((0, control & 0xFF), (1, control >> 8), (24, mxcsr & 0xFF), (25, mxcsr >> 8)):
-            state.fpu[at] = value
+        reset(self)
         self.vcpu.raw.wide = self.rows.is_wide
-        self.vcpu.write_memory(assembly.origin, assembly.image)
         self.vcpu.set_state(self.vcpu.state_bytes())
         self._start = self.save()
+        interrupts.arm(self)
 
     def close(self) -> None:
         """Free the vCPU, its VM and its memory. Idempotent."""
@@ -196,13 +184,18 @@ class X86Machine:
         if self.vcpu.name == "kvm" and found.mnemonic in SUSPECTS and unusable(found.mnemonic):
             found = Decoder(refused=frozenset((found.mnemonic,))).decode(found.data, address) or found
         if not self.vcpu.has_row(address):
-            self.vcpu.add_row(row.where, found)
+            self.vcpu.add_row(row.where, self._as_firmware(found))
             if row.where in self._breakpoints:
                 self.vcpu.set_breakpoint(row.where, True)
         if is_new:
             self.vcpu.raw.wide = self.rows.is_wide
             self._events.append(Event("program_grew", self.tick))
         return row.where
+
+    def _as_firmware(self, found: Instruction) -> Instruction:
+        """A `vmcall` in the BIOS's ROM asks the host; anywhere else there is no hypervisor."""
+        is_service = self.mode == "boot16" and found.mnemonic == "vmcall" and ROM_BASE <= found.address < ROM_END
+        return replace(found, kind=Kind.SERVICE) if is_service else found
 
     # Running
 
@@ -254,10 +247,16 @@ class X86Machine:
             return self._no_memory() if self._learn(int(self.vcpu.raw.fetch)) is None else None
         if code == lib.RUN_NEED_INPUT:
             return self._fetch_input()
+        if code == lib.RUN_NEED_SERVICE:
+            return self._services.prepare(self)
+        if code == lib.RUN_EVENT:
+            return interrupts.on_event(self)
+        if code == lib.RUN_WAIT:
+            return interrupts.on_wait(self)
         if code == lib.RUN_DEVICE:
             return self._settle(batch)
         if code == lib.RUN_HALT:
-            self._exit({"reason": "KVM_EXIT_HLT"})
+            self.note_exit({"reason": "KVM_EXIT_HLT"})
             return Stop(StopReason.HALT, self.tick)
         if code == lib.RUN_NO_MEMORY:
             return self._no_memory()
@@ -270,7 +269,7 @@ class X86Machine:
 
     def _end_in(self, code: int) -> Stop:
         if code == lib.RUN_SHUTDOWN:
-            self._exit({"reason": "KVM_EXIT_SHUTDOWN"})
+            self.note_exit({"reason": "KVM_EXIT_SHUTDOWN"})
             return self._fault("triple fault: an exception could not be delivered, nor could the double fault after it")
         return self._fault("the program switched to protected mode; mode real16 ends here")
 
@@ -289,6 +288,7 @@ class X86Machine:
     def _fetch_input(self) -> Stop | None:
         port = self.vcpu.raw.port
         try:
+            self.board.advance(self.vcpu.clock)
             self.vcpu.feed(self.board.read_all(port.port, port.size, port.count))
         except NeedInput as needed:
             return Stop(StopReason.INPUT, self.tick, {"channel": needed.channel})
@@ -296,7 +296,8 @@ class X86Machine:
 
     def _settle(self, batch: Any) -> Stop | None:  # noqa: ANN401 - cffi data
         """The step that just ended left to the host: ports, missing memory, an exception."""
-        raw, flags, printed = self.vcpu.raw, StepFlag(0), b""
+        raw, flags, printed, stream = self.vcpu.raw, StepFlag(0), b"", "serial"
+        self.board.advance(self.vcpu.clock)
         if raw.input_ready:
             self._port_exit([int(raw.input[i]) for i in range(raw.input_count)])
             raw.input_ready = 0
@@ -305,24 +306,36 @@ class X86Machine:
             values = self.vcpu.take_output()
             printed = b"".join(self.board.ports.write(raw.port.port, raw.port.size, value) for value in values)
             self._port_exit(values)
+        elif raw.service.ready:
+            printed, stream = self._services.finish(self), "screen"
         for i in range(raw.unbacked_count):
             access = raw.unbacked[i]
             direction = "write" if access.is_write else "read"
             value = int(access.value) & ((1 << 8 * int(access.size)) - 1)
             data = {"direction": direction, "address": int(access.address), "size": int(access.size), "value": value}
-            self._exit({"reason": "KVM_EXIT_MMIO", **data})
+            self.note_exit({"reason": "KVM_EXIT_MMIO", **data})
         if raw.exception >= 0 and raw.step_flags & StepFlag.ERROR:
             name = _EXCEPTIONS.get(int(raw.exception), f"exception {raw.exception}")
-            self._exit({"reason": "exception", "vector": int(raw.exception), "name": name, "to": self.fetch_address})
-        raw.unbacked_count = raw.unbacked_total = 0
+            self.note_exit(
+                {"reason": "exception", "vector": int(raw.exception), "name": name, "to": self.fetch_address}
+            )
+        if raw.woke:
+            self.note_exit({"reason": "KVM_EXIT_HLT"})
+        if raw.irq_taken:
+            interrupts.taken(self)
+        raw.unbacked_count = raw.unbacked_total = raw.woke = raw.irq_taken = 0
+        interrupts.arm(self)
         if printed:
             flags |= StepFlag.OUTPUT
             self._output_bytes += len(printed)
-            self._events.append(Event("output", self.tick, {"stream": "serial", "bytes": printed}))
+            self._events.append(Event("output", self.tick, {"stream": stream, "bytes": printed}))
         if flags and batch and batch.step_count:
             batch.flags[batch.step_count - 1] |= flags
         if self._output_bytes > self.limits.output_bytes:
             return self._limit("output", f"the program printed more than {self.limits.output_bytes:,} bytes")
+        if self.board.debug_exit.state.status is not None:
+            self.note_exit({"reason": "debug_exit", "status": self.board.debug_exit.state.status})
+            return Stop(StopReason.HALT, self.tick)
         return None
 
     def _port_exit(self, values: list[int]) -> None:
@@ -339,9 +352,10 @@ class X86Machine:
         }
         if len(values) > 1:
             data["values"] = values[:MAX_VALUES]
-        self._exit(data)
+        self.note_exit(data)
 
-    def _exit(self, data: dict[str, Any]) -> None:
+    def note_exit(self, data: dict[str, Any]) -> None:
+        """Something was left to the host in the step that just ended."""
         self._events.append(Event("exit", self.tick, data))
         self.exit_count += 1
         self.exits.append({"tick": self.tick, **data})
@@ -409,7 +423,8 @@ class X86Machine:
             raise TypeError("not a checkpoint of an x86 machine")
         pages.restore(checkpoint.image, self._regions())
         self.vcpu.set_state(checkpoint.image.extra)
-        self.vcpu.raw.input_ready = 0
+        self.vcpu.raw.input_ready = self.vcpu.raw.service.ready = self.vcpu.raw.wait = 0
+        self._services.done = None
         self.board.restore(checkpoint.devices)
         self._output_bytes = checkpoint.output_bytes
         self._last_where = checkpoint.last_where
@@ -417,6 +432,7 @@ class X86Machine:
         self.exit_count = checkpoint.exit_count
         self.exits = deque(checkpoint.exits, maxlen=KEPT_EXITS)
         self._events = []
+        interrupts.arm(self)
 
     def digest(self) -> str:
         """A hash of CPU, memory and devices. Rows and the CPU's kind are no part of the state."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import CommandError
+from engine.x86 import screen
 from engine.x86.decoder import GENERAL_16, GENERAL_32, HIGH_8_TO_15, SYSTEM
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def data_labels(machine: X86Machine) -> list[tuple[str, int]]:
 def view(machine: X86Machine) -> dict[str, Any]:
     """The visible state at this tick."""
     last, following = machine.last_where, machine.where
+    shown = screen.picture(machine)
     return {
         "tick": machine.tick,
         "last": None if last is None else {"where": last},
@@ -157,6 +159,7 @@ def view(machine: X86Machine) -> dict[str, Any]:
         "exits": {"count": machine.exit_count, "last": list(machine.exits)[-VIEW_EXITS:]},
         "mode": machine.mode,
         "cpu": machine.cpu,
+        **({"screen": shown} if shown else {}),
     }
 
 

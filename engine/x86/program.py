@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from engine.x86.assembler import Assembly
 
-MODES = ("real16",)
+MODES = ("real16", "boot16")
 CPUS = ("auto", "kvm", "unicorn")
 SYNTAXES = ("nasm", "hex")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.debugview import DebugView
@@ -11,6 +12,8 @@ from engine.machine import Journal, Limits
 from engine.rooms import SourceFile
 from engine.x86.assembler import assemble, delegate, outside, parse_hex
 from engine.x86.core.vcpu import keep_kvm_open
+from engine.x86.devices.cmos import CHANNEL as CLOCK_CHANNEL
+from engine.x86.firmware.boot_sector import as_boot_sector
 from engine.x86.machine import X86Machine
 from engine.x86.program import CPUS, MODES, SYNTAXES, Program
 
@@ -35,12 +38,25 @@ def build(files: Sequence[SourceFile], options: Mapping[str, Any]) -> Program:
         raise CommandError("an x86 program is one file")
     mode, cpu = _choice(options, "mode", MODES), _choice(options, "cpu", CPUS)
     front_end = {"nasm": assemble, "hex": parse_hex}[_choice(options, "syntax", SYNTAXES)]
-    return Program(front_end(files[0].text, files[0].name), mode, cpu)
+    assembly = front_end(files[0].text, files[0].name)
+    return Program(as_boot_sector(assembly) if mode == "boot16" else assembly, mode, cpu)
 
 
 def start(program: Program, journal: Journal, limits: Limits) -> X86Machine:
     """A machine at tick 0. HostUnavailable when the CPU that was asked for is not there."""
+    journal.source = _with_clock(journal.source)
     return X86Machine(program, journal, limits)
+
+
+def _with_clock(inner: Callable[[str], bytes | None] | None) -> Callable[[str], bytes | None]:
+    """What answers the journal's channel `clock`: the seconds since 1970, asked once and recorded."""
+
+    def answer(channel: str) -> bytes | None:
+        if channel == CLOCK_CHANNEL:
+            return str(int(time.time())).encode()
+        return inner(channel) if inner else None
+
+    return answer
 
 
 def notice(machine: X86Machine) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.x86.assembler import Assembly
 from engine.x86.decoder import Decoder, Instruction
+from engine.x86.firmware import ROM_BASE, ROM_END, vector_at
 
 #: More distinct instructions than this outside its source, and the program is rewriting itself without end.
 MAX_DISCOVERED = 20_000
@@ -99,6 +100,8 @@ class Rows:
         found = row.instruction
         if found is None:
             return ""
+        if found.mnemonic == "vmcall" and ROM_BASE <= row.address < ROM_END:
+            return f"BIOS, int {vector_at(row.address):02x}h"
         if found.jump is not None:
             label = self.label_near(found.jump)
             return f"→ {label}" if label else ""

@@ -27,7 +27,7 @@ def _cdef() -> str:
     kinds = re.search(r"enum \{ /\* what executes a row \*/.*?\n\};", header, re.S)
     if not batch or not kinds:
         raise SystemExit("the headers of the x86 core are not as build.py expects them")
-    defines = re.findall(r"#define (?:MAX_\w+|OLD_BYTES|HASH_BITS|NO_REGISTER|NO_PORT) \w+", header)
+    defines = re.findall(r"#define (?:MAX_\w+|SERVICE_BYTES|OLD_BYTES|HASH_BITS|NO_REGISTER|NO_PORT) \w+", header)
     structs = header[header.index("typedef struct Segment {") : header.index("/* record.c */")]
     calls = header[
         header.index("/* what Python calls */") : header.index("#endif", header.index("/* what Python calls */"))

@@ -45,6 +45,7 @@ typedef struct CpuState {
   uint64_t dr[8];
   uint8_t fpu[512]; /* FXSAVE image without the last instruction's pointers, which CPUs disagree about */
   uint64_t tick;
+  uint64_t idle;   /* what the machine's clock went on beyond the ticks while a hlt waited: clock = tick + idle */
   uint32_t depth;  /* 1 + calls and interrupts minus returns, never below 1 */
   uint32_t halted;
 } CpuState;
@@ -71,6 +72,7 @@ enum { /* what executes a row */
   KIND_WRITE_DR,   /* us: as READ_DR */
   KIND_RAISE,      /* us: exception `data` (an instruction that this machine does not have) */
   KIND_REFUSED,    /* the CPU in use would execute it wrongly */
+  KIND_SERVICE,    /* the host: a firmware service; what it does is computed first */
 };
 #define NO_PORT 0x10000
 
@@ -119,6 +121,9 @@ enum { /* why x86_run came back */
   RUN_UNSUPPORTED, /* this CPU cannot execute the next instruction */
   RUN_STUCK,       /* the CPU did not come back from it */
   RUN_FAILED,      /* the host failed; see `message` */
+  RUN_NEED_SERVICE, /* a firmware service comes next: fill `service`, run again */
+  RUN_EVENT,        /* the machine's clock reached `event_at` */
+  RUN_WAIT,         /* a hlt comes next and interrupts are on: set `wait`, run again */
 };
 
 enum { /* how one CPU step ended */
@@ -134,6 +139,18 @@ typedef struct Unbacked {
   uint64_t address, value;
   uint32_t size, is_write;
 } Unbacked;
+
+enum { WAIT_UNDECIDED = 0, WAIT_HALT, WAIT_WAKE }; /* what a hlt with interrupts on comes to */
+#define MAX_SERVICE_WRITES 256
+#define SERVICE_BYTES 131072 /* more than the longest disk transfer */
+
+/* What a firmware service does, computed before its step. `bytes` of write i begin at at. */
+typedef struct Service {
+  uint32_t ready, write_count, used;
+  uint64_t gpr[8], idle;
+  struct { uint64_t address; uint32_t size, at; } writes[MAX_SERVICE_WRITES];
+  uint8_t *bytes; /* SERVICE_BYTES */
+} Service;
 
 typedef struct Machine Machine;
 
@@ -184,6 +201,15 @@ struct Machine {
   uint32_t unbacked_count, unbacked_total;
   Unbacked unbacked[MAX_UNBACKED];
 
+  Service service;
+
+  /* interrupts from devices, and the machine's clock */
+  int irq_vector;    /* what the interrupt controller asks for now; -1: nothing */
+  int irq_taken;     /* the step that just ended delivered it */
+  uint64_t event_at; /* the clock at which a device has something to do */
+  uint64_t wake_at;  /* with WAIT_WAKE: the clock after the hlt */
+  uint32_t wait, woke;
+
   /* a check of the recorder against the CPU's own accesses (Unicorn only, tests) */
   uint32_t audit, audit_failures;
   uint64_t audit_address;
@@ -228,6 +254,7 @@ void x86_forget_rows(Machine *m);
 void x86_pull(Machine *m);
 void x86_touched(Machine *m);
 void x86_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size);
+int x86_service_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size);
 void x86_breakpoint(Machine *m, uint32_t where, int on);
 int x86_kvm_open(const char *device);
 int x86_kvm_extension(int fd, int capability);

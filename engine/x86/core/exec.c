@@ -15,9 +15,12 @@ static int batch_is_full(const TraceBatch *t) {
   return t->step_count >= t->step_capacity || t->write_count + TRACE_WRITE_MARGIN > t->write_capacity;
 }
 
+static uint64_t clock_of(const Machine *m) { return m->st.tick + m->st.idle; }
+
 /* Whether the next instruction may be executed at all now; 0 and its row, or a RUN_x. */
 int gate(Machine *m, uint64_t until, TraceBatch *trace, const Row **row) {
   if (m->st.tick >= until || (trace && batch_is_full(trace))) return RUN_BUDGET;
+  if (clock_of(m) >= m->event_at) return RUN_EVENT;
   uint64_t linear = m->st.seg[CS].base + m->st.rip;
   if (linear >= m->ram_size) return RUN_NO_MEMORY;
   *row = row_find(m, linear);
@@ -152,6 +155,18 @@ static int load_ss(Machine *m, const Row *row) {
   return STEP_DONE;
 }
 
+/* Does what the host has computed for a firmware service. */
+static void serve(Machine *m) {
+  Service *s = &m->service;
+  for (uint32_t i = 0; i < s->write_count; i++) {
+    step_note_write(m, s->writes[i].address, s->writes[i].size, 0);
+    m->cpu->poke(m, s->writes[i].address, s->bytes + s->writes[i].at, s->writes[i].size);
+  }
+  memcpy(m->st.gpr, s->gpr, sizeof s->gpr);
+  m->st.idle += s->idle;
+  m->dirty |= DIRTY_REGS;
+}
+
 /* Executes a row that is ours. Answers STEP_x or RUN_x. */
 static int emulate(Machine *m, const Row *row) {
   uint64_t next = (m->st.rip + row->length) & 0xffff, here = m->st.rip;
@@ -160,19 +175,20 @@ static int emulate(Machine *m, const Row *row) {
   m->dirty |= DIRTY_REGS;
   switch (row->kind) {
   case KIND_INT: return step_raise(m, row->data, next, 0);
+  case KIND_SERVICE: serve(m); break;
   case KIND_INTO: return m->st.rflags & FLAG_OF ? step_raise(m, 4, next, 0) : STEP_DONE;
   case KIND_CPUID: cpuid(m); break;
   case KIND_RDTSC:
-    set32(m, RAX, (uint32_t)m->st.tick);
-    set32(m, RDX, (uint32_t)(m->st.tick >> 32));
+    set32(m, RAX, (uint32_t)clock_of(m));
+    set32(m, RDX, (uint32_t)(clock_of(m) >> 32));
     break;
   case KIND_RDMSR:
     if ((uint32_t)m->st.gpr[RCX] != 0x10) { /* IA32_TIME_STAMP_COUNTER is the one that there is */
       result = STEP_RAISED | 13;
       break;
     }
-    set32(m, RAX, (uint32_t)m->st.tick);
-    set32(m, RDX, (uint32_t)(m->st.tick >> 32));
+    set32(m, RAX, (uint32_t)clock_of(m));
+    set32(m, RDX, (uint32_t)(clock_of(m) >> 32));
     break;
   case KIND_WRMSR: result = STEP_RAISED | 13; break;
   case KIND_LOAD_SS:
@@ -209,7 +225,7 @@ static int on_cpu(Machine *m, const Row *row) {
 
 /* Whether the CPU may execute the row as one of a stretch, without exec.c looking at it. */
 int is_simple(const Machine *m, const Row *row) {
-  if (row->kind != KIND_PLAIN || row->traits & TRAIT_ALONE || m->st.rflags & FLAG_TF) return 0;
+  if (row->kind != KIND_PLAIN || row->traits & TRAIT_ALONE || m->st.rflags & FLAG_TF || m->irq_vector >= 0) return 0;
   if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) return 0;
   return !(row->traits & TRAIT_CHECK) || m->cpu->keeps_limits || !operand_violation(m, row);
 }
@@ -241,6 +257,21 @@ static int cut_rep(Machine *m, const Row *row) {
 
 static int is_ours(const Row *row) { return row->kind >= KIND_INT && row->kind != KIND_REFUSED; }
 
+/* Whether an interrupt may come at the end of this instruction (SDM vol. 3, 6.8): not in the shadow of sti, mov ss and
+ * pop ss; and not after a port was used, which may have changed the controller's mind. */
+static int takes_interrupt(const Machine *m, const Row *row) {
+  if (m->irq_vector < 0 || !(m->st.rflags & FLAG_IF) || m->exception >= 0) return 0;
+  if (row->kind == KIND_IN || row->kind == KIND_OUT || row->kind == KIND_LOAD_SS || row->kind == KIND_POP_SS) return 0;
+  return row->bytes[row->length - 1] != 0xfb || row->length > 1 || m->before.rflags & FLAG_IF; /* sti */
+}
+
+/* A hlt that waits: the clock goes on to where the next interrupt comes. */
+static void wait_for_interrupt(Machine *m) {
+  if (m->wake_at > clock_of(m) + 1) m->st.idle = m->wake_at - m->st.tick - 1;
+  m->woke = 1;
+  m->step_flags |= STEP_EXIT;
+}
+
 static void open_port(Machine *m, const Row *row) {
   uint64_t count = row->address_bits == 16 ? m->st.gpr[RCX] & 0xffff : m->st.gpr[RCX] & 0xffffffff;
   m->port.port = row->data == NO_PORT ? (uint16_t)m->st.gpr[RDX] : row->data;
@@ -259,6 +290,8 @@ int finish_plain(Machine *m, int ended, TraceBatch *trace) {
     m->st.halted = 1;
     m->step_flags |= STEP_FAULT;
     result = RUN_SHUTDOWN;
+  } else if (row->kind == KIND_HLT && m->wait == WAIT_WAKE) {
+    wait_for_interrupt(m);
   } else if (row->kind == KIND_HLT) {
     m->step_flags |= STEP_HALT | STEP_EXIT;
     m->st.halted = 1;
@@ -266,8 +299,14 @@ int finish_plain(Machine *m, int ended, TraceBatch *trace) {
   } else if (traps && m->exception < 0) {
     result = step_raise(m, 1, m->st.rip, 0);
   }
-  int is_device = m->output_count || m->input_ready || m->unbacked_total || m->exception >= 0;
-  if (m->output_count || m->input_ready || m->unbacked_total) m->step_flags |= STEP_EXIT;
+  if (!result && takes_interrupt(m, row)) {
+    m->irq_taken = 1;
+    result = step_raise(m, (unsigned)m->irq_vector, m->st.rip, 0);
+  }
+  m->wait = WAIT_UNDECIDED;
+  int is_exit = m->output_count || m->input_ready || m->unbacked_total || m->service.ready;
+  int is_device = is_exit || m->exception >= 0 || m->woke;
+  if (is_exit) m->step_flags |= STEP_EXIT;
   step_end(m, trace);
   if (result) return result;
   if (m->st.cr0 & 1) return RUN_PROTECTED;
@@ -278,6 +317,8 @@ static int one_step(Machine *m, const Row *row, TraceBatch *trace) {
   if (row->kind == KIND_REFUSED) return RUN_UNSUPPORTED;
   if (row->kind == KIND_IN || row->kind == KIND_OUT) open_port(m, row);
   if (row->kind == KIND_IN && m->port.count && !m->input_ready) return RUN_NEED_INPUT;
+  if (row->kind == KIND_SERVICE && !m->service.ready) return RUN_NEED_SERVICE;
+  if (row->kind == KIND_HLT && m->st.rflags & FLAG_IF && m->wait == WAIT_UNDECIDED) return RUN_WAIT;
   step_begin(m, row, trace != NULL);
   int ended, violation = m->cpu->keeps_limits ? 0 : operand_violation(m, row);
   if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) {
@@ -298,6 +339,8 @@ static int one_step(Machine *m, const Row *row, TraceBatch *trace) {
 int x86_run(Machine *m, uint64_t until, TraceBatch *trace) {
   int result = 0;
   m->unbacked_count = m->unbacked_total = m->output_count = 0;
+  m->irq_taken = 0;
+  m->woke = 0;
   m->cpu->enter(m, 1);
   while (!result) {
     const Row *row;
@@ -316,16 +359,19 @@ Machine *x86_create(uint64_t ram_size) {
   if (!m) return NULL;
   m->input = calloc(MAX_ELEMENTS, 4);
   m->output = calloc(MAX_ELEMENTS, 4);
-  if (!m->input || !m->output || posix_memalign(&ram, 4096, ram_size)) {
+  m->service.bytes = malloc(SERVICE_BYTES);
+  if (!m->input || !m->output || !m->service.bytes || posix_memalign(&ram, 4096, ram_size)) {
     free(m->input);
     free(m->output);
+    free(m->service.bytes);
     free(m);
     return NULL;
   }
   memset(ram, 0, ram_size);
   m->ram = ram;
   m->ram_size = ram_size;
-  m->exception = -1;
+  m->exception = m->irq_vector = -1;
+  m->event_at = UINT64_MAX;
   return m;
 }
 
@@ -342,6 +388,7 @@ void x86_destroy(Machine *m) {
   free(m->all);
   free(m->input);
   free(m->output);
+  free(m->service.bytes);
   free(m->ram);
   free(m);
 }
@@ -390,4 +437,17 @@ void x86_touched(Machine *m) { m->dirty = DIRTY_ALL; }
 void x86_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size) {
   if (address < m->ram_size && size <= m->ram_size - address) memcpy(m->ram + address, bytes, size);
   m->dirty |= DIRTY_MEMORY;
+}
+
+/* One of the writes of the service that comes next. -1 when it is too much. */
+int x86_service_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size) {
+  Service *s = &m->service;
+  if (s->write_count == MAX_SERVICE_WRITES || size > SERVICE_BYTES - s->used) return -1;
+  if (address >= m->ram_size || size > m->ram_size - address) return -1;
+  memcpy(s->bytes + s->used, bytes, size);
+  s->writes[s->write_count].address = address;
+  s->writes[s->write_count].size = size;
+  s->writes[s->write_count++].at = s->used;
+  s->used += size;
+  return 0;
 }

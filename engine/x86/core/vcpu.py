@@ -174,6 +174,27 @@ class Vcpu:
         machine.output_count = 0
         return values
 
+    def serve(self, registers: list[int], writes: list[tuple[int, bytes]], idle: int) -> None:
+        """What the firmware service that comes next does: eight registers, memory writes, clocks that pass."""
+        service = self._machine.service
+        service.write_count = service.used = 0
+        for i, value in enumerate(registers):
+            service.gpr[i] = value
+        for address, data in writes:
+            if lib.x86_service_write(self._machine, address, data, len(data)):
+                raise MachineFault("a firmware service wrote too much")
+        service.idle, service.ready = idle, 1
+
+    @property
+    def clock(self) -> int:
+        """The machine's clock: ticks, and what passed while a `hlt` waited."""
+        return int(self._machine.st.tick + self._machine.st.idle)
+
+    def arm(self, vector: int | None, event_at: int | None) -> None:
+        """What the devices want: an interrupt now (its vector), and to be asked again at a clock."""
+        self._machine.irq_vector = -1 if vector is None else vector
+        self._machine.event_at = (1 << 64) - 1 if event_at is None else event_at
+
     @property
     def message(self) -> str:
         """The host's complaint after RUN_FAILED."""

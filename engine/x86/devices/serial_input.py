@@ -40,6 +40,14 @@ class SerialInput:
         self.state = SerialInputState(self.state.entries + 1, data, has_ended=not data)
         return bool(data)
 
+    def ask(self, channel: str) -> bytes:
+        """One entry of another channel, in the journal's one order. NeedInput when nobody knows yet."""
+        data = self.journal.read(self.state.entries, channel)
+        if data is None:
+            raise NeedInput(channel)
+        self.state = replace(self.state, entries=self.state.entries + 1)
+        return data
+
     def take(self) -> int | None:
         """The next byte, or None after the end of the input. NeedInput when nobody knows yet."""
         if not self.is_ready():
