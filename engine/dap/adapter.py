@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.conditions import Condition
 from engine.dap import arguments as take
 from engine.dap.arguments import Arguments
 from engine.dap.channel import Channel, ChannelClosed
 from engine.dap.inspection import Inspection
 from engine.dap.sources import Sources
-from engine.debug import Debuggee
+from engine.debug import Debuggee, Wish
 from engine.debug.debuggee import read_source, room_for, sentence_of
 from engine.debug.stepping import Way
 from engine.errors import CommandError, GlassboxError
@@ -36,6 +37,7 @@ CAPABILITIES = {
     "supportsStepBack": True,
     "supportsSteppingGranularity": True,
     "supportsInstructionBreakpoints": True,
+    "supportsConditionalBreakpoints": True,
     "supportsDisassembleRequest": True,
     "supportsReadMemoryRequest": True,
     "supportsEvaluateForHovers": True,
@@ -365,11 +367,14 @@ class Adapter:
     def _set_breakpoints(self, arguments: Arguments) -> Json:
         program = self._program
         file = self._sources.find(take.mapping(arguments, "source"))
-        lines = [take.number(b, "line") + 1 - self._first_line for b in take.items(arguments, "breakpoints")]
+        wanted = take.items(arguments, "breakpoints")
+        lines = [take.number(b, "line") + 1 - self._first_line for b in wanted]
+        conditions = [take.text(b, "condition", "").strip() for b in wanted]
         if file is None:
             message = "the program has no such file"
             return {"breakpoints": [{"verified": False, "message": message} for _ in lines]}
-        found = program.set_lines(file, lines)
+        wishes = [Wish(line, Condition(text) if text else None) for line, text in zip(lines, conditions, strict=True)]
+        found = program.set_lines(file, wishes)
         kept = {key: value for key, value in self._line_ids.items() if key[0] != file}
         for line, resolved in zip(lines, found, strict=True):
             known = self._line_ids.get((file, line)) or (self._new_id(), None)

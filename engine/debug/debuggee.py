@@ -17,6 +17,7 @@ from typing import Any
 
 from engine import rooms
 from engine.breakpoints import Place, resolve
+from engine.conditions import Condition, named_values
 from engine.debug.stepping import BackwardSearch, Goal, Scene, Steps, Way
 from engine.debugview import DebugView
 from engine.errors import CommandError, GlassboxError, SourceError
@@ -54,6 +55,14 @@ class RowInfo:
     def statement(self) -> object:
         """What a step by lines does not stop inside of: a line of a function; a row without a line is its own."""
         return (self.function, self.file, self.line) if self.line is not None else self.where
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A breakpoint on a line, as asked for; with a condition it stops only where that holds."""
+
+    line: int
+    condition: Condition | None = None
 
 
 class _Sink:
@@ -115,7 +124,8 @@ class Debuggee:
         self._grew_at: int | None = None
         self._look_again_at = 0.0
         self._is_searching = False
-        self._lines: dict[str, list[int]] = {}
+        self._lines: dict[str, list[Wish]] = {}
+        self._conditions: dict[int, list[Condition | None]] = {}
         self._addresses: tuple[int, ...] = ()
         self.breakpoints: frozenset[int] = frozenset()
         self.on_resolved: Callable[[], None] = lambda: None
@@ -167,9 +177,9 @@ class Debuggee:
 
     # -- breakpoints -------------------------------------------------------------------------------------------------
 
-    def set_lines(self, file: str, lines: Sequence[int]) -> list[int | None]:
+    def set_lines(self, file: str, wishes: Sequence[Wish | int]) -> list[int | None]:
         """Replace the breakpoints of one file; for each, the line where it came to lie, None while there is no code."""
-        self._lines[file] = list(lines)
+        self._lines[file] = [wish if isinstance(wish, Wish) else Wish(wish) for wish in wishes]
         self.apply_breakpoints()
         return self.lines_of(file)
 
@@ -181,7 +191,7 @@ class Debuggee:
 
     def lines_of(self, file: str) -> list[int | None]:
         """As `set_lines`, for the breakpoints that are set."""
-        return [self.resolved_line(file, line) for line in self._lines.get(file, [])]
+        return [self.resolved_line(file, wish.line) for wish in self._lines.get(file, [])]
 
     def resolved_line(self, file: str, line: int) -> int | None:
         """The line where a breakpoint asked for at `line` comes to lie, None while there is no code."""
@@ -199,23 +209,40 @@ class Debuggee:
 
     def apply_breakpoints(self) -> frozenset[int]:
         """Find the rows of every breakpoint; answers those that are new."""
-        lines = [(file, line) for file, lines in self._lines.items() for line in lines]
-        wheres = {found["where"] for file, line in lines for found in self._places(file, line)}
+        self._conditions = {}
+        for file, wishes in self._lines.items():
+            for wish in wishes:
+                for found in self._places(file, wish.line):
+                    self._conditions.setdefault(found["where"], []).append(wish.condition)
         if self._addresses:
             wanted = set(self._addresses)
-            wheres.update(row.where for row in self._rows.values() if row.address in wanted and row.is_code)
-        before, self.breakpoints = self.breakpoints, frozenset(wheres)
+            for row in self._rows.values():
+                if row.address in wanted and row.is_code:
+                    self._conditions.setdefault(row.where, []).append(None)
+        before, self.breakpoints = self.breakpoints, frozenset(self._conditions)
         self.timeline.set_breakpoints(self.breakpoints)
         return self.breakpoints - before
 
     def file_line_hits(self, where: int | None) -> list[tuple[str, int]]:
         """Which breakpoints of `set_lines`, (file, line as asked for), stop at this row."""
         hits = []
-        for file, lines in self._lines.items():
-            for line in lines:
-                if any(place["where"] == where for place in self._places(file, line)):
-                    hits.append((file, line))
+        for file, wishes in self._lines.items():
+            for wish in wishes:
+                if any(place["where"] == where for place in self._places(file, wish.line)):
+                    hits.append((file, wish.line))
         return hits
+
+    def _stops(self) -> bool:
+        """Does a breakpoint whose condition holds lie at the position?"""
+        conditions = self._conditions.get(-1 if self.machine.where is None else self.machine.where, ())
+        if not conditions or None in conditions:
+            return bool(conditions)
+        names = named_values(self.machine.view())
+        return any(condition.holds(names) for condition in conditions if condition is not None)
+
+    def _stops_at(self, tick: int) -> bool:
+        self.timeline.seek(tick)
+        return self._stops()
 
     # -- what the program says and asks ------------------------------------------------------------------------------
 
@@ -294,7 +321,12 @@ class Debuggee:
         """Run backwards to a breakpoint or the start."""
         self._is_searching = True
         try:
-            return self._arrive(self.timeline.run_back(self._hear))
+            while True:
+                arrival = self.timeline.run_back(self._hear)
+                if arrival.reason != StopReason.BREAKPOINT or self._stops():
+                    return self._arrive(arrival)
+                if self._hear():
+                    return self._arrive(Arrival("pause", arrival.tick))
         finally:
             self._is_searching = False
 
@@ -325,7 +357,7 @@ class Debuggee:
             return self._arrive(Arrival("start", 0))
         if self.machine.where is None:
             timeline.seek(end - 1)  # the program is over: back from its last instruction, wherever that was
-        search = BackwardSearch(self._scene(), self._statement, self.breakpoints)
+        search = BackwardSearch(self._scene(), self._statement, self.breakpoints, self._stops_at)
         length = FIRST_STRETCH
         while end > 0:
             window, first = _Window(), max(1, end - length + 1)
@@ -341,8 +373,7 @@ class Debuggee:
 
     def _stop_at(self, tick: int) -> Arrival:
         self.timeline.seek(tick)
-        is_hit = self.machine.where in self.breakpoints
-        return Arrival(StopReason.BREAKPOINT if is_hit else "step", tick)
+        return Arrival(StopReason.BREAKPOINT if self._stops() else "step", tick)
 
     def _scene(self) -> Scene:
         threads, where = self.view.threads(), self.machine.where
@@ -368,7 +399,7 @@ class Debuggee:
             again = self._missed(start)
             if again is not None and (sink is None or sink.found is None or again < sink.found - 1):
                 timeline.seek(again)
-                if again > begun and self.machine.where in self.breakpoints:
+                if again > begun and self._stops():
                     return Arrival(StopReason.BREAKPOINT, again)
                 sink = _Sink(goal, max(begun + 1, again)) if goal else None
             elif sink is not None and sink.found is not None:
@@ -381,6 +412,9 @@ class Debuggee:
                     return arrival
             elif arrival.reason == StopReason.BUDGET and goal is not None:
                 length = min(LONGEST_STRETCH, length * WIDENING)
+            elif arrival.reason == StopReason.BREAKPOINT and not self._stops():
+                if self._hear():
+                    return Arrival("pause", timeline.position)
             elif arrival.reason != "pause" or self._hear():
                 return arrival
 
@@ -390,8 +424,9 @@ class Debuggee:
         return lambda: self._poll() or sink.found is not None
 
     def _is_met(self, goal: Goal) -> bool:
-        threads, where = self.view.threads(), self.machine.where
-        return where is not None and goal.is_met(threads[0].number, self.machine.depth, where)
+        """Does the step end here, before an instruction that has not been recorded yet?"""
+        where, thread = self.machine.where, self.view.threads()[0].number
+        return where is not None and goal.find(Steps.single(1, where, self.machine.depth, thread), 0) is not None
 
     def _arrive(self, arrival: Arrival) -> Arrival:
         if self._grew_at is not None:

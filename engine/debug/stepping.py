@@ -57,14 +57,21 @@ class Steps:
             columns.append(memoryview(batch.column(name).tobytes()).cast(code))  # type: ignore[call-overload]
         return cls(batch.first_tick, *columns)
 
+    @classmethod
+    def single(cls, tick: int, where: int, depth: int, thread: int) -> Steps:
+        """One step, as it would be recorded."""
+        values = ((where, "I"), (min(depth, 0xFFFF), "H"), (thread, "I"))
+        columns = (memoryview(struct.pack("=" + code, value)).cast(code) for value, code in values)  # type: ignore[call-overload]
+        return cls(tick, *columns)
+
     def in_threads(self, threads: Collection[int]) -> int:
-        """A mask (see `mask_bytes`) of the steps in one of `threads`."""
+        """A mask (see `marks`) of the steps in one of `threads`."""
         count = len(self.wheres)
         data = self.threads.tobytes()
         for thread in threads:
             if data == struct.pack("=I", thread) * count:
-                return int.from_bytes(b"\1" * count, "little")
-        return int.from_bytes(bytes(thread in threads for thread in self.threads), "little") if threads else 0
+                return self.everything
+        return int.from_bytes(bytes(map(threads.__contains__, self.threads)), "little") if threads else 0
 
     def no_deeper_than(self, depth: int) -> int:
         """A mask of the steps whose depth is at most `depth`."""
@@ -78,7 +85,17 @@ class Steps:
         numbers = [int.from_bytes(part, "little") for part in (below, equal, small)]
         return numbers[0] | (numbers[1] & numbers[2])
 
-    def mask_bytes(self, mask: int) -> bytes:
+    def outside(self, statement: object, statement_of: Callable[[int], object]) -> int:
+        """A mask of the steps whose rows belong to other statements."""
+        others = {where for where in set(self.wheres) if statement_of(where) != statement}
+        return int.from_bytes(bytes(map(others.__contains__, self.wheres)), "little") if others else 0
+
+    @property
+    def everything(self) -> int:
+        """The mask of all steps."""
+        return int.from_bytes(b"\1" * len(self.wheres), "little")
+
+    def marks(self, mask: int) -> bytes:
         """One byte a step, 1 where the mask has it."""
         return mask.to_bytes(len(self.wheres), "little")
 
@@ -91,46 +108,37 @@ class Goal:
     scene: Scene
     statement: Callable[[int], object]
 
-    def is_met(self, thread: int, depth: int, where: int) -> bool:
-        """True for a state where this step ends."""
-        scene = self.scene
-        if self.way is Way.INTO:
-            return (thread, depth) != (scene.thread, scene.depth) or self.statement(where) != scene.statement
-        if thread in scene.resumers:
-            return True
-        if thread != scene.thread:
-            return False
-        if depth < scene.depth:
-            return True
-        if self.way is Way.OUT or depth > scene.depth:
-            return False
-        return self.way is Way.ROW or self.statement(where) != scene.statement
-
     def find(self, steps: Steps, after: int) -> int | None:
         """The tick of the first step after tick `after` that begins where this step ends."""
-        first = max(0, after + 1 - steps.first_tick)
+        scene = self.scene
+        own, outer = steps.in_threads((scene.thread,)), steps.no_deeper_than(scene.depth - 1)
+        here = own & steps.no_deeper_than(scene.depth)
         if self.way is Way.INTO:
-            marks = b"\1" * len(steps.wheres)
+            stays = here & ~outer
+            mask = (steps.everything ^ stays) | steps.outside(scene.statement, self.statement)
         else:
-            limit = self.scene.depth - (self.way is Way.OUT)
-            mask = steps.in_threads((self.scene.thread,)) & steps.no_deeper_than(limit)
-            marks = steps.mask_bytes(mask | steps.in_threads(self.scene.resumers))
-        at = marks.find(1, first)
-        while at >= 0:
-            if self.is_met(steps.threads[at], steps.depths[at], steps.wheres[at]):
-                return steps.first_tick + at
-            at = marks.find(1, at + 1)
-        return None
+            mask = (own & outer) | steps.in_threads(scene.resumers)
+            if self.way is Way.OVER and here:  # in a long call nothing is
+                mask |= here & steps.outside(scene.statement, self.statement)
+            elif self.way is Way.ROW:
+                mask |= here
+        at = steps.marks(mask).find(1, max(0, after + 1 - steps.first_tick))
+        return steps.first_tick + at if at >= 0 else None
 
 
 @dataclass
 class BackwardSearch:
-    """Looks for the beginning of the statement before (or around) a place, stretch by stretch towards the past."""
+    """Looks for the beginning of the statement before (or around) a place, stretch by stretch towards the past.
+
+    A row of `breakpoints` ends it earlier if `stops(tick)`, asked for the tick before the row's step, says so.
+    """
 
     scene: Scene
     statement: Callable[[int], object]
     breakpoints: frozenset[int]
-    _later: tuple[int, tuple[int, int, object]] | None = field(default=None, init=False)
+    stops: Callable[[int], bool]
+    #: The earliest step seen of the frame and statement in question: (its tick, its statement).
+    _later: tuple[int, object] | None = field(default=None, init=False)
 
     def find(self, steps: Steps) -> int | None:
         """The tick of the step that begins where to stop, if it is in this stretch, which lies before the last one."""
@@ -138,32 +146,36 @@ class BackwardSearch:
         if self.breakpoints.intersection(steps.wheres):
             end = found - steps.first_tick if found is not None else -1
             for at in range(len(steps.wheres) - 1, max(end, -1), -1):
-                if steps.wheres[at] in self.breakpoints:
+                if steps.wheres[at] in self.breakpoints and self.stops(steps.first_tick + at - 1):
                     return steps.first_tick + at
         return found
 
     def _find_start(self, steps: Steps) -> int | None:
+        end = len(steps.wheres)
+        if self._later is None:
+            end = steps.marks(self._frame(steps)).rfind(1)
+            if end < 0:
+                return None
+            # Perhaps in who called: from here on, its own statements count.
+            thread, depth = steps.threads[end], steps.depths[end]
+            self.scene = Scene(thread, depth, self.statement(steps.wheres[end]), self.scene.resumers - {thread})
+            self._later = (steps.first_tick + end, self.scene.statement)
         scene = self.scene
-        mask = steps.in_threads((scene.thread,)) & steps.no_deeper_than(scene.depth)
-        marks = steps.mask_bytes(mask | steps.in_threads(scene.resumers))
-        at = marks.rfind(1)
-        while at >= 0:
-            thread, depth, where = steps.threads[at], steps.depths[at], steps.wheres[at]
-            if thread == self.scene.thread and depth > self.scene.depth:
-                at = marks.rfind(1, 0, at)
-                continue
-            if thread not in (self.scene.thread, *self.scene.resumers):
-                at = marks.rfind(1, 0, at)
-                continue
-            here = (thread, depth, self.statement(where))
-            if self._later is not None and here != self._later[1]:
-                return self._later[0]
-            self._later = (steps.first_tick + at, here)
-            if (thread, depth) != (self.scene.thread, self.scene.depth):
-                # Back in who called: from here on, its own statements count.
-                self.scene = Scene(thread, depth, None, self.scene.resumers - {thread})
-            at = marks.rfind(1, 0, at)
-        return None
+        frame = self._frame(steps)
+        if not frame:  # the inside of a long call
+            return None
+        own_others = frame & steps.outside(scene.statement, self.statement)
+        outer = steps.in_threads((scene.thread,)) & steps.no_deeper_than(scene.depth - 1)
+        before = steps.marks(own_others | outer | steps.in_threads(scene.resumers)).rfind(1, 0, end)
+        first = steps.marks(frame).find(1, before + 1, end)
+        if first >= 0:
+            self._later = (steps.first_tick + first, scene.statement)
+        return self._later[0] if before >= 0 else None
+
+    def _frame(self, steps: Steps) -> int:
+        """The steps of the frame in question, and of what it returns to."""
+        own = steps.in_threads((self.scene.thread,)) & steps.no_deeper_than(self.scene.depth)
+        return own | steps.in_threads(self.scene.resumers)
 
     @property
     def earliest(self) -> int:

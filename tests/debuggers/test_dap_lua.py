@@ -75,6 +75,30 @@ def test_breakpoints_stop_a_run_in_both_directions(client: Client, program: Writ
     assert client.move("continue")["reason"] == "breakpoint"
 
 
+def test_a_condition_decides_where_a_breakpoint_stops(client: Client, program: Write) -> None:
+    text = "local sum = 0\nfor i = 1, 50 do\n  sum = sum + i\nend\nprint(sum)\n"
+    path = program("main.lua", text)
+    client.begin(path, stopAtEnd=True)
+
+    def set_condition(condition: str) -> None:
+        points = [{"line": 3, "condition": condition}]
+        client.request("setBreakpoints", source={"path": str(path)}, breakpoints=points)
+
+    set_condition("i == 30 or sum > 1200")
+    stops = []
+    while client.move("continue")["reason"] == "breakpoint":
+        stops.append(client.values("Locals")["i"])
+    assert stops == ["30", "50"]
+    assert client.move("reverseContinue")["reason"] == "breakpoint"
+    assert client.values("Locals")["sum"] == "1225"
+    set_condition("i == 2")
+    client.move("reverseContinue")
+    assert client.values("Locals")["i"] == "2"
+    assert client.move("reverseContinue")["reason"] == "entry"
+    with pytest.raises(RequestFailed, match="condition"):
+        set_condition("i ==")
+
+
 def test_steps_go_over_into_and_out_of_calls(client: Client, program: Write) -> None:
     path = program("main.lua", CALLS)
     client.begin(path)

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from engine.debug import Debuggee
+from engine.conditions import Condition
+from engine.debug import Debuggee, Wish
 from engine.debug.stepping import Way
 
 CLOSURES = """\
@@ -220,6 +221,12 @@ def test_a_breakpoint_inside_a_call_ends_a_step_over_it(debuggee: Callable[..., 
     one.set_lines("main.lua", [2])
     arrival = one.step_back()
     assert (arrival.reason, one.row(one.machine.where).line) == ("breakpoint", 2)
+    one.set_lines("main.lua", [7])
+    assert one.go_on().reason == "breakpoint"
+    one.set_lines("main.lua", [Wish(2, Condition("x == 1")), Wish(3, Condition("x == 2"))])
+    assert (one.step_back().reason, one.row(one.machine.where).line) == ("step", 6)
+    one.set_lines("main.lua", [Wish(3, Condition("x == 1"))])
+    assert (one.step(way).reason, one.row(one.machine.where).line) == ("breakpoint", 3)
 
 
 @pytest.mark.parametrize("motion", ["go_on", "step"])
