@@ -10,7 +10,10 @@ static const char *const MONTHS[] = {"January", "February", "March",     "April"
 
 static int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 
-static int64_t floor_modulo(int64_t a, int64_t b) { return a - floor_divide(a, b) * b; }
+static int64_t floor_modulo(int64_t a, int64_t b) {
+  int64_t rest = a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
 
 /* Days from 1970-01-01 to the first day of `month` (1..12) of `year`. Years are counted from March, so that the leap
    day is a year's last. */

@@ -514,8 +514,16 @@ static void put_parameters(Step *step, TraceBatch *batch, Thread *L, CallInfo *c
 /* These collect after they have written their register, so a finalizer may run in their tick. */
 #define writes_then_collects(op) ((op) == OP_NEWTABLE || (op) == OP_CLOSURE || (op) == OP_CONCAT)
 
+/* Does the step's frame still wait for `ci`? If an error has ended it, a collection may have freed it. */
+static int is_waiting(const Step *step, const Thread *L, const CallInfo *ci) {
+  if (L != step->thread) return G->collections == step->begun_collections;
+  while (ci && ci != step->ci) ci = ci->previous;
+  return ci != NULL;
+}
+
 /* The instruction has called into Lua and waits. What it had written by then. */
-static void put_partial(Step *step, TraceBatch *batch) {
+static void put_partial(Step *step, TraceBatch *batch, const Thread *L, const CallInfo *ci) {
+  if (!is_waiting(step, L, ci)) return;
   if (!ci_is_lua(step->ci) || step->ci->func->tag != V_LCLOSURE || ci_closure(step->ci)->p != step->proto) return;
   StkId ra = step->ci->func + 1 + GETARG_A(*step->pc);
   if (step->op == OP_SELF) put_slots(step, batch, step->thread, ra + 1, 1);
@@ -537,7 +545,7 @@ static void finish_elsewhere(Step *step, TraceBatch *batch, Thread *L, CallInfo 
   if (L != step->thread) CTL->step_flags |= STEP_COROUTINE;
   if (is_entry(step, L, ci, pc)) {
     CTL->step_flags |= STEP_CALL;
-    if (!is_return(step->op) && step->op != OP_TAILCALL) put_partial(step, batch);
+    if (!is_return(step->op) && step->op != OP_TAILCALL) put_partial(step, batch, L, ci);
     put_parameters(step, batch, L, ci);
   } else {
     const Instruction *waiting = waiting_instruction(ci);
