@@ -41,6 +41,7 @@ APP_MAY_IMPORT = (
     "engine.worker",
     "engine.rooms",
     "engine.examples",
+    "engine.tours",
     "engine.wire",
     "engine.errors",
     "engine.events",
