@@ -25,8 +25,9 @@ from engine.events import Event
 from engine.machine import Journal, Limits, StopReason
 from engine.rooms import Room, SourceFile
 from engine.session import chosen_options
-from engine.timeline import Arrival, Timeline
-from engine.trace import TraceBatch
+from engine.timeline import Arrival, Hit, Pattern, Search, Timeline
+from engine.timeline.scan import Scanner
+from engine.trace import TraceBatch, WriteKind
 
 #: A debugger sets no limit on how long a program runs; memory is what a host can spare without asking.
 LIMITS = Limits(max_ticks=1 << 62, memory_bytes=1 << 30, output_bytes=1 << 40)
@@ -84,6 +85,31 @@ class _Sink:
             self.found = self._goal.find(Steps.of(batch), self._after)
 
 
+class _WatchSink:
+    """Looks for a write to watched memory. `found`, as of a _Sink, is one more than the tick to stop at."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._scanner = Scanner(patterns, 1)
+
+    def batch(self) -> TraceBatch | None:
+        """The batch, until a write is found."""
+        return self._scanner.batch()
+
+    def deliver(self, batch: TraceBatch) -> None:
+        """Look at the steps."""
+        self._scanner.deliver(batch)
+
+    @property
+    def hit(self) -> Hit | None:
+        """The write."""
+        return self._scanner.found[0] if self._scanner.found else None
+
+    @property
+    def found(self) -> int | None:
+        """The tick of the step after the write."""
+        return None if self.hit is None else self.hit.tick + 1
+
+
 class _Window:
     """Keeps the columns of a stretch that lies behind."""
 
@@ -123,7 +149,7 @@ class Debuggee:
         self._pending: deque[tuple[int, str, bytes]] = deque()
         self._grew_at: int | None = None
         self._look_again_at = 0.0
-        self._is_searching = False
+        self._watches: tuple[tuple[int, int], ...] = ()
         self._lines: dict[str, list[Wish]] = {}
         self._conditions: dict[int, list[Condition | None]] = {}
         self._addresses: tuple[int, ...] = ()
@@ -202,6 +228,23 @@ class Debuggee:
         """Replace the breakpoints by address: each stands for every row at that address, known or yet to come."""
         self._addresses = tuple(addresses)
         self.apply_breakpoints()
+
+    def set_watches(self, watches: Sequence[tuple[int, int]]) -> None:
+        """Replace the watched stretches of memory, (address, bytes): runs stop after a write to one of them.
+
+        A run back stops before it. Memory that a step has not recorded (StepFlag.TRUNCATED) is not seen.
+        """
+        self._watches = tuple(watches)
+
+    def _patterns(self) -> list[Pattern]:
+        return [Pattern(kind=WriteKind.MEMORY, key=address, size=size) for address, size in self._watches]
+
+    def _at_watch(self, hit: Hit, tick: int) -> Arrival:
+        """Stop at `tick` because of a write; `detail` has the address that is watched."""
+        self.timeline.seek(tick)
+        written = hit.write.key.payload if hit.write else 0
+        near = [address for address, size in self._watches if address - 8 < written < address + size]
+        return Arrival("watch", tick, {"address": near[0] if near else written})
 
     def wheres_at(self, address: int) -> list[int]:
         """The rows of code at an address."""
@@ -290,9 +333,8 @@ class Debuggee:
         is_asked = self._hear()
         has_wishes = bool(self._addresses) or any(self._lines.values())
         unseen_at = self._grew_at if has_wishes else None
-        if not self._is_searching:
-            reached = self.timeline.position
-            self._show_output(reached if unseen_at is None else min(reached, unseen_at - 1))
+        reached = self.timeline.position
+        self._show_output(reached if unseen_at is None else min(reached, unseen_at - 1))
         return is_asked or (unseen_at is not None and time.monotonic() >= self._look_again_at)
 
     def _missed(self, start: int) -> int | None:
@@ -318,17 +360,27 @@ class Debuggee:
         return self._arrive(self._run(None))
 
     def run_back(self) -> Arrival:
-        """Run backwards to a breakpoint or the start."""
-        self._is_searching = True
-        try:
-            while True:
-                arrival = self.timeline.run_back(self._hear)
-                if arrival.reason != StopReason.BREAKPOINT or self._stops():
-                    return self._arrive(arrival)
-                if self._hear():
-                    return self._arrive(Arrival("pause", arrival.tick))
-        finally:
-            self._is_searching = False
+        """Run backwards to a breakpoint, a watched write or the start."""
+        start = self.timeline.position
+        arrival = self._back_to_breakpoint()
+        if self._watches:
+            search = Search(self.timeline)
+            first = arrival.tick + 1
+            page = search.page(self._patterns(), first, start, 1, newest=True, is_whole=False, poll=self._hear)
+            if page.hits:
+                arrival = self._at_watch(page.hits[-1], page.hits[-1].tick - 1)
+            elif not page.is_complete:
+                self.timeline.seek(page.next or first)
+                arrival = Arrival("pause", self.timeline.position)
+        return self._arrive(arrival)
+
+    def _back_to_breakpoint(self) -> Arrival:
+        while True:
+            arrival = self.timeline.run_back(self._hear)
+            if arrival.reason != StopReason.BREAKPOINT or self._stops():
+                return arrival
+            if self._hear():
+                return Arrival("pause", arrival.tick)
 
     def seek(self, tick: int) -> Arrival:
         """Go to a tick, or as near as the program gets."""
@@ -344,11 +396,7 @@ class Debuggee:
 
     def step(self, way: Way) -> Arrival:
         """One step forward, over, into or out of calls; a breakpoint on the way ends it."""
-        self._is_searching = True
-        try:
-            return self._arrive(self._run(Goal(way, self._scene(), self._statement)))
-        finally:
-            self._is_searching = False
+        return self._arrive(self._run(Goal(way, self._scene(), self._statement)))
 
     def step_back(self) -> Arrival:
         """Back to the beginning of this statement, or of the one before, over calls; a breakpoint ends it earlier."""
@@ -391,7 +439,7 @@ class Debuggee:
     def _run(self, goal: Goal | None) -> Arrival:
         """Run forward to a breakpoint or to where `goal` is met."""
         timeline, begun = self.timeline, self.timeline.position
-        length, sink = FIRST_STRETCH, _Sink(goal, begun + 1) if goal else None
+        length, sink = FIRST_STRETCH, self._sink(goal, begun + 1)
         while True:
             start = timeline.position
             to = None if goal is None else start + length
@@ -401,7 +449,9 @@ class Debuggee:
                 timeline.seek(again)
                 if again > begun and self._stops():
                     return Arrival(StopReason.BREAKPOINT, again)
-                sink = _Sink(goal, max(begun + 1, again)) if goal else None
+                sink = self._sink(goal, max(begun + 1, again))
+            elif isinstance(sink, _WatchSink) and sink.hit is not None:
+                return self._at_watch(sink.hit, sink.hit.tick)
             elif sink is not None and sink.found is not None:
                 timeline.seek(sink.found - 1)
                 return Arrival("step", timeline.position)
@@ -418,10 +468,15 @@ class Debuggee:
             elif arrival.reason != "pause" or self._hear():
                 return arrival
 
-    def _polled(self, sink: _Sink | None) -> Callable[[], bool]:
-        if sink is None:
-            return self._poll
-        return lambda: self._poll() or sink.found is not None
+    def _sink(self, goal: Goal | None, after: int) -> _Sink | _WatchSink | None:
+        """What looks at the steps of a run; a step in progress is not ended by watched memory."""
+        if goal is not None:
+            return _Sink(goal, after)
+        return _WatchSink(self._patterns()) if self._watches else None
+
+    def _polled(self, sink: _Sink | _WatchSink | None) -> Callable[[], bool]:
+        # What lies beyond the place that was looked for is not to be shown: found comes first.
+        return lambda: (sink is not None and sink.found is not None) or self._poll()
 
     def _is_met(self, goal: Goal) -> bool:
         """Does the step end here, before an instruction that has not been recorded yet?"""

@@ -22,12 +22,14 @@ _FEATURES = (
     b"PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;vContSupported+;"
     b"swbreak+;hwbreak+;ReverseStep+;ReverseContinue+"
 )
+#: The protocol's number for a watchpoint that writes hit; the following ones are for reads.
+_WATCH_WRITES = 2
 _SIGINT, _SIGTRAP, _SIGABRT = 2, 5, 6
 _THREAD = b"thread:1;"
 _ERROR = b"E01"
 _REFUSED = b"E.the past is a recording: registers and memory can be read, not written"
 _NUMBERS = re.compile(rb"([0-9a-fA-F]{1,16}),([0-9a-fA-F]{1,8})")
-_BREAKPOINT = re.compile(rb"([zZ])([0-4]),([0-9a-fA-F]{1,16}),[0-9a-fA-F]+(?:;.*)?", re.DOTALL)
+_BREAKPOINT = re.compile(rb"([zZ])([0-4]),([0-9a-fA-F]{1,16}),([0-9a-fA-F]{1,8})(?:;.*)?", re.DOTALL)
 _MOTION = re.compile(rb"(?:vCont;)?([csCSr])")
 _HELP = "tick: the present tick; seek N: go to tick N (then: maintenance flush register-cache); input TEXT: a line"
 
@@ -38,6 +40,7 @@ class Stub:
     def __init__(self, packets: Packets) -> None:
         self._packets = packets
         self._breakpoints: dict[tuple[int, int], None] = {}  # (kind, address), in the order they were set
+        self._watches: dict[tuple[int, int], None] = {}
         self._is_interrupted = False
         self._is_running = False
         self._takes_swbreak = False
@@ -137,14 +140,24 @@ class Stub:
         match = _BREAKPOINT.fullmatch(packet)
         if match is None:
             return _ERROR
-        kind, address = int(match.group(2)), int(match.group(3), 16)
-        if kind > 1:
-            return b""  # no watchpoints: gdb then watches by single steps
+        kind, address, size = int(match.group(2)), int(match.group(3), 16), int(match.group(4), 16)
+        if kind > _WATCH_WRITES:
+            return b""  # reads are not recorded
+        if kind == _WATCH_WRITES:
+            return self._watch(match.group(1) == b"Z", address, size)
         if match.group(1) == b"Z":
             self._breakpoints[(kind, address)] = None
         else:
             self._breakpoints.pop((kind, address), None)
         self._debuggee.set_addresses([address for _, address in self._breakpoints])
+        return b"OK"
+
+    def _watch(self, is_set: bool, address: int, size: int) -> bytes:
+        if is_set:
+            self._watches[(address, size)] = None
+        else:
+            self._watches.pop((address, size), None)
+        self._debuggee.set_watches(list(self._watches))
         return b"OK"
 
     # -- motions -----------------------------------------------------------------------------------------------------
@@ -183,6 +196,8 @@ class Stub:
             return self._remember(_SIGTRAP, b"replaylog:end;")
         if arrival.reason in (StopReason.FAULT, StopReason.LIMIT):
             return self._remember(_SIGABRT, b"")
+        if arrival.reason == "watch":
+            return self._remember(_SIGTRAP, b"watch:%x;" % arrival.detail["address"])
         if arrival.reason in ("pause", StopReason.INPUT):
             return self._remember(_SIGINT, b"")
         return self._remember(_SIGTRAP, self._breakpoint_here() if arrival.reason == StopReason.BREAKPOINT else b"")

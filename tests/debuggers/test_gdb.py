@@ -106,16 +106,59 @@ def test_gdb_asks_for_a_tick_by_monitor(serve: Serve, cpu: str) -> None:
     assert tick.endswith("= 2")
 
 
-def test_gdb_watches_a_word_of_memory_backwards(serve: Serve, tmp_path: Path) -> None:
+WRITER = """\
+        mov  cx, 3000
+again:  mov  [0x600], cx
+        loop again
+        mov  ax, 7
+        mov  [0x500], ax
+        mov  ax, 9
+        mov  [0x500], ax
+        nop
+        hlt
+"""
+
+
+@pytest.mark.parametrize("hardware", [1, 0])
+def test_gdb_watches_a_word_of_memory_backwards(serve: Serve, tmp_path: Path, hardware: int) -> None:
     path = tmp_path / "main.asm"
-    path.write_text("mov ax, 7\nmov [0x500], ax\nmov ax, 9\nmov [0x500], ax\nnop\nhlt\n", encoding="utf-8")
+    path.write_text(WRITER, encoding="utf-8")
     server = serve(path, "--cpu", "unicorn")
+    last = 1 + 2 * 3000 + 4
     *_, found, tick = gdb(
         server.port,
-        *("stepi 5", "set can-use-hw-watchpoints 0", "watch *(short *)0x500", "reverse-continue", "print $tick"),
+        *(f"monitor seek {last + 1}", "maintenance flush register-cache"),
+        *(f"set can-use-hw-watchpoints {hardware}", "watch *(short *)0x500", "reverse-continue", "print $tick"),
     )
     assert "Old value = 9\nNew value = 7" in found
-    assert tick.endswith("= 3")
+    assert int(tick.split("= ")[1]) == last - 1
+
+
+def test_gdb_watches_a_word_of_memory_forwards(serve: Serve, tmp_path: Path, cpu: str) -> None:
+    path = tmp_path / "main.asm"
+    path.write_text(WRITER, encoding="utf-8")
+    server = serve(path, "--cpu", cpu)
+    _, first, tick, second, back, before = gdb(
+        server.port, "watch *(short *)0x500", "continue", "print $tick", "continue", "reverse-continue", "print $tick"
+    )
+    assert "Old value = 0\nNew value = 7" in first
+    assert "Old value = 7\nNew value = 9" in second
+    assert "Old value = 9\nNew value = 7" in back
+    assert int(tick.split("= ")[1]) == 1 + 2 * 3000 + 2
+    assert int(before.split("= ")[1]) == 1 + 2 * 3000 + 3
+
+
+def test_a_breakpoint_before_a_watched_write_comes_first(packets: Callable[..., Packets]) -> None:
+    client = packets("mov ax, 7\nmov [0x500], ax\nmov bx, 1\nmov [0x500], bx\nhlt\n")
+    assert client.ask(b"Z2,500,2") == b"OK"
+    assert client.ask(b"Z0,6,1") == b"OK"
+    ticks = []
+    for packet, reason in ((b"c", b"watch:500;"), (b"c", b"watch:500;"), (b"bc", b"watch:500;"), (b"bc", b"")):
+        assert client.ask(packet) == b"T05thread:1;" + reason
+        ticks.append(int.from_bytes(bytes.fromhex(client.ask(b"g")[-16:].decode()), "little"))
+    assert ticks == [2, 4, 3, 2]
+    assert client.ask(b"z2,500,2") == b"OK"
+    assert client.ask(b"bc") == b"T05thread:1;replaylog:begin;"
 
 
 def test_an_endless_program_is_interrupted(packets: Callable[..., Packets]) -> None:
@@ -144,7 +187,7 @@ def test_what_the_stub_can_do_is_told_and_the_rest_is_empty(packets: Callable[..
     assert {b"ReverseStep+", b"ReverseContinue+", b"qXfer:features:read+"} <= set(features)
     assert client.ask(b"qNoSuchThing") == b""
     assert client.ask(b"vMustReplyEmpty") == b""
-    assert client.ask(b"Z2,500,2") == b""
+    assert client.ask(b"Z3,500,2") == b""
     assert client.ask(b"?") == b"T05thread:1;"
     assert client.ask(b"m100000,4") == b"E01"
     assert client.ask(b"mzz,4") == b"E01"
