@@ -60,8 +60,10 @@ def source_dir() -> Path:
                 _run(*pip, "--no-binary", PACKAGE, f"{PACKAGE}=={PACKAGE_VERSION}")
             inside = f"{PACKAGE}-{PACKAGE_VERSION}/third-party/lua54/"
             with tarfile.open(archive) as tar:
-                members = [m for m in tar.getmembers() if m.name.startswith(inside)]
-                tar.extractall(FOLDER / "unpacked", members=members, filter="data")
+                # Plain files only, so that nothing depends on the extraction filters of later Python 3.11 releases.
+                members = [m for m in tar.getmembers() if m.name.startswith(inside) and m.isfile()]
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)
+                tar.extractall(FOLDER / "unpacked", members=members)
             (FOLDER / "unpacked" / inside).rename(target)
         return target
 
