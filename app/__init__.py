@@ -7,16 +7,17 @@ import tomllib
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, assets, live, pages, security
+from app import api, assets, live, logs, metrics, pages, ratelimits, security
 from app.assets import Assets
 from app.catalogue import Catalogue
+from app.metrics import Metrics
 from app.places import Places
 from app.services import Services
 from app.sessions import Pool, Sessions
 from app.settings import ROOT, Settings
 from app.store import Store
 from engine.worker.client import WorkerPool
-from engine.worker.limits import WorkerLimits
+from engine.worker.limits import Limits, WorkerLimits
 
 
 def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Flask:
@@ -26,6 +27,7 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     is started before `Services.start`, or else before the first live session.
     """
     settings = settings or Settings.from_environ()
+    logs.install(settings)
     app = Flask("app", root_path=str(ROOT / "app"), template_folder=str(ROOT / "templates"), static_folder=None)
     found = Services(
         settings=settings,
@@ -33,8 +35,10 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
         store=Store(settings),
         sessions=Sessions(
             Places(settings.data_path / "places", settings.sessions, settings.sessions_per_address),
-            pool or WorkerPool(WorkerLimits(workers=settings.sessions)),
+            Places(settings.data_path / "queue", settings.queue, settings.sessions_per_address),
+            pool or WorkerPool(worker_limits(settings)),
         ),
+        metrics=Metrics(settings.data_path / "metrics"),
         assets=Assets(ROOT / "static" / "dist"),
         catalogue=Catalogue.read(ROOT / "static" / "i18n" / "catalogue.json"),
     )
@@ -46,12 +50,29 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     app.register_blueprint(assets.blueprint)
     live.install(live.LiveSock(app), settings)
     if settings.trusted_proxies:
+    metrics.install(app, settings)
+    ratelimits.install(app, settings)
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app
 
 
 def program_version() -> str:
+def worker_limits(settings: Settings) -> WorkerLimits:
+    """The budgets of workers and programs that the settings ask for."""
+    return WorkerLimits(
+        cpu_s=settings.cpu_s,
+        wall_s=settings.session_s,
+        resident_bytes=settings.worker_bytes,
+        workers=settings.sessions,
+        cpu_percent=settings.cpu_percent,
+        cgroup=settings.cgroup,
+        session=Limits(
+            max_ticks=settings.max_ticks, memory_bytes=settings.memory_bytes, output_bytes=settings.output_bytes
+        ),
+    )
+
+
     """The version in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     version: str = project["project"]["version"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from app.metrics import clear
 from app.settings import Settings, unknown_variables
 
 settings = Settings.from_environ()
@@ -32,7 +33,8 @@ limit_request_fields = 64
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter
-    """Name variables that look like settings and are none."""
+    """Name variables that look like settings and are none; begin to count anew."""
+    clear(settings.data_path / "metrics")
     for name in unknown_variables():
         server.log.warning("%s is not a setting; docs/settings.md lists them", name)
 

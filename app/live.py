@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +22,16 @@ from wsproto.utilities import ProtocolError
 from app.catalogue import Language, language_of
 from app.jsontext import parse
 from app.livesocket import CloseReason, ConnectionClosed, LiveSocket, SocketLimits
+from app.logs import log
+from app.metrics import Metrics
 from app.security import origin_is_allowed
-from app.services import services
+from app.services import Services, services
 from app.sessions import Worker
 from app.settings import Settings
 from engine.errors import CommandError, GlassboxError, HostUnavailable, LimitExceeded
 from engine.wire import MAX_COMMAND_BYTES, VERSION, validate
 from engine.worker.client import Closed
-from engine.worker.frames import JSON
+from engine.worker.frames import JSON, Frame
 
 #: Commands that are no commands which one session may send before it is ended.
 MAX_BAD_COMMANDS = 32
@@ -51,6 +54,7 @@ BUSY = Ending("busy", CloseReason.TRY_AGAIN_LATER, "All places are taken right n
 ADDRESS = Ending(
     "address", CloseReason.TRY_AGAIN_LATER, "Too many sessions are open from your network. Close one, then try again."
 )
+OPERATOR = Ending("operator", CloseReason.POLICY_VIOLATION, "Whoever runs this server ended the session.")
 BAD_COMMANDS = Ending("killed", CloseReason.POLICY_VIOLATION, "The page sent too many commands that make no sense.")
 REFUSALS = {"sessions": BUSY, "sessions_per_address": ADDRESS, "workers": BUSY}
 
@@ -74,11 +78,16 @@ class LiveSession:
     own reader thread is the third.)
     """
 
-    def __init__(self, socket: LiveSocket, worker: Worker, idle_s: float, say: Callable[[Ending], str]) -> None:
+    def __init__(
+        self, socket: LiveSocket, worker: Worker, settings: Settings, metrics: Metrics, say: Callable[[Ending], str]
+    ) -> None:
         self._socket = socket
         self._worker = worker
-        self._idle_s = idle_s
+        self._settings = settings
+        self._metrics = metrics
         self._say = say
+        self._commanded_at = 0.0
+        self.commands = self.frames = self.bytes = 0
         self._lock = threading.Lock()
         self.ending: Ending | None = None
         self._bad_commands = 0
@@ -112,12 +121,17 @@ class LiveSession:
         # The command thread may be waiting for a worker that takes no commands.
         self._worker_must_go()
 
+    def end_by_operator(self) -> None:
+        """Whoever runs the server does not want this session any more."""
+        self.end(OPERATOR)
+        self._worker_must_go()
+
     def _worker_must_go(self) -> None:
         self._worker.kill(self.ending.reason if self.ending else "ended")
 
     def _relay_commands(self) -> None:
         while True:
-            message = self._socket.receive(self._idle_s)
+            message = self._socket.receive(self._settings.idle_s)
             if message is None:
                 self.end(IDLE)
                 return
@@ -125,14 +139,20 @@ class LiveSession:
                 self._socket.close(CloseReason.UNSUPPORTED_DATA, "commands are text messages")
                 return
             try:
-                command = check(message)
+                command = check(message, self._settings.source_bytes)
+            except LimitExceeded as error:
+                self._socket.send(failed(message, error))
             except CommandError as error:
                 self._bad_commands += 1
+                self._metrics.count("glassbox_bad_commands_total")
                 if self._bad_commands > MAX_BAD_COMMANDS:
                     self.end(BAD_COMMANDS)
                     return
                 self._socket.send(failed(message, error))
             else:
+                self.commands += 1
+                self._metrics.count("glassbox_commands_total")
+                self._commanded_at = time.monotonic()
                 self._worker.send(command)
 
     def _relay_frames(self) -> None:
@@ -144,16 +164,33 @@ class LiveSession:
                     self.end(Ending(frame.reason, CloseReason.INTERNAL_ERROR, frame.message))
                     return
                 if frame is not None:
+                    self._count(frame)
                     self._socket.send(frame.payload.decode() if frame.kind == JSON else frame.payload)
         except ConnectionClosed:
             return
         except UnicodeDecodeError:
             self.end(Ending("crashed", CloseReason.INTERNAL_ERROR, "The machine's process sent no proper text."))
 
+    def _count(self, frame: Frame) -> None:
+        self.frames += 1
+        self.bytes += len(frame.payload)
+        self._metrics.count("glassbox_frames_total", frame.kind)
+        self._metrics.count("glassbox_frame_bytes_total", frame.kind, len(frame.payload))
+        asked_at, self._commanded_at = self._commanded_at, 0.0
+        if asked_at:
+            self._metrics.observe("glassbox_answer_seconds", time.monotonic() - asked_at)
 
-def check(message: str) -> bytes:
-    """The bytes to hand to the worker, or CommandError if this is no command that it could know."""
-    validate(parse(message))
+
+def check(message: str, source_bytes: int) -> bytes:
+    """The bytes to hand to the worker, or CommandError if this is no command that it could know.
+
+    LimitExceeded for a source text of more than `source_bytes`.
+    """
+    _, arguments = validate(parse(message))
+    files = arguments.get("files") or []
+    texts = [file.get("text") for file in files if isinstance(file, dict)]
+    if sum(len(text.encode("utf-8", "surrogatepass")) for text in texts if isinstance(text, str)) > source_bytes:
+        raise LimitExceeded("source", f"the program is longer than {source_bytes:,} bytes")
     return message.encode()
 
 
@@ -258,14 +295,53 @@ def install(sock: LiveSock, settings: Settings) -> None:
         def say(ending: Ending) -> str:
             return found.catalogue.say(f"goodbye.{ending.reason}", language, ending.message)
 
+        def waiting(place: int) -> bool:
+            return wait_in_queue(socket, place)
+
         try:
-            with found.sessions.place(request.remote_addr or "unknown"):
-                session = LiveSession(socket, found.sessions.pool.start(), found.settings.idle_s, say)
-                with found.sessions.registered(session):
-                    session.run()
+            with found.sessions.place(request.remote_addr or "unknown", waiting) as number:
+                hold(found, socket, number, say)
         except LimitExceeded as full:
+            if full.limit == "left":
+                return
             ending = SHUTDOWN if found.sessions.is_draining else REFUSALS[full.limit]
+            found.metrics.count("glassbox_sessions_ended_total", ending.reason)
             refusals.explain(socket, ending, say(ending))
         except HostUnavailable as error:
             ending = Ending("host", CloseReason.INTERNAL_ERROR, error.message)
+            found.metrics.count("glassbox_sessions_ended_total", ending.reason)
             refusals.explain(socket, ending, say(ending))
+
+
+def wait_in_queue(socket: LiveSocket, place: int) -> bool:
+    """Tell a browser its place in the queue, when that has changed; False once it is gone."""
+    if not socket.connected:
+        return False
+    if socket.told_place != place:
+        socket.told_place = place
+        socket.send(json.dumps({"v": VERSION, "re": None, "event": "queued", "place": place}))
+    return True
+
+
+def hold(found: Services, socket: LiveSocket, number: int, say: Callable[[Ending], str]) -> None:
+    """Get a worker and serve a session that has the place `number`; count and log its end."""
+    began = time.monotonic()
+    session = LiveSession(socket, found.sessions.pool.start(), found.settings, found.metrics, say)
+    found.metrics.observe("glassbox_session_start_seconds", time.monotonic() - began)
+    found.metrics.count("glassbox_sessions_started_total")
+    log("session_started", session=number)
+    try:
+        with found.sessions.registered(session, number):
+            session.run()
+    finally:
+        reason = session.ending.reason if session.ending else "left"
+        found.metrics.count("glassbox_sessions_ended_total", reason)
+        log(
+            "session_ended",
+            session=number,
+            reason=reason,
+            seconds=round(time.monotonic() - began, 3),
+            commands=session.commands,
+            frames=session.frames,
+            bytes=session.bytes,
+        )

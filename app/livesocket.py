@@ -69,6 +69,8 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         self.limits = limits
         #: Called once, by the reader thread, when the connection is over: for what `receive` cannot wake.
         self.on_lost: Callable[[], None] = lambda: None
+        #: The place in the queue that the peer was told last.
+        self.told_place = 0
         self._write_lock = threading.Lock()
         self._inbox: deque[str | bytes] = deque()
         self._inbox_bytes = 0

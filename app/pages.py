@@ -124,3 +124,5 @@ def health() -> tuple[Response, int]:
     )
     answer.cache_control.no_store = True
     return answer, 200 if well else 503
+        queue=found.sessions.queue.taken(),
+        writable=found.store.is_writable,

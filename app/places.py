@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine.errors import LimitExceeded
 
-RECORD_BYTES = 64
+RECORD_BYTES = 80
 #: struct flock of 64-bit Linux: type, whence, start, length, pid (must be 0 for locks of an open file).
 FLOCK = struct.Struct("@hhqqi4x")
 
@@ -34,18 +34,22 @@ class Places:
         self._lock = threading.Lock()
         self._own: dict[int, str] = {}
 
-    def take(self, network: str) -> int:
-        """The number of a place that is now this network's. LimitExceeded if there is none for it."""
+    def take(self, network: str, note: str = "") -> int:
+        """The number of a place that is now this network's. LimitExceeded if there is none for it.
+
+        `note` is a short word that everybody who looks at the places sees beside the network.
+        """
         with self._lock, self._gate():
             networks = self._networks()
             if len(networks) >= self.most:
                 raise LimitExceeded("sessions", f"all {self.most} places are taken")
-            if sum(taken_by == network for taken_by in networks.values()) >= self.most_per_network:
+            if sum(_network(record) == network for record in networks.values()) >= self.most_per_network:
                 raise LimitExceeded("sessions_per_address", f"one network may have {self.most_per_network} sessions")
             number = next(n for n in range(self.most) if n not in networks)
-            os.pwrite(self._file, network.encode()[:RECORD_BYTES].ljust(RECORD_BYTES, b"\0"), _start(number))
+            record = f"{network}|{note}"
+            os.pwrite(self._file, record.encode()[:RECORD_BYTES].ljust(RECORD_BYTES, b"\0"), _start(number))
             self._change(fcntl.F_WRLCK, _start(number), RECORD_BYTES)
-            self._own[number] = network
+            self._own[number] = record
             return number
 
     def give_back(self, number: int) -> None:
@@ -61,6 +65,12 @@ class Places:
         with self._lock, self._gate():
             return len(self._networks())
 
+    def records(self) -> dict[int, tuple[str, str]]:
+        """The taken places of all processes: {number: (network, note)}."""
+        with self._lock, self._gate():
+            found = self._networks()
+        return {number: (_network(record), record.partition("|")[2]) for number, record in found.items()}
+
     def close(self) -> None:
         """Free the places of this process and let go of the file; the last call but for `give_back`."""
         with self._lock:
@@ -68,7 +78,7 @@ class Places:
             self._file = -1
 
     def _networks(self) -> dict[int, str]:
-        """The taken places with their networks; the gate is held."""
+        """The taken places with their records; the gate is held."""
         networks: dict[int, str] = {}
         for number in range(self.most):
             if number in self._own:
@@ -95,6 +105,10 @@ class Places:
     def _change(self, kind: int, start: int, length: int, *, wait: bool = False) -> None:
         command = fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK
         fcntl.fcntl(self._file, command, FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
+
+
+def _network(record: str) -> str:
+    return record.partition("|")[0]
 
 
 def _start(number: int) -> int:

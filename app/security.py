@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Response, abort, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.settings import Settings
@@ -140,6 +140,22 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
+def _refuse_foreign_writes() -> None:
+    """What changes something is asked for by our own pages or by programs, never by a page of another origin.
+
+    Browsers name the origin with every such request; the content type that the API asks for is one more wall, because
+    no form can send it.
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    settings: Settings = current_app.extensions["glassbox"].settings
+    if origin is not None and not origin_is_allowed(origin, request.host, settings):
+        abort(403)
+    if origin is None and site not in (None, "none", "same-origin"):
+        abort(403)
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Caps on bodies, the error handlers and the headers of every answer."""
     app.config["MAX_CONTENT_LENGTH"] = settings.request_bytes
@@ -149,4 +165,5 @@ def install(app: Flask, settings: Settings) -> None:
     app.register_error_handler(GlassboxError, error_answer)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_failure)
+    app.before_request(_refuse_foreign_writes)
     app.after_request(_add_headers)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import current_app
 
 from app.assets import Assets
 from app.catalogue import Catalogue
+from app.control import Control
+from app.metrics import Metrics
 from app.sessions import Sessions
 from app.settings import Settings
 from app.store import Store
+from engine.errors import GlassboxError
 
 #: How long the worker service may take to start; less than the time after which gunicorn gives a web process up.
 WARM_S = 20.0
@@ -26,10 +30,18 @@ class Services:
     sessions: Sessions
     assets: Assets
     catalogue: Catalogue
+    metrics: Metrics
 
     def start(self) -> None:
-        """Launch the worker service: called in the web process, after it was forked. HostUnavailable if it fails."""
-        self.sessions.pool.warm(WARM_S)
+        """Launch the worker service: called in the web process, after it was forked. HostUnavailable if it fails.
+
+        SandboxMissing when this host cannot give a protection that the settings ask for.
+        """
+        Control(self.settings.data_path, self.sessions).start()
+        report = self.sessions.pool.warm(WARM_S)
+        missing = missing_protections(self.settings.require_sandbox, report.get("protections", {}))
+        if missing:
+            raise SandboxMissing("; ".join(missing), hint="GLASSBOX_REQUIRE_SANDBOX says that this must not be")
 
     def stop(self) -> None:
         """Tell every visitor, end every worker, close the database: the last call."""
@@ -37,6 +49,26 @@ class Services:
         self.sessions.pool.close()
         self.sessions.places.close()
         self.store.close()
+
+
+#: What an ordinary user or a container cannot give, and what is not a wall.
+NOT_EVERYWHERE = ("user", "cgroup", "yields_to_others")
+
+
+class SandboxMissing(GlassboxError):
+    """A protection that the settings ask for is not there."""
+
+    kind = "host"
+
+
+def missing_protections(required: str, protections: Mapping[str, bool | str]) -> list[str]:
+    """The protections that are missing and required (the setting `require_sandbox`), each with the reason."""
+    if required not in ("walls", "all"):
+        return []
+    given_up = NOT_EVERYWHERE if required == "walls" else ()
+    if not protections:
+        return ["the protections are not known"]
+    return [f"{name}: {why}" for name, why in protections.items() if why is not True and name not in given_up]
 
 
 def services() -> Services:

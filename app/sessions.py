@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -49,6 +50,10 @@ class Pool(Protocol):
         ...
 
 
+#: How often a browser in the queue looks whether its turn has come.
+QUEUE_LOOK_S = 0.3
+
+
 class Endable(Protocol):
     """A session that can be told to end."""
 
@@ -56,15 +61,20 @@ class Endable(Protocol):
         """Tell the visitor that the server stops, and end. Returns at once; any thread may call it."""
         ...
 
+    def end_by_operator(self) -> None:
+        """Tell the visitor that whoever runs the server ended the session. As `shut_down`."""
+        ...
+
 
 class Sessions:
     """Admission and register. Thread-safe; the lock is never held while a session is talked to."""
 
-    def __init__(self, places: Places, pool: Pool) -> None:
+    def __init__(self, places: Places, queue: Places, pool: Pool) -> None:
         self.places = places
+        self.queue = queue
         self.pool = pool
         self._lock = threading.Lock()
-        self._open: set[Endable] = set()
+        self._open: dict[Endable, int] = {}
         self._draining = False
 
     @property
@@ -73,24 +83,57 @@ class Sessions:
         return self._draining
 
     @contextmanager
-    def place(self, address: str) -> Iterator[None]:
+    def place(self, address: str, waiting: Callable[[int], bool] | None = None) -> Iterator[int]:
         """A place for one session from that network address, given back at the end. LimitExceeded if there is none.
 
-        There are fewer places than threads, so plain requests are answered however many sessions there are.
+        When all are taken, and `waiting` is given, the caller waits for its turn: `waiting` gets its place in the queue
+        again and again, and says whether it still wants one. There are fewer places than threads, so plain requests are
+        answered however many sessions there are.
         """
-        if self._draining:
-            raise LimitExceeded("sessions", "the server is stopping")
-        number = self.places.take(network_of(address))
+        network = network_of(address)
         try:
-            yield
+            number = self._take(network)
+        except LimitExceeded as full:
+            if full.limit != "sessions" or waiting is None or self._draining:
+                raise
+            number = self._queue_for(network, waiting)
+        try:
+            yield number
         finally:
             self.places.give_back(number)
 
+    def _take(self, network: str) -> int:
+        if self._draining:
+            raise LimitExceeded("sessions", "the server is stopping")
+        if self.queue.taken():
+            raise LimitExceeded("sessions", "others wait already")
+        return self.places.take(network)
+
+    def _queue_for(self, network: str, waiting: Callable[[int], bool]) -> int:
+        """Wait until all who came before have a place, and one is free; the clock is the same for all processes."""
+        mine = f"{time.monotonic_ns():016x}"
+        ticket = self.queue.take(network, mine)
+        try:
+            while not self._draining:
+                before = sum(note < mine for _, note in self.queue.records().values())
+                if before == 0:
+                    try:
+                        return self.places.take(network)
+                    except LimitExceeded as full:
+                        if full.limit != "sessions":
+                            raise
+                if not waiting(before + 1):
+                    raise LimitExceeded("left", "the browser left the queue")
+                time.sleep(QUEUE_LOOK_S)
+            raise LimitExceeded("sessions", "the server is stopping")
+        finally:
+            self.queue.give_back(ticket)
+
     @contextmanager
-    def registered(self, session: Endable) -> Iterator[None]:
-        """While the block runs, `drain` reaches this session."""
+    def registered(self, session: Endable, number: int = -1) -> Iterator[None]:
+        """While the block runs, `drain` reaches this session, and `end` the one with this place."""
         with self._lock:
-            self._open.add(session)
+            self._open[session] = number
             late = self._draining
         if late:
             session.shut_down()
@@ -98,7 +141,15 @@ class Sessions:
             yield
         finally:
             with self._lock:
-                self._open.discard(session)
+                del self._open[session]
+
+    def end(self, number: int) -> bool:
+        """End the session that has this place, if it is one of this process."""
+        with self._lock:
+            found = [session for session, place in self._open.items() if place == number]
+        for session in found:
+            session.end_by_operator()
+        return bool(found)
 
     def drain(self) -> None:
         """Let nobody in any more and tell every open session to end. Returns at once; idempotent."""

@@ -49,7 +49,10 @@ class Settings:
         2, "Web processes. Each keeps its own live sessions, so one that dies takes only its own with it."
     )
     sessions: int = _setting(
-        100, "Live sessions at once, over all web processes. Whoever comes after that is told so and can try again."
+        100, "Live sessions at once, over all web processes. Whoever comes after that waits in the queue."
+    )
+    queue: int = _setting(
+        100, "Browsers that may wait for a place, told which number they have. Whoever comes after that is sent away."
     )
     sessions_per_address: int = _setting(16, "Live sessions at once from one network address (one IPv6 /64).")
     spare_threads: int = _setting(
@@ -58,7 +61,23 @@ class Settings:
     data_dir: str = _setting(
         "instance", "Folder for the database of links and the list of taken places. Made at start when missing."
     )
-    database_url: str = _setting("", "SQLAlchemy address of the database. Empty: `links.sqlite` in `data_dir`.")
+    database_url: str = _setting(
+        "",
+        "Address of the database, e.g. `postgresql://user:password@host/name`; the plain variable `DATABASE_URL` is "
+        "taken as well. Empty: `links.sqlite` in `data_dir`.",
+    )
+    limits_url: str = _setting(
+        "",
+        "Where requests are counted, e.g. `redis://host:6379`, for limits over all servers. Empty: in each process.",
+    )
+    links_per_day: int = _setting(200, "Programs that one network address may store in a day; 0: no limit.")
+    requests_per_minute: int = _setting(
+        600,
+        "Pages and API requests of one network address in a minute; 0: no limit.",
+    )
+    sockets_per_minute: int = _setting(
+        120, "Live sockets that one network address may open in a minute; 0: no limit. Counted as requests are."
+    )
     link_bytes: int = _setting(64 << 10, "Largest shared program, counted as its stored JSON.")
     request_bytes: int = _setting(192 << 10, "Largest body of an HTTP request.")
     origins: tuple[str, ...] = _setting(
@@ -69,6 +88,27 @@ class Settings:
     )
     trusted_proxies: int = _setting(
         0, "Proxies in front whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. 0: none; nginx alone: 1."
+    )
+    source_bytes: int = _setting(
+        64 << 10, "Longest source text that a session opens, all files together; 64 KiB at most."
+    )
+    max_ticks: int = _setting(100_000_000, "Instructions that one run may execute.")
+    memory_bytes: int = _setting(64 << 20, "Memory that a program may use.")
+    output_bytes: int = _setting(256 << 10, "What a program may write in one run.")
+    session_s: int = _setting(2700, "A session ends after this time, whatever it does.")
+    cpu_s: int = _setting(600, "Processor time that one session may use.")
+    worker_bytes: int = _setting(512 << 20, "Memory of a session's process, with its recording.")
+    cpu_percent: int = _setting(100, "Share of one processor that a session may have, where workers get a cgroup.")
+    cgroup: str = _setting(
+        "", "Folder of a cgroup (version 2) that is handed down to the server. Empty: its own, where it may be divided."
+    )
+    require_sandbox: str = _setting(
+        "",
+        "Do not start when a protection is missing: `walls` (those of the kernel that every host should have) or `all` "
+        "(also a user and a cgroup for each worker). Empty: say on `/health` what is missing.",
+    )
+    metrics_for: tuple[str, ...] = _setting(
+        ("127.0.0.0/8", "::1"), "Networks that may read `/metrics`, separated by commas."
     )
     idle_s: float = _setting(900.0, "A session without a command for this long is ended.")
     ping_s: float = _setting(25.0, "Time between pings to a quiet browser; two without any answer end the session.")
@@ -82,15 +122,16 @@ class Settings:
         30.0, "A plain request, from its first byte to its answer, is cut off after this time (slow senders)."
     )
     graceful_s: int = _setting(5, "After SIGTERM the browsers are told and the server exits within this time.")
+    log_format: str = _setting("text", "How sessions are logged: `text`, or `json` with one object a line.")
     log_level: str = _setting("info", "How much the server logs: `debug`, `info`, `warning`, `error`.")
 
     @property
     def threads(self) -> int:
-        """Request threads of one web process: enough for all sessions, should they all come to it, and the spare ones.
+        """Request threads of one web process: enough for all sessions and the queue, should all come to it, and more.
 
         They are made when they are needed.
         """
-        return self.sessions + self.spare_threads
+        return self.sessions + self.queue + self.spare_threads
 
     @property
     def data_path(self) -> Path:
@@ -105,6 +146,8 @@ class Settings:
             text = environ.get(row.variable)
             if text is None and row.name == "bind" and environ.get("PORT"):
                 text = f"127.0.0.1:{environ['PORT']}"
+            if text is None and row.name == "database_url":
+                text = environ.get("DATABASE_URL")
             if text is not None:
                 values[row.name] = parse(row, text.strip())
         return cls(**values)

@@ -1,34 +1,59 @@
 """Share links: programs that somebody sent as a link, kept for good.
 
-A link that was acknowledged is on the disk: SQLite in WAL mode with synchronous=FULL, one immediate transaction each.
+A link that was acknowledged is on the disk: SQLite in WAL mode with synchronous=FULL, one immediate transaction each;
+or what PostgreSQL promises for a commit. The tables are made by the steps in app/migrations.
 The same content always gets the same id, so a retry after a lost answer makes no second row.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import secrets
+import sqlite3
 import string
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Engine, LargeBinary, String, create_engine, event, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Engine,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    create_engine,
+    delete,
+    event,
+    select,
+    text,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from app.links import canonical, validate_payload
-from app.settings import Settings
+from app.settings import ROOT, Settings
 from engine.errors import HostUnavailable
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 #: 96 random bits in base 62, always this many characters.
 ID_LENGTH = 17
 BUSY_TIMEOUT_MS = 5000
+CONNECT_TIMEOUT_S = 3
+#: The advisory lock of PostgreSQL under which one server at a time makes the tables; any number of our own.
+MIGRATION_LOCK = 0x61617373
+
+log = logging.getLogger("glassbox.store")
 
 
 class Base(DeclarativeBase):
@@ -43,6 +68,17 @@ class Link(Base):
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     payload: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class Report(Base):
+    """What somebody said about a link. The link may be gone already."""
+
+    __tablename__ = "reports"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    link_id: Mapped[str] = mapped_column(String(ID_LENGTH), index=True)
+    reason: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
@@ -70,32 +106,84 @@ def is_id(text_: str) -> bool:
 
 
 class Store:
-    """The database of links. Thread-safe; several processes may use the same file."""
+    """The database of links. Thread-safe; several processes may use the same database."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the database, making its folder and tables when they are missing. HostUnavailable if that fails."""
+        """Open the database and bring its tables up to date.
+
+        HostUnavailable if a file cannot be opened. A database that can only be read is used for that; one on another
+        host that is away is tried again when it is needed.
+        """
         self.link_bytes = settings.link_bytes
+        #: False when the database said that it takes nothing: links are read, none are stored.
+        self.is_writable = True
+        self._settings = settings
+        self._preparing = threading.Lock()
+        self._prepared = False
         url = settings.database_url
         try:
             if not url:
                 settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
                 url = f"sqlite:///{settings.data_path / 'links.sqlite'}"
-            self.engine: Engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-            if self.engine.dialect.name == "sqlite":
-                _prepare_sqlite(self.engine)
-            with _alone(settings), self._writing() as connection:
-                Base.metadata.create_all(connection)
-        except (OSError, OperationalError) as cause:
+            self.engine: Engine = _engine(url)
+            self._prepare()
+        except (OSError, DBAPIError) as cause:
+            if isinstance(cause, DBAPIError) and not self._is_file:
+                log.error("the database of links is away: %s", cause.__class__.__name__)
+                return
             raise HostUnavailable(
                 f"the database of links cannot be opened: {cause.__class__.__name__}",
                 hint=f"is {settings.database_url or settings.data_path} there, and may this user write to it?",
             ) from cause
+
+    @property
+    def _is_file(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    def _prepare(self) -> None:
+        """Run the missing migrations, once for each process; with a database that takes nothing, see that it is one."""
+        with self._preparing:
+            if self._prepared:
+                return
+            try:
+                with _alone(self._settings), self._writing() as connection:
+                    if not self._is_file:
+                        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+                    migrate(connection)
+            except (OSError, DBAPIError) as cause:
+                try:
+                    with self.engine.connect() as connection:
+                        connection.execute(text("SELECT 1 FROM links LIMIT 1"))
+                except DBAPIError:
+                    raise cause from None
+                self.is_writable = False
+                log.warning("the database of links can only be read: %s", cause.__class__.__name__)
+            self._prepared = True
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """A transaction that takes the write lock at its start, so that it never fails half-way for want of it."""
         with self.engine.connect().execution_options(immediate=True) as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _explained(self, doing: str) -> Iterator[None]:
+        """Say HostUnavailable, and why, for whatever the database cannot do now."""
+        try:
+            if not self._prepared:
+                self._prepare()
+            yield
+        except IntegrityError:
+            raise
+        except (OSError, DBAPIError) as cause:
+            said = str(cause).lower()
+            if "full" in said or "no space" in said:
+                hint = "the server's disk is full; links that exist can still be read"
+            elif "read-only" in said or "readonly" in said:
+                hint = "the server takes no new links at the moment; those that exist can still be read"
+            else:
+                hint = "try again in a moment"
+            raise HostUnavailable(f"the link cannot be {doing} now", hint=hint) from cause
 
     def save(self, data: object) -> Shared:
         """Keep a program (validated here) and answer its link; the same content gets the same link.
@@ -105,49 +193,108 @@ class Store:
         payload = validate_payload(data)
         body = canonical(payload, self.link_bytes)
         digest = hashlib.sha256(body).digest()
-        try:
-            known = self._id_of(digest)
-            if known is None:
-                known = new_id()
-                row = Link(id=known, sha256=digest, payload=body, created_at=datetime.now(UTC))
-                with self._writing() as connection, Session(bind=connection) as session:
-                    session.add(row)
-                    session.flush()
-        except IntegrityError:
-            known = self._id_of(digest)  # somebody stored the same content between our look and our insert
-            if known is None:
-                raise
-        except OperationalError as cause:
-            raise HostUnavailable("the link cannot be stored now", hint="try again in a moment") from cause
+        with self._explained("stored"):
+            try:
+                known = self._id_of(digest)
+                if known is None:
+                    known = new_id()
+                    row = Link(id=known, sha256=digest, payload=body, created_at=datetime.now(UTC))
+                    with self._writing() as connection, Session(bind=connection) as session:
+                        session.add(row)
+                        session.flush()
+                    self.is_writable = True
+            except IntegrityError:
+                known = self._id_of(digest)  # somebody stored the same content between our look and our insert
+                if known is None:
+                    raise
         return Shared(known, payload)
 
     def load(self, link_id: str) -> Shared | None:
         """The link, or None if there is none. HostUnavailable when the database is away."""
         if not is_id(link_id):
             return None
-        try:
-            with Session(self.engine) as session:
-                row = session.get(Link, link_id)
-        except OperationalError as cause:
-            raise HostUnavailable("the link cannot be read now", hint="try again in a moment") from cause
+        with self._explained("read"), Session(self.engine) as session:
+            row = session.get(Link, link_id)
         return Shared(row.id, json.loads(row.payload)) if row else None
 
     def _id_of(self, digest: bytes) -> str | None:
         with Session(self.engine) as session:
             return session.scalar(select(Link.id).where(Link.sha256 == digest))
 
+    def report(self, link_id: str, reason: str) -> bool:
+        """Note what somebody says about a link; False if there is no such link."""
+        if self.load(link_id) is None:
+            return False
+        with self._explained("reported"), self._writing() as connection, Session(bind=connection) as session:
+            session.add(Report(link_id=link_id, reason=reason, created_at=datetime.now(UTC)))
+            session.flush()
+        return True
+
+    def reports(self) -> list[tuple[str, str, datetime]]:
+        """What was reported and still is there, oldest first: (link, reason, when)."""
+        query = select(Report.link_id, Report.reason, Report.created_at).join(Link, Link.id == Report.link_id)
+        with self._explained("read"), Session(self.engine) as session:
+            return [(row[0], row[1], row[2]) for row in session.execute(query.order_by(Report.id))]
+
+    def remove(self, link_id: str) -> bool:
+        """Delete a link and what was reported about it; False if there is none."""
+        with self._explained("deleted"), self._writing() as connection:
+            connection.execute(delete(Report).where(Report.link_id == link_id))
+            return connection.execute(delete(Link).where(Link.id == link_id)).rowcount > 0
+
+    def all_links(self) -> Iterator[tuple[str, bytes, datetime]]:
+        """Every link, as of one moment: (id, payload, when it was stored)."""
+        query = select(Link.id, Link.payload, Link.created_at).order_by(Link.id).execution_options(yield_per=500)
+        with self._explained("read"), Session(self.engine) as session:
+            for row in session.execute(query):
+                yield row[0], row[1], row[2]
+
+    def put_back(self, link_id: str, payload: bytes, created_at: datetime) -> bool:
+        """Store a link of a backup under its own id; False when that id or that content is here already."""
+        row = Link(id=link_id, sha256=hashlib.sha256(payload).digest(), payload=payload, created_at=created_at)
+        with self._explained("stored"):
+            try:
+                with self._writing() as connection, Session(bind=connection) as session:
+                    session.add(row)
+                    session.flush()
+            except IntegrityError:
+                return False
+        return True
+
     def is_up(self) -> bool:
         """Whether the database answers now."""
         try:
+            if not self._prepared:
+                self._prepare()
             with self.engine.connect() as connection:
                 connection.execute(text("SELECT 1 FROM links LIMIT 1"))
-        except OperationalError:
+        except (OSError, DBAPIError):
             return False
         return True
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def migrate(connection: Connection) -> None:
+    """Run the migrations that this database lacks, in the transaction of the connection."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "app" / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _engine(url: str) -> Engine:
+    """The connections to a database; for SQLite durable and patient, for PostgreSQL through psycopg."""
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            url = "postgresql+psycopg://" + url.removeprefix(scheme)
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+    engine = create_engine(url)
+    _prepare_sqlite(engine)
+    return engine
 
 
 @contextmanager
@@ -168,7 +315,8 @@ def _prepare_sqlite(engine: Engine) -> None:
     def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
         connection.isolation_level = None  # we begin transactions ourselves, below
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        with contextlib.suppress(sqlite3.OperationalError):  # a file that can only be read stays as it is
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
 
     @event.listens_for(engine, "begin")

@@ -22,9 +22,11 @@ from typing import Any
 from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
-from app.services import Services
+from app.services import SandboxMissing, Services
 from engine.errors import HostUnavailable
 
+#: The exit status with which gunicorn's master gives up instead of starting the process again.
+APP_LOAD_ERROR = 4
 MAX_CLOSING = 512
 CLOSING_S = 2.0
 DRAIN_BYTES = 65536
@@ -133,6 +135,9 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             found.start()
         except HostUnavailable as error:
             self.log.error("%s (%s): pages work, live sessions do not", error.message, error.hint)
+        except SandboxMissing as error:
+            self.log.critical("%s (%s)", error.message, error.hint)
+            raise SystemExit(APP_LOAD_ERROR) from error
 
     # Deadlines of plain requests
 

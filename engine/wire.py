@@ -335,3 +335,9 @@ def validate(message: object) -> tuple[Command, dict[str, Any]]:
             raise CommandError(f"`{arg.name}` of `{command.name}` must be of type {arg.type.__name__}")
         values[arg.name] = value
     return command, values
+    EventSpec(
+        "queued",
+        "All places are taken: this browser waits for one. Sent again whenever the place changes; commands may be sent "
+        "already and are carried out once the session begins.",
+        (("place", "1: the next one"),),
+    ),

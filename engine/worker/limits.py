@@ -8,6 +8,8 @@ from typing import Any
 
 from engine.machine import Limits
 
+__all__ = ["Limits", "WorkerLimits"]
+
 
 @dataclass(frozen=True)
 class WorkerLimits:

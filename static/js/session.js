@@ -393,6 +393,10 @@ export class Session {
         this.#grew(event.listing);
         break;
       case "progress":
+    if (event.event === "queued") {
+      this.store.set({ notice: { key: "notice.queued", args: { n: event.place }, tone: "info" } });
+      return;
+    }
         this.store.set({ frontier: event.frontier });
         break;
     }

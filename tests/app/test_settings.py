@@ -52,7 +52,7 @@ def test_slips_in_the_names_of_variables_are_found():
 
 
 def test_the_threads_of_a_process_are_more_than_all_sessions():
-    assert Settings(sessions=5, spare_threads=4).threads == 9
+    assert Settings(sessions=5, queue=3, spare_threads=4).threads == 12
 
 
 def test_a_relative_data_folder_counts_from_the_program():

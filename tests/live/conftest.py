@@ -34,12 +34,16 @@ class LiveServer:
         self._log_path = folder / "log"
         self.port = free_port()
         self._open: list[socket.socket] = []
-        variables = {
+        self.variables = variables = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "GLASSBOX_BIND": f"127.0.0.1:{self.port}",
             "GLASSBOX_DATA_DIR": str(folder / "data"),
             "GLASSBOX_WEB_WORKERS": "1",
+            # Tests that want these say so: most want to be told at once, and ask often.
+            "GLASSBOX_QUEUE": "0",
+            "GLASSBOX_SOCKETS_PER_MINUTE": "0",
+            "GLASSBOX_REQUESTS_PER_MINUTE": "0",
         }
         variables.update({f"GLASSBOX_{name.upper()}": str(value) for name, value in settings.items()})
         with self._log_path.open("w") as log:

@@ -381,3 +381,9 @@ export const EVENTS = Object.freeze({
     "ends": false
   }
 });
+  "queued": {
+    "fields": [
+      "place"
+    ],
+    "ends": false
+  },

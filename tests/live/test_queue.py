@@ -1,0 +1,92 @@
+"""When all places are taken browsers wait, know their number, and get in one after the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from app.settings import ROOT
+from tests.live.conftest import wait_until
+
+
+def test_browsers_wait_in_the_order_in_which_they_came(start_server):
+    server = start_server(sessions=1, queue=2, web_workers=2)
+    first = server.connect()
+    first.ask("echo")
+    assert first.message().event["event"] == "inspected"
+    second = server.connect()
+    assert second.message().event == {"v": 1, "re": None, "event": "queued", "place": 1}
+    third = server.connect()
+    assert third.message().event["place"] == 2
+    assert server.health()["queue"] == 2
+    late = server.connect()
+    assert late.until_close()[0][-1].event["reason"] == "busy"
+    third.ask("echo")  # sent while it waits, answered once it is in
+    first.close()
+    second.ask("echo")
+    assert second.message().event["event"] == "inspected"
+    assert third.message().event["place"] == 1
+    second.close()
+    assert third.message().event["event"] == "inspected"
+    assert server.health()["queue"] == 0
+
+
+def test_whoever_leaves_the_queue_makes_way(start_server):
+    server = start_server(sessions=1, queue=3)
+    server.connect().ask("echo")
+    server.wait_for_sessions(1)
+    second, third = server.connect(), None
+    assert second.message().event["place"] == 1
+    third = server.connect()
+    assert third.message().event["place"] == 2
+    second.close()
+    assert third.message().event["place"] == 1
+
+
+def test_a_server_that_stops_tells_the_queue(start_server):
+    server = start_server(sessions=1, queue=1)
+    server.connect().ask("echo")
+    server.wait_for_sessions(1)
+    waiting = server.connect()
+    assert waiting.message().event["event"] == "queued"
+    server.process.terminate()
+    assert waiting.until_close()[0][-1].event["reason"] == "shutdown"
+
+
+def admin(server, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=server.variables, capture_output=True, text=True, check=False)
+
+
+def test_the_operator_lists_and_ends_sessions(start_server):
+    server = start_server(web_workers=2, log_format="json")
+    clients = [server.connect() for _ in range(4)]
+    server.wait_for_sessions(4)
+    lines = admin(server, "sessions").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["session"] * 4
+    for line in lines:
+        assert admin(server, "end", line.split()[1]).stdout == "ended\n"
+    reasons = [client.until_close()[0][-1].event["reason"] for client in clients]
+    assert reasons == ["operator"] * 4
+    assert admin(server, "end", "77").returncode == 1
+    wait_until(lambda: server.log.count('"session_ended"') == 4, "four ends in the log")
+    ends = [json.loads(line) for line in server.log.splitlines() if '"session_ended"' in line]
+    assert {end["reason"] for end in ends} == {"operator"}
+    assert set(ends[0]) == {
+        "time", "level", "event", "pid", "session", "reason", "seconds", "commands", "frames", "bytes",
+    }  # fmt: skip
+
+
+def test_sockets_of_one_address_are_limited_by_the_minute(start_server):
+    server = start_server(sockets_per_minute=3)
+    assert [server.connect().status for _ in range(4)] == [101, 101, 101, 429]
+
+
+def test_a_source_that_is_too_long_is_refused_and_the_session_stays(start_server):
+    server = start_server(source_bytes=100)
+    with server.connect() as client:
+        client.command("open", room="lua", files=[{"name": "main.lua", "text": "-" * 101}])
+        assert client.message().event["error"]["limit"] == "source"
+        client.command("open", room="lua", files=[{"name": "main.lua", "text": "-" * 100}])
+        assert client.message().event["event"] == "inspected"
