@@ -49,15 +49,14 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     app.register_blueprint(api.blueprint)
     app.register_blueprint(assets.blueprint)
     live.install(live.LiveSock(app), settings)
-    if settings.trusted_proxies:
     metrics.install(app, settings)
     ratelimits.install(app, settings)
+    if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app
 
 
-def program_version() -> str:
 def worker_limits(settings: Settings) -> WorkerLimits:
     """The budgets of workers and programs that the settings ask for."""
     return WorkerLimits(
@@ -73,6 +72,7 @@ def worker_limits(settings: Settings) -> WorkerLimits:
     )
 
 
+def program_version() -> str:
     """The version in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     version: str = project["project"]["version"]

@@ -119,10 +119,10 @@ def health() -> tuple[Response, int]:
         version=found.version,
         sessions=found.sessions.places.taken(),
         sessions_limit=found.sessions.places.most,
+        queue=found.sessions.queue.taken(),
         store=store_is_up,
+        writable=found.store.is_writable,
         workers={key: value for key, value in found.sessions.pool.report.items() if key != "pid"},
     )
     answer.cache_control.no_store = True
     return answer, 200 if well else 503
-        queue=found.sessions.queue.taken(),
-        writable=found.store.is_writable,

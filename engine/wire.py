@@ -297,6 +297,12 @@ EVENTS: tuple[EventSpec, ...] = (
     ),
     EventSpec("grew", "The listing has new rows.", (("listing", "all rows"),)),
     EventSpec(
+        "queued",
+        "All places are taken: this browser waits for one. Sent again whenever the place changes; commands may be sent "
+        "already and are carried out once the session begins.",
+        (("place", "1: the next one"),),
+    ),
+    EventSpec(
         "goodbye",
         "The session is over: the worker was ended. The socket closes after it.",
         (
@@ -335,9 +341,3 @@ def validate(message: object) -> tuple[Command, dict[str, Any]]:
             raise CommandError(f"`{arg.name}` of `{command.name}` must be of type {arg.type.__name__}")
         values[arg.name] = value
     return command, values
-    EventSpec(
-        "queued",
-        "All places are taken: this browser waits for one. Sent again whenever the place changes; commands may be sent "
-        "already and are carried out once the session begins.",
-        (("place", "1: the next one"),),
-    ),

@@ -378,6 +378,10 @@ export class Session {
       this.store.set({ notice: { key: "notice.goodbye", args: { text: event.message }, tone: "error", action: "reconnect" } });
       return;
     }
+    if (event.event === "queued") {
+      this.store.set({ notice: { key: "notice.queued", args: { n: event.place }, tone: "info" } });
+      return;
+    }
     if (this.#receiving !== this.#run) return;
     const { outputs, exits } = this.state;
     switch (event.event) {
@@ -393,10 +397,6 @@ export class Session {
         this.#grew(event.listing);
         break;
       case "progress":
-    if (event.event === "queued") {
-      this.store.set({ notice: { key: "notice.queued", args: { n: event.place }, tone: "info" } });
-      return;
-    }
         this.store.set({ frontier: event.frontier });
         break;
     }

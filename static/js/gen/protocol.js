@@ -373,6 +373,12 @@ export const EVENTS = Object.freeze({
     ],
     "ends": false
   },
+  "queued": {
+    "fields": [
+      "place"
+    ],
+    "ends": false
+  },
   "goodbye": {
     "fields": [
       "reason",
@@ -381,9 +387,3 @@ export const EVENTS = Object.freeze({
     "ends": false
   }
 });
-  "queued": {
-    "fields": [
-      "place"
-    ],
-    "ends": false
-  },
