@@ -164,7 +164,19 @@ class Adapter:
             self._channel.send({**response, "success": True, **({"body": body} if body is not None else {})})
         then, self._then = self._then, then_before
         if then is not None:
+            self._follow_up(then)
+
+    def _follow_up(self, then: Callable[[], None]) -> None:
+        """What comes after a response; a bug there ends the session, but not the server."""
+        try:
             then()
+        except ChannelClosed:
+            raise
+        except Exception:
+            log.exception("what followed a request failed")
+            self._has_finished = True
+            self._say("error", b"the adapter has a bug: this session is over\n")
+            self._event("terminated")
 
     def _carry_out(self, command: str, arguments: Arguments) -> Json | None:
         if command not in self._requests and command not in _LOOKS:

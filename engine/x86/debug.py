@@ -36,7 +36,7 @@ def _description() -> str:
         '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target version="1.0">'
         "<architecture>i8086</architecture><osabi>none</osabi>"
         f'<feature name="org.gnu.gdb.i386.core">{_flags_type()}{"".join(rows)}</feature>'
-        f'<feature name="org.glassbox.real16">{"".join(own)}</feature></target>'
+        f'<feature name="org.glassbox.segments">{"".join(own)}</feature></target>'
     )
 
 

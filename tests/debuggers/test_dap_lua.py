@@ -257,9 +257,11 @@ def test_a_breakpoint_in_a_module_is_verified_when_the_module_is_loaded(client: 
 
 
 def test_an_endless_program_is_paused_and_refuses_to_be_looked_at_while_it_runs(client: Client, program: Write) -> None:
-    path = program("main.lua", "local n = 0\nwhile true do\n  n = n + 1\nend\n")
+    path = program("main.lua", "local n = 0 print(n)\nwhile true do\n  n = n + 1\nend\n")
     client.launch(path)
     client.request("configurationDone")
+    while not client.output:
+        client.receive()
     thread = client.thread()
     with pytest.raises(RequestFailed, match="running"):
         client.request("stackTrace", threadId=thread)

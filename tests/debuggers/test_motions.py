@@ -8,7 +8,10 @@ import pytest
 
 from engine.conditions import Condition
 from engine.debug import Debuggee, Wish
+from engine.debug.disassembly import disassemble
 from engine.debug.stepping import Way
+from engine.rooms import Room, SourceFile
+from tests import toy
 
 CLOSURES = """\
 local function count(n)
@@ -261,6 +264,25 @@ def test_a_breakpoint_by_address_waits_for_code_that_the_program_writes(
     assert (arrival.reason, one.row(one.machine.where).address) == ("breakpoint", 0x601)
     assert one.go_on().reason == "halt"
     assert one.run_back().tick == arrival.tick
+
+
+def test_a_machine_without_a_view_of_its_own_is_debugged_by_the_contract_alone() -> None:
+    printed: list[bytes] = []
+    room = Room("toy", "tests.toy", "Toy", "toy", "main.toy", "#", ())
+    files = [SourceFile("main.toy", toy.COUNTDOWN)]
+    one = Debuggee(room, files, {}, on_output=lambda _, data: printed.append(data), hear=lambda: False)
+    one.set_lines("main.toy", [3])  # `add 2 3` and `out 2`, inside a call
+    first = one.go_on()
+    assert (first.reason, one.machine.where, one.machine.depth) == ("breakpoint", 4, 2)
+    one.set_lines("main.toy", [])
+    assert one.step(Way.OUT).tick == first.tick + 3
+    assert b"".join(printed) == b"D"
+    one.step_back()
+    assert (one.timeline.position, one.machine.where) == (0, 0)  # the line that called
+    one.step_row()
+    assert one.view.frames(0, 0, 9)[0].where == one.machine.where
+    assert [line.text for line in disassemble(one, one.machine.where, -1, 2)] == ["add 1 200", "call"]
+    one.close()
 
 
 def test_output_is_shown_when_the_position_gets_there(debuggee: Callable[..., Debuggee]) -> None:
