@@ -9,7 +9,7 @@ from engine.breakpoints import Place, find_rows
 from engine.errors import CommandError
 from engine.events import StepFlag
 from engine.machine import Machine
-from engine.targets import hit_json, patterns_of
+from engine.targets import hit_json, is_same_target, pattern_of, patterns_of
 from engine.timeline import Arrival, Hit, Page, Pattern, Search, Timeline
 from engine.timeline.summary import Buckets
 from engine.timeline.timeline import Poll
@@ -66,12 +66,18 @@ class Inquiry:
         patterns = self._patterns(target, tick)
         if patterns is None:
             return answer
+        edits = self._edits(patterns)
         before, is_complete = self.search.before(patterns, tick + 1, self._poll)
+        last_edit = next((edit for edit in reversed(edits) if edit["tick"] <= tick), None)
         answer["before"] = self._hit(before)
+        if last_edit is not None and (before is None or before.tick <= last_edit["tick"]):
+            answer["before"] = last_edit
         if is_complete:
-            # A value that moves out of its slot next does so as a write of the upvalue itself.
             after, is_complete = self.search.after(patterns, tick, self._poll)
+            next_edit = next((edit for edit in edits if edit["tick"] > tick), None)
             answer["after"] = self._hit(after)
+            if next_edit is not None and (after is None or after.tick > next_edit["tick"]):
+                answer["after"] = next_edit
         answer["complete"] = is_complete
         return answer
 
@@ -85,6 +91,10 @@ class Inquiry:
         page = self._page(patterns, first, last, arguments)
         natives = self._natives()
         hits = [hit_json(hit, natives) for hit in page.hits if not is_double(hit, page.hits)]
+        if page.next is not None:
+            first, last = (first, page.next - 1) if arguments["direction"] == 1 else (page.next + 1, last)
+        hits += [edit for edit in self._edits(patterns) if first <= edit["tick"] <= last]
+        hits.sort(key=lambda hit: int(hit["tick"]))
         return {"target": target, "hits": hits, "next": page.next, "complete": page.is_complete}
 
     def executions(self, arguments: Json) -> Json:
@@ -137,6 +147,21 @@ class Inquiry:
 
     def _patterns(self, target: Mapping[str, Any], last: int) -> list[Pattern] | None:
         return patterns_of(target, self._machine, self._timeline, self.search, last, self._poll)
+
+    def _edits(self, patterns: list[Pattern]) -> list[Json]:
+        """The changes of the past on this branch that touch one of `patterns`, as hits, by tick."""
+        hits: list[Json] = []
+        branch = self._timeline.branch
+        while branch.parent is not None:
+            its = branch.change.get("target")
+            if its is not None:
+                pattern = pattern_of(its, self._machine)
+                if any(is_same_target(pattern, wanted) for wanted in patterns):
+                    values = {"old": branch.change["old"], "new": branch.change["new"]}
+                    step = {"tick": branch.tick, "where": None, "thread": 0, "depth": 0, "flags": 0}
+                    hits.insert(0, {**step, "kind": its["kind"], "owner": pattern.owner, "key": None, **values})
+            branch = self._timeline.branches[branch.parent]
+        return hits
 
     def _range(self, arguments: Json) -> tuple[int, int]:
         frontier = self._timeline.frontier

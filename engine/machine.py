@@ -16,6 +16,9 @@ from engine.errors import LimitExceeded
 from engine.events import Event
 from engine.trace import TraceBatch
 
+#: A value that somebody may put into a machine: nil, a boolean, a number, a string.
+Plain = None | bool | int | float | bytes
+
 
 class StopReason(StrEnum):
     """Why `Machine.run` came back."""
@@ -130,6 +133,11 @@ class Machine(Protocol):
         """How many frames are on the call stack now (1 = the main program)."""
         ...
 
+    @property
+    def journal_count(self) -> int:
+        """Journal entries consumed so far: the number of the one that it will ask for next."""
+        ...
+
     def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
         """Execute up to `budget` instructions and say why it stopped.
 
@@ -149,6 +157,14 @@ class Machine(Protocol):
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become exactly the saved state again. Events that were not drained are dropped."""
+        ...
+
+    def edit(self, target: Mapping[str, Any], value: Plain) -> dict[str, Any]:
+        """Change one value of the state as it is: a register, a local, an upvalue, a byte.
+
+        Targets stand in docs/views.md. Answers {old, new} as views show values; CommandError, and nothing is changed,
+        if there is no such target or it cannot take the value. The tick stays.
+        """
         ...
 
     def drain_events(self) -> list[Event]:

@@ -23,7 +23,8 @@ from engine.events import Event
 from engine.inquiry import SEARCHES, Inquiry, direction
 from engine.machine import Journal, Limits, Machine, StopReason
 from engine.rooms import Room, SourceFile
-from engine.timeline import Arrival, Timeline
+from engine.targets import plain_value
+from engine.timeline import Arrival, Branch, Timeline
 from engine.trace import TraceBatch
 from engine.wire import MAX_SOURCE_BYTES, VERSION, Command, validate
 
@@ -37,6 +38,8 @@ TRACE_WINDOW = 100_000
 #: Commands that may wait while one is at work.
 MAX_WAITING = 64
 MAX_FILES = 32
+#: Characters of a branch's name.
+MAX_NAME = 60
 #: VM exits that are announced one by one; the rest is there to be inspected.
 MAX_EXITS_SENT = 10_000
 PROGRESS_S = 0.2
@@ -147,6 +150,8 @@ class Session:
             "listing": self._listing,
             "inspect": self._inspect,
             "input": self._input,
+            "edit": self._edit,
+            "branch": self._switch,
             "pause": self._pause,
             "credit": self._grant,
             **{name: partial(self._inquire, name) for name in SEARCHES},
@@ -411,19 +416,63 @@ class Session:
         return {"query": query, "tick": opened.timeline.position, "answer": opened.machine.inspect(query)}
 
     def _input(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        opened, text = self._program, arguments["text"]
-        waiting = opened.timeline.waiting
-        if waiting is None:
-            raise CommandError("the program does not wait for input")
+        timeline, text = self._program.timeline, arguments["text"]
         if not text and not arguments["end"]:
             raise CommandError("there is no text to give", hint="to say that no more will come, give `end`")
-        channel, journal = waiting.detail["channel"], opened.machine.journal
-        if text:
-            journal.append(channel, text.encode("utf-8", "surrogatepass"))
+        pieces = [text.encode("utf-8", "surrogatepass")] if text else []
         if arguments["end"]:
-            journal.append(channel, b"")
-        opened.timeline.waiting = None
+            pieces.append(b"")
+        if arguments["branch"]:
+            parent = timeline.branch
+            timeline.give_other_input(*pieces)
+            self._announce_branches(parent)
+            return {}
+        if timeline.waiting is None:
+            raise CommandError("the program does not wait for input")
+        for piece in pieces:
+            self._program.machine.journal.append(timeline.waiting.detail["channel"], piece)
+        timeline.waiting = None
         return {}
+
+    def _edit(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        timeline, parent = self._program.timeline, self._program.timeline.branch
+        timeline.edit(arguments["target"], plain_value(arguments["value"]))
+        self._announce_branches(parent)
+        return self._stopped(Arrival("edit", timeline.position))
+
+    def _switch(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        timeline, name = self._program.timeline, arguments["name"]
+        if name is not None and not 1 <= len(name.strip()) <= MAX_NAME:
+            raise CommandError(f"a branch's name has 1 to {MAX_NAME} characters")
+        before = timeline.branch
+        arrival = timeline.switch(arguments["id"], self._poll)
+        if name is not None:
+            timeline.branch.name = name.strip()
+        self._announce_branches(before)
+        return self._stopped(arrival)
+
+    def _announce_branches(self, before: Branch) -> None:
+        """Tell the branches; what the present one said after it parted from `before` follows."""
+        timeline = self._program.timeline
+        common = min(timeline.frontier, timeline.common_tick(before, timeline.branch))
+        branches = [
+            {
+                "id": branch.number,
+                "name": branch.name,
+                "parent": branch.parent,
+                "tick": branch.tick,
+                "change": dict(branch.change),
+                "frontier": branch.recording.frontier if branch.recording else timeline.frontier,
+            }
+            for branch in timeline.branches
+        ]
+        fields = {"branches": branches, "current": timeline.branch.number, "from": common}
+        self._event(self._at_work, "branches", fields)
+        self._decoders.clear()
+        self._exits_sent = 0
+        for event in timeline.events_until(timeline.frontier):
+            if event.tick > common:
+                self._on_event(event)
 
     def _pause(self, _: dict[str, Any]) -> dict[str, Any]:
         self._is_pausing = True

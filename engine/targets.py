@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.errors import CommandError
-from engine.machine import Machine
+from engine.machine import Machine, Plain
 from engine.timeline import Hit, Pattern, Search, Timeline, Value
 from engine.timeline.timeline import Poll
 from engine.trace import ValueTag, WriteKind
@@ -21,6 +21,7 @@ MAX_NUMBER = (1 << 64) - 1
 MAX_LENGTH = 1 << 20
 #: A string's text in a view is at most so long; a longer one ends with this sign.
 CUT = "…"
+MAX_TEXT = 60_000
 _REFERENCES = {tag.name.lower(): tag for tag in ValueTag if ValueTag.TABLE <= tag <= ValueTag.USERDATA}
 _BIT_SIZES = {ValueTag.BITS8: 2, ValueTag.BITS16: 4, ValueTag.BITS32: 8, ValueTag.BITS64: 16}
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([0-9]{1,3})|u\{([0-9a-fA-F]+)\}|(.))", re.DOTALL)
@@ -163,6 +164,37 @@ def _closing(
                 return hit.tick, True
         at = page.next
     return None, True
+
+
+def plain_value(value: Mapping[str, Any]) -> Plain:
+    """What somebody wants to put into a machine, `{t, s}` as views show it; CommandError if it is no plain value."""
+    kind, text = value.get("t"), value.get("s")
+    if kind == "nil":
+        return None
+    if isinstance(text, str) and len(text) <= MAX_TEXT:
+        try:
+            if kind == "boolean" and text in ("true", "false"):
+                return text == "true"
+            if kind == "integer":
+                return int(text, 0)
+            if kind == "float":
+                return float(text)
+            if kind == "bits":
+                return int(text, 16)
+            if kind == "string":
+                return unquoted(text)[0] if text.startswith('"') else text.encode("utf-8", "surrogatepass")
+        except ValueError:
+            pass
+    raise CommandError("a new value is {t, s}: nil, boolean, integer, float, string or bits")
+
+
+def is_same_target(a: Pattern, b: Pattern) -> bool:
+    """Does a write to what one names touch what the other names?"""
+    if a.kind != b.kind or a.owner != b.owner:
+        return False
+    if a.kind is WriteKind.MEMORY:
+        return a.key < b.key + b.size and b.key < a.key + a.size
+    return a.kind is WriteKind.UPVALUE or (a.key_tag, a.key, a.text) == (b.key_tag, b.key, b.text)
 
 
 def value_json(value: Value, natives: Sequence[str] = ()) -> dict[str, Any] | None:

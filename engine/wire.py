@@ -184,7 +184,34 @@ COMMANDS: tuple[Command, ...] = (
         (
             Arg("text", str, "the input's text"),
             Arg("end", bool, "no more input will come", required=False, default=False),
+            Arg(
+                "branch",
+                bool,
+                "give it at the position instead of what the program read after it: a new branch (`branches` follows)",
+                required=False,
+                default=False,
+            ),
         ),
+    ),
+    Command(
+        "edit",
+        "Change a value of the state at the position. The recording as it was stays; from here on it is a new branch, "
+        "which `run` extends. A `branches` event comes before the result.",
+        (
+            Arg("target", dict, "a register, slot, upvalue or memory; docs/views.md, `Targets and hits`"),
+            Arg("value", dict, "{t, s}: nil, boolean, integer, float, string, or bits (hex) for a CPU"),
+        ),
+        result="stopped",
+    ),
+    Command(
+        "branch",
+        "Go to another branch, to the same tick or its frontier. A `branches` event comes first, then again the "
+        "outputs and exits of that branch after the tick where the two part.",
+        (
+            Arg("id", int, "the branch; 0 is the trunk"),
+            Arg("name", str, "give it this name", required=False),
+        ),
+        result="stopped",
     ),
     Command("pause", "Stop the command at work as soon as possible; what is recorded stays.", anytime=True),
     Command("credit", "Allow `frames` more trace frames.", (Arg("frames", int, "how many"),), anytime=True),
@@ -279,6 +306,19 @@ EVENTS: tuple[EventSpec, ...] = (
             ("complete", "false: it was paused, and only a part is there"),
         ),
         ends=True,
+    ),
+    EventSpec(
+        "branches",
+        "The branches have changed, or another one is shown.",
+        (
+            (
+                "branches",
+                "[{id, name, parent: id or null, tick: where it leaves its parent, change: {target, old, new} or "
+                "{input}, frontier}]",
+            ),
+            ("current", "the branch of the position"),
+            ("from", "what was announced or traced of ticks above it is not of this branch"),
+        ),
     ),
     EventSpec(
         "progress",

@@ -17,7 +17,7 @@ import cffi
 
 from engine.errors import CommandError, Diagnostic, SourceError, Span
 from engine.events import Event, StepFlag
-from engine.machine import Journal, Limits, Stop, StopReason
+from engine.machine import Journal, Limits, Plain, Stop, StopReason
 from engine.pages import PageImage, capture, restore
 from engine.rooms import SourceFile
 from engine.trace import COLUMNS, TraceBatch, ValueTag, WriteKind
@@ -65,6 +65,17 @@ class ToyMachine:
     @property
     def where(self) -> int | None:
         return None if self.final or self.pc >= len(self.program) else self.pc
+
+    @property
+    def journal_count(self) -> int:
+        return self.journal_used
+
+    def edit(self, target: Mapping[str, Any], value: Plain) -> dict[str, Any]:
+        if target.get("kind") != "register" or target.get("register") not in range(4) or type(value) is not int:
+            raise CommandError("no such register")
+        old = self.registers[target["register"]]
+        self.registers[target["register"]] = value
+        return {"old": {"t": "bits", "s": f"{old:016x}"}, "new": {"t": "bits", "s": f"{value:016x}"}}
 
     def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
         for done in range(budget):

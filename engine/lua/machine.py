@@ -23,8 +23,8 @@ from engine.lua.diagnostics import LuaSourceError
 from engine.lua.dump import SIGNATURE, dump
 from engine.lua.functions import Functions
 from engine.lua.undump import undump
-from engine.machine import Checkpoint, Journal, Limits, Stop, StopReason
-from engine.trace import COLUMNS, TraceBatch
+from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason
+from engine.trace import COLUMNS, TraceBatch, ValueTag
 
 #: Bytes that a built-in function may handle before the host looks again whether to go on.
 WORK_SLICE = 64 << 20
@@ -49,6 +49,19 @@ def _exits() -> dict[int, str]:
     lib = core().lib
     words = ("BUDGET", "BREAKPOINT", "OUTPUT", "COMPILE", "JOURNAL", "WORK", "HALT", "FAULT", "LIMIT")
     return {int(getattr(lib, f"EXIT_{word}")): word.lower() for word in words}
+
+
+def _tag_and_bits(value: Plain) -> tuple[int, int]:
+    """A plain value as a ValueTag and its payload; CommandError for an integer that does not fit."""
+    if value is None or isinstance(value, bool):
+        return (ValueTag.NIL if value is None else ValueTag.TRUE if value else ValueTag.FALSE), 0
+    if isinstance(value, bytes):
+        return ValueTag.STRING, 0
+    if isinstance(value, float):
+        return ValueTag.FLOAT, struct.unpack("<Q", struct.pack("<d", value))[0]
+    if not -(1 << 63) <= value < 1 << 63:
+        raise CommandError(f"{value} does not fit into 64 bits")
+    return ValueTag.INTEGER, value & ((1 << 64) - 1)
 
 
 @dataclass(frozen=True)
@@ -328,6 +341,11 @@ class LuaMachine:
 
     def save(self, previous: Checkpoint | None = None) -> LuaCheckpoint:
         """Copy the arena out, sharing pages with `previous`."""
+        if not self._is_last_known:
+            self._find_last()  # from this checkpoint on nobody could
+        return self._capture(previous)
+
+    def _capture(self, previous: Checkpoint | None = None) -> LuaCheckpoint:
         ranges = self._ranges()
         image = pages.capture(ranges, previous.image if isinstance(previous, LuaCheckpoint) else None)
         last = self._last if self._is_last_known else _NO_ROW
@@ -350,6 +368,39 @@ class LuaMachine:
         self._last = checkpoint.last if self._is_last_known else None
         self._recent = checkpoint
 
+    def edit(self, target: Mapping[str, Any], value: Plain) -> dict[str, Any]:
+        """Change a register, local or upvalue that the view shows (docs/views.md, "Targets and hits")."""
+        thread, slot, upvalue, old = target.get("thread"), target.get("slot"), target.get("id"), self._value_of(target)
+        tag, bits = _tag_and_bits(value)
+        text = value if isinstance(value, bytes) else b""
+        if target.get("kind") == "slot" and old is not None:
+            failed = self._lib.machine_edit_slot(self._machine, thread, slot, tag, bits, text, len(text))
+        elif target.get("kind") == "upvalue" and old is not None:
+            failed = self._lib.machine_edit_upvalue(self._machine, upvalue, tag, bits, text, len(text))
+        else:
+            raise CommandError("only registers and upvalues that are in use now can be changed")
+        if failed:
+            raise CommandError("not enough memory" if failed == 2 else "this register cannot be changed")
+        self._recent = self.save()
+        return {"old": old, "new": self._value_of(target)}
+
+    def _value_of(self, target: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What the view shows of a register or upvalue; None if it shows none."""
+        found: dict[str, Any] | None = None
+        if target.get("kind") == "upvalue":
+            found = self.inspect(target)["value"]
+        for thread in self.view()["threads"] if target.get("kind") == "slot" else ():
+            for frame in thread["frames"] if thread["id"] == target.get("thread") else ():
+                for register in frame.get("registers") or ():
+                    if register["slot"] == target.get("slot"):
+                        found = register["value"]
+        return found
+
+    @property
+    def journal_count(self) -> int:
+        """Journal entries consumed so far."""
+        return int(self._lib.machine_journal_count(self._machine))
+
     def digest(self) -> str:
         """A hash of the arena's content and of how the program ended, if it did."""
         words = self._ffi.new("uint64_t[2]")
@@ -363,7 +414,7 @@ class LuaMachine:
         """Learn which instruction was the last: run again from the checkpoint before, the last step traced."""
         here, recent, events = self.tick, self._recent, self._events
         self._events = []
-        now = self.save()
+        now = self._capture()
         self.restore(recent)
         self._is_silent = True
         try:

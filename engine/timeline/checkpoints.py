@@ -21,10 +21,11 @@ LOW_WATER = 0.8
 class _Kept:
     checkpoint: Checkpoint
     is_local: bool
+    is_pinned: bool = False
 
 
 class Checkpoints:
-    """Checkpoints by tick. The one at tick 0 and the newest one of the recording are never thinned away."""
+    """Checkpoints by tick. The one at tick 0, the newest one and pinned ones are never thinned away."""
 
     def __init__(self, budget_bytes: int) -> None:
         self._budget_bytes = budget_bytes
@@ -67,6 +68,24 @@ class Checkpoints:
         if self._held_at_most > self._budget_bytes or len(self._ticks) > MAX_COUNT:
             self._thin(position)
 
+    def pin(self, checkpoint: Checkpoint) -> None:
+        """Keep one for good: the state that it holds cannot be reached by running."""
+        self.add(checkpoint, is_local=False, position=checkpoint.tick)
+        self._kept[checkpoint.tick] = _Kept(checkpoint, is_local=False, is_pinned=True)
+
+    def fork(self, before: int) -> Checkpoints:
+        """A second collection that begins with those before tick `before`, which both hold then."""
+        other = Checkpoints(self._budget_bytes)
+        other._ticks = self._ticks[: bisect_left(self._ticks, before)]
+        other._kept = {tick: self._kept[tick] for tick in other._ticks}
+        other._local_count = sum(kept.is_local for kept in other._kept.values())
+        return other
+
+    def set_budget(self, budget_bytes: int, position: int) -> None:
+        """Hold at most so much from now on."""
+        self._budget_bytes = budget_bytes
+        self._thin(position)
+
     def _drop(self, tick: int) -> None:
         del self._ticks[bisect_left(self._ticks, tick)]
         self._local_count -= self._kept.pop(tick).is_local
@@ -103,7 +122,10 @@ class Checkpoints:
         ranked = sorted(
             ((ticks[i + 1] - ticks[i - 1]) / (1 + (AGE_RATIO - 1) * (newest - ticks[i]) / newest), i)
             for i in range(1, len(ticks) - 1)
+            if not self._kept[ticks[i]].is_pinned
         )
+        if not ranked:
+            return False
         chosen: set[int] = set()
         for _, i in ranked:
             if i - 1 not in chosen and i + 1 not in chosen:

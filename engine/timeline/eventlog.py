@@ -44,6 +44,15 @@ class EventLog:
         self._heads.append(self._head_numbers.setdefault(head, len(self._head_numbers)))
         return True
 
+    def fork(self, tick: int) -> EventLog:
+        """A second log that begins with the events up to `tick`."""
+        other = EventLog(self._budget_bytes)
+        count = bisect_right(self._ticks, tick)
+        other._ticks, other._ends, other._heads = self._ticks[:count], self._ends[:count], self._heads[:count]
+        other._text = self._text[: self._ends[count - 1] if count else 0]
+        other._head_numbers = dict(self._head_numbers)
+        return other
+
     def until(self, tick: int) -> Iterator[Event]:
         """The events with a tick of at most `tick`, in order."""
         heads = list(self._head_numbers)

@@ -6,6 +6,7 @@ known. So the picture is complete in its events and in the traced parts, and rou
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,13 @@ class Buckets:
             bucket.low, bucket.high, bucket.flags = stretch.low, stretch.high, stretch.flags
         self.width *= 2
 
+    def fork(self, tick: int) -> Buckets:
+        """A copy of the buckets that end before or at `tick`."""
+        other = Buckets(self._count, self.first, self.width)
+        count = max(0, min(self._count, (tick - self.first + 1) // self.width))
+        core().ffi.memmove(other._buckets, self._buckets, count * core().ffi.sizeof("Bucket"))
+        return other
+
     def between(self, begin: int, end: int) -> Stretch:
         """The buckets number `begin` up to but without `end` as one."""
         low, high, flags = 0, 0, 0
@@ -111,6 +119,16 @@ class Summary:
         if event.tick >= 1 and event.kind in _EVENT_FLAGS:
             self._reach(event.tick)
             self._buckets.add(event.tick, 0, _EVENT_FLAGS[event.kind])
+
+    def fork(self, tick: int, events: Iterable[Event]) -> Summary:
+        """The picture up to `tick`, to be continued differently; `events` are those up to there."""
+        other = Summary()
+        other._buckets = self._buckets.fork(tick)
+        begin = tick - self._buckets.width
+        for event in events:
+            if event.tick > begin:  # the bucket in which the pictures part shows its events only
+                other.add_event(event)
+        return other
 
     def read(self, first: int, width: int, count: int) -> list[Stretch]:
         """`count` stretches of `width` ticks from tick `first` on; each covers the kept buckets that it touches."""

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.errors import MachineFault
+from engine.errors import CommandError, MachineFault
 from engine.events import Event
-from engine.machine import Checkpoint, Machine, Stop, StopReason
+from engine.machine import Checkpoint, Machine, Plain, Stop, StopReason
+from engine.timeline.branches import MAX_BRANCHES, TRUNK, Branch, Recording
 from engine.timeline.checkpoints import Checkpoints
 from engine.timeline.eventlog import EventLog
 from engine.timeline.pace import Pace
@@ -26,6 +27,8 @@ DEFAULT_BUDGET_BYTES = 64 << 20
 
 #: More breakpoint hits than this between two checkpoints make a search backwards look at smaller pieces.
 MANY_HITS = 256
+
+MAX_TICK = 1 << 63
 
 #: Asked between slices of about 10 ms; True means: stop as soon as possible.
 Poll = Callable[[], bool]
@@ -91,6 +94,10 @@ class Timeline:
         self.waiting: Stop | None = None
         self.events = EventLog()
         self.summary = Summary()
+        self._budget_bytes = budget_bytes
+        self.branches = [Branch(TRUNK, "trunk", None, 0, {})]
+        #: The branch that the position is on.
+        self.branch = self.branches[TRUNK]
         self._checkpoints.add(self._save(machine.tick), is_local=False, position=0)
 
     # -- where we are ------------------------------------------------------------------------------------------------
@@ -258,13 +265,126 @@ class Timeline:
         """The tick of the last checkpoint at or before `tick`: from there on, looking at what came costs no more."""
         return self._checkpoints.before(tick).tick
 
+    # -- branches ----------------------------------------------------------------------------------------------------
+
+    def edit(self, target: Mapping[str, Any], value: Plain) -> Branch:
+        """Change one value in the state at the position: from here on a new branch. CommandError if that cannot be."""
+        self._may_branch()
+        values = self._machine.edit(target, value)
+        change = {"target": dict(target), **values}
+        return self._begin_branch(change, self._machine.journal.entries[: self._machine.journal_count])
+
+    def give_other_input(self, *pieces: bytes) -> Branch:
+        """Let the program read `pieces` next instead of what it read after the position: a new branch.
+
+        Each piece is a journal entry, an empty one the end of the input. CommandError if it read nothing there.
+        """
+        self._may_branch()
+        entries, count = self._machine.journal.entries, self._machine.journal_count
+        if count < len(entries):
+            channel = entries[count][0]
+        elif self.waiting is not None:
+            channel = self.waiting.detail["channel"]
+        else:
+            raise CommandError("the program has read no input after this tick", hint="go to where it does")
+        text = b"".join(pieces).decode("utf-8", "replace")
+        return self._begin_branch({"input": text}, [*entries[:count], *((channel, piece) for piece in pieces)])
+
+    def switch(self, number: int, poll: Poll = never) -> Arrival:
+        """Go to another branch: to the same tick, or to its frontier if it is shorter. CommandError without it."""
+        if not 0 <= number < len(self.branches):
+            raise CommandError(f"there is no branch {number}")
+        at = self.position
+        if self.branches[number] is not self.branch:
+            self.branch.recording = self._recording()
+            self._enter(self.branches[number])
+            # Not from where the machine is: that may be a state of the other branch only.
+            self._restore(self._checkpoints.before(min(at, self.frontier)))
+        return self.seek(min(at, self.frontier), poll)
+
+    def common_tick(self, one: Branch, other: Branch) -> int:
+        """Up to which tick two branches are the same recording."""
+        left_at, branch = {one.number: MAX_TICK}, one
+        while branch.parent is not None:
+            left_at[branch.parent] = branch.tick
+            branch = self.branches[branch.parent]
+        at, branch = MAX_TICK, other
+        while branch.number not in left_at and branch.parent is not None:
+            at, branch = branch.tick, self.branches[branch.parent]
+        return min(at, left_at[branch.number])
+
+    def _may_branch(self) -> None:
+        if self._machine.where is None:
+            raise CommandError("the program is over at this tick", hint="go back a step first")
+        if len(self.branches) >= MAX_BRANCHES:
+            raise CommandError(f"at most {MAX_BRANCHES} branches")
+
+    def _recording(self) -> Recording:
+        return Recording(
+            self.frontier,
+            self.ended,
+            self._ended_by_itself,
+            self.waiting,
+            self.events,
+            self.summary,
+            self._checkpoints,
+            self._last_checkpoint_tick,
+            list(self._machine.journal.entries),
+        )
+
+    def _enter(self, branch: Branch) -> None:
+        """Make the recording of `branch` the present one."""
+        recording = branch.recording
+        if recording is None:
+            raise MachineFault("a branch without a recording")
+        self.branch, branch.recording = branch, None
+        self.frontier, self.ended, self._ended_by_itself = (
+            recording.frontier,
+            recording.ended,
+            recording.ended_by_itself,
+        )
+        self.waiting, self.events, self.summary = recording.waiting, recording.events, recording.summary
+        self._checkpoints, self._last_checkpoint_tick = recording.checkpoints, recording.last_checkpoint_tick
+        self._machine.journal.entries[:] = recording.journal
+        self._flags = (0, 0)
+
+    def _begin_branch(self, change: Mapping[str, Any], journal: list[tuple[str, bytes]]) -> Branch:
+        """From the machine's present state on, which `change` has made: a branch of its own, and the position on it."""
+        at, flags, here, parent = self.position, self._flags, self.branch, self.branch
+        while parent.parent is not None and parent.tick > at:
+            parent = self.branches[parent.parent]  # before that change, this was its parent's past
+        state = self._save(at)
+        events, checkpoints = self.events.fork(at), self._checkpoints.fork(at)
+        checkpoints.pin(state)
+        summary = self.summary.fork(at, events.until(at))
+        forks = {**{tick: fork for tick, fork in parent.forks.items() if tick < at}, at: state}
+        number = len(self.branches)
+        branch = Branch(number, f"branch {number}", parent.number, at, change, forks)
+        branch.recording = Recording(at, None, False, None, events, summary, checkpoints, at, journal)
+        here.recording = self._recording()
+        self.branches.append(branch)
+        self._enter(branch)
+        self._flags = flags
+        share = self._budget_bytes // len(self.branches)
+        for other in self.branches:
+            kept = other.recording.checkpoints if other.recording else self._checkpoints
+            kept.set_budget(share, at)
+        return branch
+
+    def _cross(self, stop: Stop) -> Stop:
+        """A replay has come to where this branch begins, or one that it comes from: take on the state made there."""
+        self.hear_growth()
+        self._machine.restore(self.branch.forks[self.position])
+        is_hit = stop.reason is StopReason.BREAKPOINT and self._machine.where in self._breakpoints
+        return stop if is_hit else Stop(StopReason.BUDGET, self.position)
+
     # -- running -----------------------------------------------------------------------------------------------------
 
     def _advance(self, to: int, batch: TraceBatch | None, breakpoints: bool) -> Stop:
         """One call of the machine's `run`, towards `to`: recording if it starts at the frontier, else not across it."""
         machine, at = self._machine, self._machine.tick
         is_recording = at == self.frontier
-        goal = to if is_recording else min(to, self.frontier)
+        goal = to if is_recording else min([to, self.frontier, *(fork for fork in self.branch.forks if fork > at)])
         started = self._clock()
         try:
             stop = machine.run(goal - at, batch, breakpoints=breakpoints)
@@ -283,6 +403,8 @@ class Timeline:
             self._record(stop)
         else:
             self.hear_growth()
+            if machine.tick in self.branch.forks and machine.tick > at:
+                return self._cross(stop)
             if machine.tick < goal and stop.reason not in (StopReason.BUDGET, StopReason.BREAKPOINT):
                 raise MachineFault(f"the replay stopped with {stop.reason} at tick {machine.tick}; the run had not")
             self._settle_at_end()

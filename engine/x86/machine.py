@@ -11,10 +11,10 @@ from typing import Any
 from engine import pages
 from engine.errors import HostUnavailable, MachineFault
 from engine.events import Event, StepFlag
-from engine.machine import Checkpoint, Journal, Limits, Stop, StopReason
+from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason
 from engine.pages import PageImage
 from engine.trace import TraceBatch
-from engine.x86 import interrupts, picture
+from engine.x86 import edit, interrupts, picture
 from engine.x86.board import RAM_BYTES, Board
 from engine.x86.core.vcpu import Vcpu, lib
 from engine.x86.decoder import Decoder, Instruction, Kind
@@ -94,6 +94,7 @@ class X86Machine:
         self._services = interrupts.Services()
         self._events: list[Event] = []
         self._breakpoints: frozenset[int] = frozenset()
+        self._is_edited = False
         self._output_bytes = 0
         self._final: Stop | None = None
         self._last_where: int | None = None
@@ -432,7 +433,20 @@ class X86Machine:
         self.exit_count = checkpoint.exit_count
         self.exits = deque(checkpoint.exits, maxlen=KEPT_EXITS)
         self._events = []
+        if self._is_edited:
+            self._start = checkpoint  # what was changed cannot be reached from the beginning
         interrupts.arm(self)
+
+    def edit(self, target: Mapping[str, Any], value: Plain) -> dict[str, Any]:
+        """Change a register or memory (docs/views.md, "Targets and hits")."""
+        values = edit.edit(self, target, value)
+        self._start, self._is_edited = self.save(), True
+        return values
+
+    @property
+    def journal_count(self) -> int:
+        """Journal entries consumed so far."""
+        return self.board.input.state.entries
 
     def digest(self) -> str:
         """A hash of CPU, memory and devices. Rows and the CPU's kind are no part of the state."""

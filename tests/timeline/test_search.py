@@ -123,15 +123,13 @@ class Recorded:
 
 
 def start(name: str, text: str) -> Callable[[], Machine]:
-    def begin() -> Machine:
-        if name == "toy":
-            return toy.machine(text)
-        options = {"cpu": "unicorn", "mode": "real16", "syntax": "nasm"} if name == "x86" else {}
-        module = room(name).module
-        built: Any = module.build([SourceFile(room(name).main_file, text)], options)
-        return module.start(built, Journal(), Limits())
-
-    return begin
+    """Builds the program once; the answer starts it afresh."""
+    if name == "toy":
+        return lambda: toy.machine(text)
+    options = {"cpu": "unicorn", "mode": "real16", "syntax": "nasm"} if name == "x86" else {}
+    module = room(name).module
+    built: Any = module.build([SourceFile(room(name).main_file, text)], options)
+    return lambda: module.start(built, Journal(), Limits())
 
 
 PROGRAMS = {"toy": toy.COUNTDOWN, "lua": LUA, "x86": X86}

@@ -58,6 +58,8 @@ void hook_adjust_pc(Thread *L, CallInfo *ci);
 NORETURN void throw_status(Thread *L, int status);
 NORETURN void throw_error_in_handler(Thread *L);
 int protect(Thread *L, ProtectedFn fn, void *argument);
+/* Runs `fn` on the host's stack (machine.c); only for what never executes Lua code or leaves the VM. */
+int on_host_stack(ProtectedFn fn, void *argument);
 int protected_call(Thread *L, ProtectedFn fn, void *argument, ptrdiff_t old_top, ptrdiff_t errfunc);
 int protected_close(Thread *L, ptrdiff_t level, int status);
 void set_error_object(Thread *L, int status, StkId old_top);

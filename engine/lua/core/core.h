@@ -53,6 +53,11 @@ void machine_restore_begin(Machine *m, const uint64_t ranges[8], int count);
 void machine_restore_end(Machine *m);
 void machine_digest(Machine *m, uint64_t out[2]);
 
+/* Put a value of ValueTag `kind` (NIL to STRING; `bits` for numbers, the bytes for a string) into a register in use or an
+ * upvalue. 0; 1: there is no such register or upvalue, or it may not be changed; 2: memory is short. */
+int machine_edit_slot(Machine *m, uint32_t thread, uint64_t slot, int kind, uint64_t bits, const char *bytes, size_t size);
+int machine_edit_upvalue(Machine *m, uint32_t id, int kind, uint64_t bits, const char *bytes, size_t size);
+
 /* Sizes for the view and --stats. */
 uint64_t machine_bytes(Machine *m);
 uint64_t machine_peak_bytes(Machine *m);

@@ -133,8 +133,7 @@ static void state_init(Thread *unused, void *argument) {
   L->top = L->stack + 1;
 }
 
-/* Runs `fn` on the host's stack; only for what never executes Lua code or leaves the VM. */
-static int on_host_stack(ProtectedFn fn, void *argument) {
+int on_host_stack(ProtectedFn fn, void *argument) {
   int64_t work = CTL->work_left;
   CTL->work_left = FREE_WORK;
   CTL->stack_limit = NULL;

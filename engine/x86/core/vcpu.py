@@ -153,6 +153,10 @@ class Vcpu:
         self.pull()
         return bytes(ffi.buffer(ffi.addressof(self._machine.st), ffi.sizeof("CpuState")))
 
+    def touched(self) -> None:
+        """Fields of `state` were changed after a `pull`: the CPU takes them over before it goes on."""
+        lib.x86_touched(self._machine)
+
     def set_state(self, data: bytes) -> None:
         """Become a state that `state_bytes` answered; memory may have been replaced as well."""
         if len(data) != ffi.sizeof("CpuState"):

@@ -235,9 +235,24 @@ export const COMMANDS = Object.freeze({
   "input": {
     "args": [
       "text",
-      "end"
+      "end",
+      "branch"
     ],
     "result": "done"
+  },
+  "edit": {
+    "args": [
+      "target",
+      "value"
+    ],
+    "result": "stopped"
+  },
+  "branch": {
+    "args": [
+      "id",
+      "name"
+    ],
+    "result": "stopped"
   },
   "pause": {
     "args": [],
@@ -344,6 +359,14 @@ export const EVENTS = Object.freeze({
       "complete"
     ],
     "ends": true
+  },
+  "branches": {
+    "fields": [
+      "branches",
+      "current",
+      "from"
+    ],
+    "ends": false
   },
   "progress": {
     "fields": [
