@@ -538,7 +538,8 @@ static int is_entry(const Step *step, const Thread *L, const CallInfo *ci, const
   const Proto *p = ci_closure(ci)->p;
   if (likely(pc != p->code)) return 0;
   if (L != step->thread || ci != step->ci) return ci->u.l.savedpc == p->code;
-  return !is_jump(step->op); /* the same CallInfo: used again by the next call, or by a tail call */
+  /* The same CallInfo: a jump back in the same function, or used again by the next call, or by a tail call. */
+  return !is_jump(step->op) || p != step->proto || (size_t)(step->pc - p->code) >= (size_t)p->sizecode;
 }
 
 static void finish_elsewhere(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
