@@ -14,19 +14,20 @@ VERSION = 1
 MAX_FILES = 16
 MAX_BREAKPOINTS = 256
 MAX_PANES = 32
+MAX_INPUTS = 1024
 #: The largest whole number that every JavaScript engine counts exactly.
 MAX_TICK = (1 << 53) - 1
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 PANE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-FIELDS = {"v", "room", "files", "options", "tick", "panes", "breakpoints"}
+FIELDS = {"v", "room", "files", "options", "tick", "panes", "breakpoints", "input"}
 
 
 def validate_payload(data: object) -> dict[str, Any]:
     """The payload with nothing left out or added, or CommandError naming the field that is wrong.
 
     Shape: `{v: 1, room, files: [{name, text}], options: {name: value}, tick, panes?: [name],
-    breakpoints?: [{line, file?} or {where}]}`.
+    breakpoints?: [{line, file?} or {where}], input?: [{text, end?}]}`; `input` is what the program was given so far.
     """
     if not isinstance(data, Mapping):
         raise CommandError("a link is a JSON object")
@@ -50,6 +51,8 @@ def validate_payload(data: object) -> dict[str, Any]:
         payload["panes"] = _panes(data["panes"])
     if data.get("breakpoints") is not None:
         payload["breakpoints"] = _breakpoints(data["breakpoints"])
+    if data.get("input") is not None:
+        payload["input"] = _input(data["input"])
     return payload
 
 
@@ -133,3 +136,14 @@ def _breakpoints(value: object) -> list[dict[str, Any]]:
         else:
             raise CommandError("each of `breakpoints` must be {line, file?} or {where}")
     return places
+
+
+def _input(value: object) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or len(value) > MAX_INPUTS:
+        raise CommandError(f"`input` must be a list of at most {MAX_INPUTS} pieces")
+    for entry in value:
+        if not isinstance(entry, Mapping) or not {"text"} <= set(entry) <= {"text", "end"}:
+            raise CommandError("each of `input` must be {text, end?}")
+        if not isinstance(entry["text"], str) or not isinstance(entry.get("end", False), bool):
+            raise CommandError("in `input`, `text` must be a text and `end` true or false")
+    return [{"text": entry["text"], "end": bool(entry.get("end", False))} for entry in value]

@@ -11,10 +11,12 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const BUDGET = 150 * 1024;
+/** First words of the keys of parts that load when they are asked for: they are in `words:en-later`. */
+const LATER = new Set(["share"]);
 
 /**
- * `words:en` is the catalogue in one language, {key: sentence}, with the opcode table's sentences as `op.NAME`; the
- * table itself goes into the bundle without them.
+ * `words:en` is the catalogue in one language, {key: sentence}, without what is in `words:en-later`, and with the
+ * opcode table's sentences as `op.NAME`; the table itself goes into the bundle without them. `article.…` is for pages that the server makes: no script asks for it.
  */
 const words = {
   name: "words",
@@ -28,13 +30,15 @@ const words = {
     setup.onResolve({ filter: /^words:/ }, ({ path }) => ({ path: path.replace(":", "-"), namespace: "words" }));
     setup.onLoad({ filter: /.*/, namespace: "words" }, async ({ path }) => {
       const { OPCODES } = await import(pathToFileURL(join(here, "js", "gen", "opcodes.js")).href);
-      const language = path.replace("words-", "");
+      const [, language, later] = path.split("-");
       const file = join(here, "i18n", "catalogue.json");
       const catalogue = JSON.parse(readFileSync(file, "utf8"));
       const missing = Object.keys(catalogue).filter((key) => typeof catalogue[key][language] !== "string");
       const errors = missing.map((key) => ({ text: `${key} has no text in ${language}` }));
-      const texts = Object.fromEntries(Object.entries(catalogue).map(([key, entry]) => [key, entry[language]]));
-      for (const row of OPCODES) texts[`op.${row.name}`] = row[language];
+      const asked = Object.entries(catalogue).filter(([key]) => !key.startsWith("article."));
+      const wanted = asked.filter(([key]) => LATER.has(key.split(".")[0]) === (later !== undefined));
+      const texts = Object.fromEntries(wanted.map(([key, entry]) => [key, entry[language]]));
+      if (!later) for (const row of OPCODES) texts[`op.${row.name}`] = row[language];
       return { contents: JSON.stringify(texts), loader: "json", errors, watchFiles: [file] };
     });
   },
@@ -63,28 +67,50 @@ const result = await build({
 
 /** @type {Record<string, string>} */
 const manifest = {};
+/**
+ * The outputs that loading `start` loads: what it imports at once, and what that imports.
+ * @param {string} start
+ * @param {Set<string>} [seen]
+ */
+function closure(start, seen = new Set()) {
+  if (seen.has(start)) return seen;
+  seen.add(start);
+  for (const { path, kind } of result.metafile.outputs[start].imports) if (kind === "import-statement") closure(path, seen);
+  return seen;
+}
+
+const outputs = Object.entries(result.metafile.outputs);
+const entryOf = (/** @type {string} */ path) => result.metafile.outputs[path]?.entryPoint ?? "";
+/** Of the languages and of the machines a visitor loads one. */
+const CHOICES = /** @type {[string, RegExp][]} */ ([["language", /^words:words-..$/], ["machine", /^js\/panes\//]]);
+/** Loaded by every visitor; the editor follows after the first paint. */
+const always = new Set(outputs.filter(([, { entryPoint }]) => /^(js\/main|js\/editor|css\/workbench)\./.test(entryPoint ?? "")).flatMap(([path]) => [...closure(path)]));
+
 const sizes = [];
 mkdirSync(dist, { recursive: true });
+/** Names of the built files by when they load: always, language, machine (one of each), later. @type {Record<string, string[]>} */
+const loads = { always: [], language: [], machine: [], later: [] };
 for (const file of result.outputFiles) {
   const name = basename(file.path);
   const plain = name.replace(/-[A-Z0-9]{8}\./, ".");
-  if (plain !== "chunk.js") manifest[plain] = name;
   const packed = gzipSync(file.contents, { level: 9 });
   writeFileSync(join(dist, name), file.contents);
   writeFileSync(join(dist, `${name}.gz`), packed);
-  const entry = result.metafile.outputs[`dist/${name}`]?.entryPoint ?? "";
-  const choice = entry.startsWith("words:") ? "language" : entry.startsWith("js/panes/") ? "machine" : "";
+  const path = `dist/${name}`;
+  const choice = always.has(path) ? "always" : (CHOICES.find(([, entry]) => entry.test(entryOf(path)))?.[0] ?? "later");
+  if (plain !== "chunk.js") manifest[plain] = name;
+  loads[choice].push(name);
   sizes.push({ name, choice, bytes: file.contents.length, gzip: packed.length });
 }
 // The manifest is written when everything that it names is there; old bundles go after it.
 writeFileSync(join(dist, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
-const keep = new Set(["manifest.json", ...sizes.flatMap(({ name }) => [name, `${name}.gz`])]);
+writeFileSync(join(dist, "loads.json"), JSON.stringify(loads, null, 2) + "\n");
+const keep = new Set(["manifest.json", "loads.json", ...sizes.flatMap(({ name }) => [name, `${name}.gz`])]);
 for (const name of readdirSync(dist)) if (!keep.has(name)) rmSync(join(dist, name), { recursive: true });
 
 for (const { name, bytes, gzip } of sizes) console.log(`${name}  ${bytes} B, ${gzip} B gzip`);
-// Of the languages and of the machines a visitor loads one.
 const total = (/** @type {typeof sizes} */ some) => some.reduce((sum, { gzip }) => sum + gzip, 0);
 const largest = (/** @type {string} */ choice) => Math.max(...sizes.filter((s) => s.choice === choice).map((s) => s.gzip));
-const first = total(sizes.filter((s) => s.choice === "")) + largest("language") + largest("machine");
+const first = total(sizes.filter((s) => s.choice === "always")) + largest("language") + largest("machine");
 console.log(`first load besides the document: ${first} B gzip of ${BUDGET}`);
 if (first > BUDGET) process.exitCode = 1;

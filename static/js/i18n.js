@@ -9,6 +9,9 @@ const LANGUAGES = { en: () => import("words:en"), zh: () => import("words:zh") }
 /** @type {Record<string, string>} */
 let words = {};
 
+/** The rest of the words, for parts that load when they are asked for. @type {Record<Language, () => Promise<{default: Record<string, string>}>>} */
+const LATER = { en: () => import("words:en-later"), zh: () => import("words:zh-later") };
+
 /** @type {Language} */
 let current = "en";
 
@@ -25,6 +28,11 @@ export async function setLanguage(wanted) {
   current = wanted.startsWith("zh") ? "zh" : "en";
   words = (await LANGUAGES[current]()).default;
   document.documentElement.lang = current === "zh" ? "zh-Hans" : "en";
+}
+
+/** Fetch the words of the parts that load when they are asked for (build.mjs says which those are). */
+export async function laterWords() {
+  words = { ...words, ...(await LATER[current]()).default };
 }
 
 /**

@@ -1,10 +1,9 @@
 // @ts-check
 // Starts the page: reads what the server put into it, builds the parts, opens the first program.
 import { byId } from "./dom.js";
-import { language, setLanguage, t } from "./i18n.js";
+import { language, laterWords, setLanguage, t } from "./i18n.js";
 import { keyDialog, listenToKeys } from "./keys.js";
 import { Session } from "./session.js";
-import { share } from "./share.js";
 import { Store } from "./store.js";
 import { mountTimeline } from "./timeline.js";
 import { mountTopbar } from "./topbar.js";
@@ -61,9 +60,9 @@ const help = () => {
 const actions = {
   session,
   run: () => void session.run(),
-  rerun: () => void session.run(store.state.tick),
+  rerun: () => void session.run(store.state.tick, store.state.inputs),
   stop: () => session.pause(),
-  share: () => void share(store.state),
+  share: () => void import("./share/sharing.js").then(({ share }) => share(store.state)),
   help,
   open: (/** @type {any} */ example) => {
     address(`/?room=${example.room}&example=${example.name}`);
@@ -106,7 +105,7 @@ function open(example, tick) {
   const room = boot.rooms.find((/** @type {any} */ r) => r.name === example.room);
   session.load({ room, files: example.files, options: example.options, example: example.name ? example : null });
   if (example.breakpoints) store.set({ breakpoints: example.breakpoints });
-  void session.run(tick || undefined);
+  void session.run(tick || undefined, example.input);
 }
 
 /** @type {(() => void)[]} */
@@ -129,14 +128,50 @@ function build() {
 }
 
 /** The program that the page opens with: a shared one, the one that the address names, or the first example. */
+/** Open what the fragment of the address holds. */
+async function openFragment() {
+  const [{ unpack }] = await Promise.all([import("./share/moment.js"), laterWords()]);
+  try {
+    openShared(await unpack(location.hash, boot.rooms));
+  } catch (error) {
+    history.replaceState(null, "", "/");
+    refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * Open what somebody shared, on screens that have tabs with the tabs that they saw.
+ * @param {any} moment
+ */
+function openShared(moment) {
+  const [one, middle] = moment.panes ?? [];
+  if (one) byId("workbench").dataset.tab = one;
+  if (middle) byId("panes").dataset.tab = middle;
+  open(moment, moment.tick);
+}
+
+/**
+ * Say why there is nothing to open, over an example that waits to be run.
+ * @param {string} text
+ */
+function refuse(text) {
+  const { room, files, options } = firstExample();
+  session.load({ room: boot.rooms.find((/** @type {any} */ r) => r.name === room), files, options });
+  store.set({ notice: { text, tone: "error" } });
+}
+
+function firstExample() {
+  return [...boot.examples].sort((a, b) => roomRank(a) - roomRank(b) || a.order - b.order)[0];
+}
+
 function first() {
-  const { shared } = boot;
-  if (shared) return open(shared.payload, shared.payload.tick);
+  if (boot.error) return refuse(boot.error.message);
+  if (location.hash.startsWith("#v1=")) return void openFragment();
+  if (boot.shared) return openShared(boot.shared.payload);
   const asked = new URLSearchParams(location.search);
   const named = boot.examples.find((/** @type {any} */ e) => e.name === asked.get("example") && (!asked.get("room") || e.room === asked.get("room")));
-  const example = named ?? [...boot.examples].sort((a, b) => roomRank(a) - roomRank(b) || a.order - b.order)[0];
-  if (example) open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick);
-  else session.load({ room: boot.rooms[0], files: [{ name: boot.rooms[0].main_file, text: "" }] });
+  const example = named ?? firstExample();
+  open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick);
 }
 
 /** @param {any} example */
@@ -153,4 +188,5 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) session.stop();
 });
 first();
-if (boot.error) store.set({ notice: { key: "notice.error", args: { text: boot.error.message }, tone: "error" } });
+// A link pasted over the shown one.
+addEventListener("hashchange", () => location.hash.startsWith("#v1=") && location.reload());

@@ -70,6 +70,7 @@ export class Session {
       notice: null,
       stale: false,
       waiting: null,
+      inputs: [],
       level: 0,
       pick: "",
     });
@@ -105,8 +106,9 @@ export class Session {
   /**
    * Compile and run the program from its beginning, then show `tick`; without one, the first breakpoint or tick 0.
    * @param {number} [tick]
+   * @param {{text: string, end?: boolean}[]} [inputs] what it is given when it asks
    */
-  async run(tick) {
+  async run(tick, inputs = []) {
     const run = ++this.#run;
     const { room, files, options } = this.state;
     this.stop();
@@ -122,6 +124,10 @@ export class Session {
       this.#receiving = run;
       await this.#sendBreakpoints();
       await this.#record(run);
+      for (const one of inputs) {
+        if (run !== this.#run) return;
+        if (this.state.waiting !== null) await this.#give(run, one);
+      }
       if (run !== this.#run) return;
       await this.#start(tick);
     } catch (error) {
@@ -150,13 +156,21 @@ export class Session {
   async input(text, end) {
     const run = this.#run;
     if (this.state.waiting === null || (!text && !end)) return;
-    this.store.set({ waiting: null, phase: "running" });
     try {
-      await this.wire.send("input", { text, end });
-      await this.#record(run);
+      await this.#give(run, { text, end });
     } catch (error) {
       if (run === this.#run) this.#failed(error);
     }
+  }
+
+  /**
+   * @param {number} run
+   * @param {{text: string, end?: boolean}} input
+   */
+  async #give(run, { text, end = false }) {
+    this.store.set({ waiting: null, phase: "running", inputs: [...this.state.inputs, { text, end }] });
+    await this.wire.send("input", { text, end });
+    await this.#record(run);
   }
 
   /** @param {any} opened */
@@ -178,6 +192,7 @@ export class Session {
       // Somebody may have typed on while it compiled.
       stale: this.#written() !== this.#ran,
       waiting: null,
+      inputs: [],
       level: 0,
       pick: "",
       notice: opened.notice ? { ...notice(opened.notice), tone: "info" } : null,

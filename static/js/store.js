@@ -36,6 +36,7 @@ import { TraceWindow } from "./trace.js";
  * @property {Notice | null} notice
  * @property {boolean} stale        the source was edited after the run
  * @property {string | null} waiting   the channel that the program waits for input on, at the frontier
+ * @property {{text: string, end: boolean}[]} inputs   what this run was given so far
  * @property {boolean} playing
  * @property {number} level         the call frame that the state pane shows, 0 = innermost
  * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
@@ -66,6 +67,7 @@ function initial() {
     notice: null,
     stale: false,
     waiting: null,
+    inputs: [],
     playing: false,
     level: 0,
     pick: "",

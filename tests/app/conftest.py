@@ -63,4 +63,5 @@ def payload() -> dict[str, object]:
         "tick": 12,
         "panes": ["source", "lua-state"],
         "breakpoints": [{"line": 1}, {"line": 2, "file": "main.lua"}, {"where": 7}],
+        "input": [{"text": "Ada\n", "end": False}, {"text": "", "end": True}],
     }

@@ -175,6 +175,7 @@ def test_a_shared_step_opens_in_another_browser_at_the_same_step(closure: Bench,
     one = closure
     inside = find_step(one, "SETUPVAL")
     one.page.locator("#share").click()
+    one.page.locator("#share-make").click()
     link = one.page.locator("#share-link").input_value()
     other = bench()
     other.page.goto(link)

@@ -100,6 +100,7 @@ def test_a_shared_step_opens_in_another_browser_at_the_same_step(program: Bench,
     one = program
     one.go_to(6)
     one.page.locator("#share").click()
+    one.page.locator("#share-make").click()
     link = one.page.locator("#share-link").input_value()
     assert re.search(r"/s/\w+$", link)
     other = bench()
