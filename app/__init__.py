@@ -7,7 +7,7 @@ import tomllib
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, assets, live, logs, metrics, pages, ratelimits, security
+from app import api, assets, live, logs, metrics, pages, ratelimits, security, tours
 from app.assets import Assets
 from app.catalogue import Catalogue
 from app.metrics import Metrics
@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     app.jinja_env.globals["asset"] = found.assets.url
     security.install(app, settings)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(tours.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(assets.blueprint)
     live.install(live.LiveSock(app), settings)

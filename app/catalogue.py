@@ -31,6 +31,10 @@ class Catalogue:
         """The sentence for `key`: `english` itself in English, and where the catalogue lacks it."""
         return english if language == "en" else self._words.get(key, {}).get(language, english)
 
+    def text(self, key: str, language: Language) -> str:
+        """The sentence for `key` in `language`, as pages made by the server need it. KeyError where it is missing."""
+        return self._words[key][language]
+
 
 def language_of(request: Request) -> Language:
     """The language for this visitor: `?lang=`, else the cookie `lang`, else what the browser asks for, else English."""

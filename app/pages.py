@@ -11,6 +11,7 @@ from app.catalogue import LANGUAGES, language_of
 from app.security import NotFound, csp_nonce
 from app.services import services
 from app.store import Shared
+from app.tours import all_tours, no_such_tour
 from engine.errors import GlassboxError
 from engine.examples import load_examples
 from engine.rooms import ROOMS, Room
@@ -38,11 +39,13 @@ def example_data() -> list[dict[str, object]]:
 def boot_data(shared: Shared | None, error: GlassboxError | None = None) -> dict[str, Any]:
     """What the page's script starts from, embedded in the page as JSON."""
     found = services()
+    tour = all_tours().get(request.args.get("tour", "")) if shared is None else None
     return {
         "rooms": [room_data(room) for room in ROOMS],
         "examples": example_data(),
         "shared": {"id": shared.id, "payload": shared.payload} if shared else None,
         "error": error.to_wire() if error else None,
+        "tour": tour.to_wire() if tour else None,
         "languages": list(LANGUAGES),
         "language": language_of(request),
         "version": found.version,
@@ -67,7 +70,9 @@ def workbench(shared: Shared | None = None, error: GlassboxError | None = None, 
 
 @blueprint.get("/")
 def index() -> Response:
-    """The workbench with an example."""
+    """The workbench with an example; with `?tour=NAME`, a tour to play in it."""
+    if request.args.get("tour", "") not in ("", *all_tours()):
+        return workbench(error=no_such_tour(language_of(request)), status=404)
     return workbench()
 
 

@@ -38,6 +38,7 @@ export const KEYS = [
 const ELSEWHERE = [
   { name: "hundred", keys: ["PageUp", "PageDown"] },
   { name: "breakpoint", keys: ["F9"] },
+  { name: "note", keys: ["[", "]"] },
   { name: "leave", keys: ["Escape", "Tab"] },
 ];
 

@@ -124,6 +124,7 @@ function build() {
     mountNotice(byId("notice"), store, session),
     () => bench.destroy(),
   ];
+  if (tours) parts.push(tours.mountTour(boot, store, session, open));
   store.touch(...Object.keys(store.state));
 }
 
@@ -168,6 +169,7 @@ function first() {
   if (boot.error) return refuse(boot.error.message);
   if (location.hash.startsWith("#v1=")) return void openFragment();
   if (boot.shared) return openShared(boot.shared.payload);
+  if (tours) return tours.openNote(boot, open);
   const asked = new URLSearchParams(location.search);
   const named = boot.examples.find((/** @type {any} */ e) => e.name === asked.get("example") && (!asked.get("room") || e.room === asked.get("room")));
   const example = named ?? firstExample();
@@ -182,6 +184,7 @@ function roomRank(example) {
 const asked = new URLSearchParams(location.search);
 setTheme(asked.get("theme") ?? remembered("theme") ?? "system");
 await setLanguage(asked.get("lang") ?? remembered("language") ?? boot.language ?? "en");
+const tours = boot.tour ? await import("./tour.js") : null;
 build();
 listenToKeys(actions);
 document.addEventListener("visibilitychange", () => {

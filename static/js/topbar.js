@@ -35,12 +35,13 @@ export function mountTopbar(root, boot, store, actions) {
     label();
   } } });
   const words = h("button", { type: "button", class: "btn opt", id: "language", lang: language() === "en" ? "zh-Hans" : "en", on: { click: actions.language } }, t("top.language"));
+  const tours = h("a", { class: "btn opt", id: "tours", href: `/tours?lang=${language()}` }, t("top.tours"));
   const keys = h("button", { type: "button", class: "btn opt hide-m", id: "keys", title: `${t("top.keys")} (?)`, on: { click: actions.help } }, t("top.keys"));
   fill(
     root,
     h("h1", { class: "sr" }, t("top.heading")),
     h("a", { class: "mark", href: "/", "aria-label": t("top.name") }, svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, svg("path", { d: "M3 5.5 10 2l7 3.5v9L10 18l-7-3.5z" }), svg("path", { d: "M3 5.5 10 9l7-3.5M10 9v9" })), h("span", {}, t("top.name"))),
-    rooms, examples, options, run, info, h("span", { class: "gap" }), share, keys, h("span", { class: "sep opt" }), theme, words,
+    rooms, examples, options, run, info, h("span", { class: "gap" }), share, tours, keys, h("span", { class: "sep opt" }), theme, words,
   );
 
   function label() {

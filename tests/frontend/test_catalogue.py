@@ -45,7 +45,7 @@ def asked_keys() -> Iterator[str]:
         yield from re.findall(r"""\bt\(\s*(?:\w+\s*\?\s*)?["'`]([\w.-]+)["'`]""", text)
         yield from re.findall(rf"""["'`]((?:{"|".join(families())})\.[\w.]+)["'`]""", text)
     for path in (ROOT / "templates").glob("*.html"):
-        yield from re.findall(r'data-(?:words|label)="([\w.]+)"', path.read_text())
+        yield from re.findall(r"""(?:data-(?:words|label)="|\bsay\(["'])([\w.]+\w)["']""", path.read_text())
 
 
 def families() -> list[str]:
