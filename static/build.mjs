@@ -49,6 +49,8 @@ const result = await build({
   entryPoints: [
     { in: "js/main.js", out: "workbench" },
     { in: "css/workbench.css", out: "workbench" },
+    { in: "css/tour.css", out: "tour" },
+    { in: "css/tour-bar.css", out: "tour-bar" },
   ],
   bundle: true,
   splitting: true,
@@ -65,8 +67,6 @@ const result = await build({
   metafile: true,
 });
 
-/** @type {Record<string, string>} */
-const manifest = {};
 /**
  * The outputs that loading `start` loads: what it imports at once, and what that imports.
  * @param {string} start
@@ -86,10 +86,12 @@ const CHOICES = /** @type {[string, RegExp][]} */ ([["language", /^words:words-.
 /** Loaded by every visitor; the editor follows after the first paint. */
 const always = new Set(outputs.filter(([, { entryPoint }]) => /^(js\/main|js\/editor|css\/workbench)\./.test(entryPoint ?? "")).flatMap(([path]) => [...closure(path)]));
 
-const sizes = [];
-mkdirSync(dist, { recursive: true });
+/** @type {Record<string, string>} */
+const manifest = {};
 /** Names of the built files by when they load: always, language, machine (one of each), later. @type {Record<string, string[]>} */
 const loads = { always: [], language: [], machine: [], later: [] };
+const sizes = [];
+mkdirSync(dist, { recursive: true });
 for (const file of result.outputFiles) {
   const name = basename(file.path);
   const plain = name.replace(/-[A-Z0-9]{8}\./, ".");

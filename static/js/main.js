@@ -128,7 +128,6 @@ function build() {
   store.touch(...Object.keys(store.state));
 }
 
-/** The program that the page opens with: a shared one, the one that the address names, or the first example. */
 /** Open what the fragment of the address holds. */
 async function openFragment() {
   const [{ unpack }] = await Promise.all([import("./share/moment.js"), laterWords()]);
@@ -165,6 +164,7 @@ function firstExample() {
   return [...boot.examples].sort((a, b) => roomRank(a) - roomRank(b) || a.order - b.order)[0];
 }
 
+/** The program that the page opens with: a shared one, the one that the address names, or the first example. */
 function first() {
   if (boot.error) return refuse(boot.error.message);
   if (location.hash.startsWith("#v1=")) return void openFragment();
@@ -190,6 +190,6 @@ listenToKeys(actions);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) session.stop();
 });
-first();
 // A link pasted over the shown one.
 addEventListener("hashchange", () => location.hash.startsWith("#v1=") && location.reload());
+first();
