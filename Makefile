@@ -5,7 +5,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build build-test lint gen bench format clean
+.PHONY: help run test build build-test lint gen bench soak format clean
 
 help: ## Show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: build-test ## Format the Python sources
 
 bench: build-test ## Run the benchmarks (side by side with named references)
 	@$(PY) tests/bench/run.py $(ARGS)
+
+soak: build-test ## Load with byte-exact checking, then kill processes at random (ARGS="--seconds 60")
+	@$(PY) tests/soak/load.py $(ARGS)
 
 clean: ## Remove everything that was built
 	rm -rf build static/dist static/node_modules .venv
