@@ -50,7 +50,7 @@ def _input_lines(path: Path | None) -> list[bytes] | None:
 def _described(debuggee: Debuggee) -> str:
     description = debuggee.view.target_description()
     if description is None:
-        raise CommandError(f"{debuggee.room.title} has no CPU that gdb knows", hint="`python -m engine dap` debugs it")
+        raise CommandError("this program has no CPU that gdb knows", hint="`python -m engine dap` debugs it")
     return description
 
 

@@ -25,7 +25,11 @@ _OWN = (("ip", 16), ("sp16", 16), ("cs_base", 32), ("ss_base", 32), ("ds_base", 
 _FXSAVE_REGISTERS, _FXSAVE_STRIDE = 32, 16
 
 
-def _description() -> str:
+#: What gdb calls the CPU in each mode that it can be told about with the registers below.
+_ARCHITECTURES = {"real16": "i8086", "boot16": "i8086", "protected32": "i386"}
+
+
+def _description(architecture: str) -> str:
     rows = [f'<reg name="{name}" bitsize="32" type="{_pointer(name)}"/>' for name in (*_GENERAL, "eip")]
     rows.append('<reg name="eflags" bitsize="32" type="i386_eflags"/>')
     rows += [f'<reg name="{name}" bitsize="32" type="int32"/>' for name in _SEGMENTS]
@@ -34,7 +38,7 @@ def _description() -> str:
     own = [f'<reg name="{name}" bitsize="{bits}" type="uint{bits}"/>' for name, bits in _OWN]
     return (
         '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target version="1.0">'
-        "<architecture>i8086</architecture><osabi>none</osabi>"
+        f"<architecture>{architecture}</architecture><osabi>none</osabi>"
         f'<feature name="org.gnu.gdb.i386.core">{_flags_type()}{"".join(rows)}</feature>'
         f'<feature name="org.glassbox.segments">{"".join(own)}</feature></target>'
     )
@@ -132,9 +136,10 @@ class X86DebugView(DebugView):
         """RAM by linear address."""
         return self.machine.vcpu.read_memory(address, length)
 
-    def target_description(self) -> str:
-        """An i8086 with all registers of gdb's i386 core, and bases, ip, sp and the tick besides."""
-        return _description()
+    def target_description(self) -> str | None:
+        """All registers of gdb's i386 core, and bases, ip, sp and the tick besides; None for a mode with wider ones."""
+        architecture = _ARCHITECTURES.get(self.machine.mode)
+        return None if architecture is None else _description(architecture)
 
     def target_registers(self) -> Sequence[bytes]:
         """In the description's order. `eip` and `esp` are linear addresses, as gdb takes them for."""
@@ -144,8 +149,10 @@ class X86DebugView(DebugView):
         stack = int(state.seg[2].base)
         sp16 = general[4] & 0xFFFF
         if stack:
-            general[4] = stack + sp16
-            general[5] = stack + (general[5] & 0xFFFF)
+            is_wide = _ARCHITECTURES.get(self.machine.mode) == "i386"
+            for number in (4, 5):  # esp and ebp
+                offset = general[number] if is_wide else general[number] & 0xFFFF
+                general[number] = (stack + offset) & 0xFFFFFFFF
         words = [*general, self.machine.fetch_address & 0xFFFFFFFF, int(state.rflags) & 0xFFFFFFFF]
         words += [int(state.seg[i].selector) for i in _SEGMENT_NUMBERS]
         fpu = bytes(self._fpu())
