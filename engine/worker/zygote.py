@@ -111,6 +111,7 @@ class Zygote:
         self._children: dict[int, Child] = {}
         self._helpers: dict[int, Helper] = {}
         self._poll = select.poll()
+        self._watch_at = 0.0
         self._cgroup = Cgroup.make(limits)
 
     def serve(self, rooms: dict[str, str | None]) -> None:
@@ -281,6 +282,9 @@ class Zygote:
     def _watch(self) -> None:
         """End the workers that live too long or hold too much memory."""
         now = time.monotonic()
+        if now < self._watch_at:
+            return
+        self._watch_at = now + _WATCH_S
         for child in self._children.values():
             if now > child.deadline:
                 self._kill(child, "limit", f"The session reached its limit of {self._limits.wall_s} s.")
