@@ -279,7 +279,8 @@ def _function_json(placed: PlacedProto, name: str, children: Sequence[str]) -> d
     return {
         "id": placed.id,
         "name": name,
-        "file": _file(proto),
+        # As the program's files are named: package.path finds `greet.lua` as `./greet.lua`.
+        "file": _file(proto).removeprefix("./"),
         "line_defined": proto.line_defined,
         "last_line": proto.last_line,
         "params": proto.parameters,

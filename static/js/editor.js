@@ -12,7 +12,7 @@ import { compact } from "./values.js";
 /**
  * What the gutters and lines show besides the text. Lines count from 1.
  * @typedef {object} Marks
- * @property {Set<number>} breakpoints
+ * @property {Map<number, string>} breakpoints  with their conditions, "" if none
  * @property {Map<number, number>} counts    how often the line ran
  * @property {boolean} counted               whether the counts are complete
  * @property {Map<number, number>} hues      1 … 8
@@ -24,7 +24,7 @@ import { compact } from "./values.js";
 
 /** @type {Marks} */
 const NOTHING = {
-  breakpoints: new Set(),
+  breakpoints: new Map(),
   counts: new Map(),
   counted: true,
   hues: new Map(),
@@ -140,11 +140,15 @@ const decorations = EditorView.decorations.compute(["doc", marksField], (state) 
  * @property {string} label
  * @property {(text: string) => void} onChange
  * @property {(line: number) => void} onBreakpoint
+ * @property {(line: number, back: boolean) => void} onCount  the count of a line was pressed
  * @property {(line: number) => void} onLine     the pointer is on this line (0 = none)
  */
 
 export class Editor {
   #language = new Compartment();
+  /** Text, cursor and undo history of the files that are not shown. @type {Map<string, EditorState>} */
+  #others = new Map();
+  #file = "";
   /** Set while the text is replaced by us, which is not the visitor's edit. */
   #quiet = false;
 
@@ -161,48 +165,53 @@ export class Editor {
         return true;
       },
     };
+    const pressCount = {
+      /** @type {(view: EditorView, block: any, event: Event) => boolean} */
+      mousedown: (view, block, event) => {
+        options.onCount(view.state.doc.lineAt(block.from).number, /** @type {MouseEvent} */ (event).shiftKey);
+        event.preventDefault();
+        return true;
+      },
+    };
     const dot = new Mark("dot");
-    this.view = new EditorView({
-      parent,
-      state: EditorState.create({
-        extensions: [
-          EditorView.cspNonce.of(options.nonce),
-          EditorView.contentAttributes.of({ "aria-label": options.label, tabindex: "0" }),
-          marksField,
-          marked("bp", (m, n) => (m.breakpoints.has(n) ? dot : null), {
-            domEventHandlers: press,
-            initialSpacer: () => dot,
-          }),
-          marked("hits", (m, n) => (m.counts.get(n) ? new Mark("hits", `${compact(m.counts.get(n) ?? 0)}${m.counted ? "×" : "+"}`) : null), {
-            domEventHandlers: press,
-          }),
-          marked("no", (m, n) => new Mark(n === m.now ? "no now" : "no", String(n)), {
-            domEventHandlers: press,
-            initialSpacer: () => new Mark("no", "00"),
-          }),
-          marked("hue", (m, n) => (m.hues.get(n) ? new Mark(`hue h${m.hues.get(n)}`) : null)),
-          decorations,
-          gutterNow,
-          history(),
-          bracketMatching(),
-          indentUnit.of("  "),
-          EditorState.tabSize.of(8),
-          syntaxHighlighting(classHighlighter),
-          this.#language.of([]),
-          keymap.of([...defaultKeymap.filter((k) => k.key !== "Mod-Enter"), ...historyKeymap, indentWithTab]),
-          EditorView.updateListener.of((update) => {
-            if (update.docChanged && !this.#quiet) options.onChange(update.state.doc.toString());
-          }),
-          EditorView.domEventHandlers({
-            mousemove: (event, view) => {
-              const at = view.posAtCoords({ x: event.clientX, y: event.clientY });
-              options.onLine(at === null ? 0 : view.state.doc.lineAt(at).number);
-            },
-            mouseleave: () => options.onLine(0),
-          }),
-        ],
+    const dotIf = new Mark("dot if");
+    this.extensions = [
+      EditorView.cspNonce.of(options.nonce),
+      EditorView.contentAttributes.of({ "aria-label": options.label, tabindex: "0" }),
+      marksField,
+      marked("bp", (m, n) => (m.breakpoints.get(n) ? dotIf : m.breakpoints.has(n) ? dot : null), {
+        domEventHandlers: press,
+        initialSpacer: () => dot,
       }),
-    });
+      marked("hits", (m, n) => (m.counts.get(n) ? new Mark("hits", `${compact(m.counts.get(n) ?? 0)}${m.counted ? "×" : "+"}`) : null), {
+        domEventHandlers: pressCount,
+      }),
+      marked("no", (m, n) => new Mark(n === m.now ? "no now" : "no", String(n)), {
+        domEventHandlers: press,
+        initialSpacer: () => new Mark("no", "00"),
+      }),
+      marked("hue", (m, n) => (m.hues.get(n) ? new Mark(`hue h${m.hues.get(n)}`) : null), { domEventHandlers: pressCount }),
+      decorations,
+      gutterNow,
+      history(),
+      bracketMatching(),
+      indentUnit.of("  "),
+      EditorState.tabSize.of(8),
+      syntaxHighlighting(classHighlighter),
+      this.#language.of([]),
+      keymap.of([...defaultKeymap.filter((k) => k.key !== "Mod-Enter"), ...historyKeymap, indentWithTab]),
+      EditorView.updateListener.of((update) => {
+        if (update.docChanged && !this.#quiet) options.onChange(update.state.doc.toString());
+      }),
+      EditorView.domEventHandlers({
+        mousemove: (event, view) => {
+          const at = view.posAtCoords({ x: event.clientX, y: event.clientY });
+          options.onLine(at === null ? 0 : view.state.doc.lineAt(at).number);
+        },
+        mouseleave: () => options.onLine(0),
+      }),
+    ];
+    this.view = new EditorView({ parent, state: EditorState.create({ extensions: this.extensions }) });
   }
 
   /** The line of the cursor. */
@@ -210,17 +219,33 @@ export class Editor {
     return this.view.state.doc.lineAt(this.view.state.selection.main.head).number;
   }
 
+  /**
+   * The line at a height of the window, or 0.
+   * @param {number} y
+   */
+  lineAt(y) {
+    const block = this.view.lineBlockAtHeight(y - this.view.documentTop);
+    return y > this.view.documentTop + this.view.contentHeight ? 0 : this.view.state.doc.lineAt(block.from).number;
+  }
+
   /** @param {string} name the language that the room names */
   setLanguage(name) {
     this.view.dispatch({ effects: this.#language.reconfigure(LANGUAGES[name] ?? []) });
   }
 
-  /** @param {string} text */
-  setText(text) {
-    const { doc } = this.view.state;
-    if (doc.toString() === text) return;
+  /**
+   * Show a file. Each keeps its own cursor and undo history, as long as its text is what it was.
+   * @param {string} file its name
+   * @param {string} text
+   */
+  setText(file, text) {
+    const same = this.view.state.doc.toString() === text;
+    if (file === this.#file && same) return;
+    if (file !== this.#file) this.#others.set(this.#file, this.view.state);
+    const kept = this.#others.get(file);
+    this.#file = file;
     this.#quiet = true;
-    this.view.dispatch({ changes: { from: 0, to: doc.length, insert: text }, selection: { anchor: 0 } });
+    this.view.setState(kept?.doc.toString() === text ? kept : EditorState.create({ doc: text, extensions: this.extensions }));
     this.#quiet = false;
   }
 

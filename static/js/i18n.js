@@ -8,6 +8,8 @@ const LANGUAGES = { en: () => import("words:en"), zh: () => import("words:zh") }
 
 /** @type {Record<string, string>} */
 let words = {};
+/** Whether a part has asked for the later words. */
+let more = false;
 
 /** The rest of the words, for parts that load when they are asked for. @type {Record<Language, () => Promise<{default: Record<string, string>}>>} */
 const LATER = { en: () => import("words:en-later"), zh: () => import("words:zh-later") };
@@ -27,11 +29,13 @@ export function language() {
 export async function setLanguage(wanted) {
   current = wanted.startsWith("zh") ? "zh" : "en";
   words = (await LANGUAGES[current]()).default;
+  if (more) await laterWords();
   document.documentElement.lang = current === "zh" ? "zh-Hans" : "en";
 }
 
 /** Fetch the words of the parts that load when they are asked for (build.mjs says which those are). */
 export async function laterWords() {
+  more = true;
   words = { ...words, ...(await LATER[current]()).default };
 }
 

@@ -2,6 +2,7 @@
 // The key map: one table for what keys do, where they do it, and the dialog under `?`.
 import { h } from "./dom.js";
 import { t } from "./i18n.js";
+import { MARKED } from "./session.js";
 
 /**
  * `where`: "any" = everywhere, also in the editor; "page" = unless text is being typed; "pane" = single letters, only
@@ -26,6 +27,8 @@ export const KEYS = [
   { name: "backOut", keys: ["Shift+F"], where: "pane", run: (a) => a.session.stepOut(-1) },
   { name: "continue", keys: ["C"], where: "pane", run: (a) => void a.session.continue(1) },
   { name: "backContinue", keys: ["Shift+C"], where: "pane", run: (a) => void a.session.continue(-1) },
+  { name: "nextEvent", keys: ["N"], where: "pane", run: (a) => a.session.toEvent(MARKED, 1) },
+  { name: "previousEvent", keys: ["Shift+N"], where: "pane", run: (a) => a.session.toEvent(MARKED, -1) },
   { name: "breakHere", keys: ["B"], where: "pane", run: (a) => a.session.toggleNext() },
   { name: "play", keys: ["Space"], where: "pane", run: (a) => a.session.togglePlay() },
   { name: "first", keys: ["Home"], where: "pane", run: (a) => a.session.first() },
@@ -39,6 +42,8 @@ const ELSEWHERE = [
   { name: "hundred", keys: ["PageUp", "PageDown"] },
   { name: "breakpoint", keys: ["F9"] },
   { name: "note", keys: ["[", "]"] },
+  { name: "condition", keys: ["Alt+F9"] },
+  { name: "cycle", keys: ["Shift+F9"] },
   { name: "leave", keys: ["Escape", "Tab"] },
 ];
 

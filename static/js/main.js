@@ -50,7 +50,8 @@ function setTheme(name) {
   else delete document.documentElement.dataset.theme;
 }
 
-const help = () => {
+const help = async () => {
+  await laterWords();
   const dialog = keyDialog();
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());

@@ -73,6 +73,7 @@ export class Session {
       inputs: [],
       level: 0,
       pick: "",
+      summary: null,
     });
   }
 
@@ -85,6 +86,16 @@ export class Session {
     if (files[file].text === text) return;
     files[file].text = text;
     this.store.set({ files, stale: program !== null && this.#written() !== this.#ran, diagnostics: [] });
+  }
+
+  /**
+   * The visitor added, renamed or deleted files.
+   * @param {import("./store.js").SourceFile[]} files
+   * @param {number} file the one to show
+   */
+  arrange(files, file) {
+    this.store.set({ files, file, diagnostics: [] });
+    this.store.set({ stale: this.state.program !== null && this.#written() !== this.#ran });
   }
 
   /**
@@ -130,6 +141,7 @@ export class Session {
       }
       if (run !== this.#run) return;
       await this.#start(tick);
+      await this.#fetchSummary();
     } catch (error) {
       if (run === this.#run) this.#failed(error);
     }
@@ -195,6 +207,7 @@ export class Session {
       inputs: [],
       level: 0,
       pick: "",
+      summary: null,
       notice: opened.notice ? { ...notice(opened.notice), tone: "info" } : null,
     });
     this.store.touch("trace");
@@ -271,6 +284,14 @@ export class Session {
     this.store.touch("trace", "tick");
   }
 
+  /** What the recording looks like where the trace window has nothing; only long recordings need it. */
+  async #fetchSummary() {
+    const { frontier, trace, summary } = this.state;
+    if (!frontier || trace.knowsAll(frontier) || summary?.to === frontier) return;
+    const seen = await this.ask("summary", { from: 1, to: frontier, buckets: 1024 });
+    if (seen) this.store.set({ summary: seen });
+  }
+
   /** @param {number} count steps forward, or back if negative */
   stepBy(count) {
     this.goTo((this.#wanted ?? this.state.tick) + count);
@@ -281,11 +302,12 @@ export class Session {
    * @param {1 | -1} direction
    */
   stepOver(direction) {
-    const { tick, trace, frontier } = this.state;
+    const { tick, trace } = this.state;
     const depth = direction > 0 ? trace.depth(tick + 1) : trace.depth(tick + 1) || trace.depth(tick);
     if (!depth) return this.stepBy(direction);
     const found = trace.positionAtDepth(tick, direction, depth);
-    this.goTo(found >= 0 ? found : direction > 0 ? frontier : 0);
+    if (found >= 0) this.goTo(found);
+    else void this.move("step_over", { direction });
   }
 
   /**
@@ -296,23 +318,76 @@ export class Session {
     const { tick, trace, frontier } = this.state;
     const depth = trace.depth(tick + 1) || trace.depth(tick);
     const found = depth > 1 ? trace.positionAtDepth(tick, direction, depth - 1) : -1;
-    this.goTo(found >= 0 ? found : direction > 0 ? frontier : 0);
+    if (found >= 0) this.goTo(found);
+    else if (depth <= 1) this.goTo(direction > 0 ? frontier : 0);
+    else void this.move("step_out", { direction });
   }
 
   /**
    * On to the next breakpoint, or back to the previous one; without one, to the end or the start.
    * @param {1 | -1} direction
    */
-  async continue(direction) {
-    if (this.state.phase !== "ready" || this.#seeking) return;
+  continue(direction) {
+    return this.move("continue", { direction });
+  }
+
+  /**
+   * Let the machine find the position to go to: a command that `stopped` answers. Null if it could not.
+   * @param {"continue" | "step_over" | "step_out" | "find"} name
+   * @param {Record<string, any>} args
+   */
+  async move(name, args) {
+    if (this.state.phase !== "ready" || this.#seeking) return null;
     this.stop();
+    const run = this.#run;
     try {
-      this.#stopped(await this.wire.send("continue", { direction }));
+      const stopped = await this.wire.send(name, args);
+      if (run !== this.#run) return null;
+      this.#stopped(stopped);
       await this.#fetchTrace();
+      return stopped;
     } catch (error) {
-      this.#failed(error);
+      if (run === this.#run) this.#failed(error);
+      return null;
     }
   }
+
+  /**
+   * Ask about the recording without moving. Null if there is no answer.
+   * @param {"writers" | "executions" | "summary" | "writes" | "inspect"} name
+   * @param {Record<string, any>} args
+   */
+  async ask(name, args) {
+    if (this.state.phase !== "ready") return null;
+    const run = this.#run;
+    try {
+      const answer = await this.wire.send(name, args);
+      return run === this.#run ? answer : null;
+    } catch (error) {
+      if (run === this.#run) this.#failed(error);
+      return null;
+    }
+  }
+
+  /**
+   * Go to the step that wrote a target last, wherever in the recording.
+   * @param {Record<string, any>} target
+   */
+  toWriter = (target) => void import("./inquiry.js").then((asked) => asked.toWriter(this, target));
+
+  /**
+   * Go round the executions of a listing row or a source line.
+   * @param {Record<string, any>} place
+   * @param {1 | -1} [direction]
+   */
+  cycle = (place, direction = 1) => void import("./inquiry.js").then((asked) => asked.cycle(this, place, direction));
+
+  /**
+   * Go to the next or previous step with one of these flags.
+   * @param {number} mask
+   * @param {1 | -1} direction
+   */
+  toEvent = (mask, direction) => void import("./inquiry.js").then((asked) => asked.toEvent(this, mask, direction));
 
   first() {
     this.goTo(0);
@@ -352,6 +427,18 @@ export class Session {
     const { breakpoints } = this.state;
     const at = breakpoints.findIndex((b) => "line" in b && b.line === line && b.file === file);
     this.#setBreakpoints(at < 0 ? [...breakpoints, { line, file }] : breakpoints.filter((_b, i) => i !== at));
+  }
+
+  /**
+   * Set the breakpoint on a source line, with the condition under which it stops.
+   * @param {number} line
+   * @param {string} file
+   * @param {string} condition  "" = always
+   * @param {number} hits  stop at the n-th time
+   */
+  setLine(line, file, condition, hits) {
+    const others = this.state.breakpoints.filter((b) => !("line" in b && b.line === line && b.file === file));
+    this.#setBreakpoints([...others, { line, file, ...(condition ? { condition } : {}), ...(hits > 1 ? { hits } : {}) }]);
   }
 
   /**

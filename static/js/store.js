@@ -5,7 +5,7 @@ import { TraceWindow } from "./trace.js";
 
 /**
  * @typedef {{name: string, text: string}} SourceFile
- * @typedef {{line: number, file: string} | {where: number}} Breakpoint
+ * @typedef {{line: number, file: string, condition?: string, hits?: number} | {where: number}} Breakpoint
  * @typedef {{message: string, file: string, span: number[] | null, hint: string | null}} Diagnostic
  * @typedef {{key?: string, args?: Record<string, any>, text?: string, tone: "info" | "error", tick?: number,
  *   action?: "reconnect" | "seek"}} Notice
@@ -39,6 +39,7 @@ import { TraceWindow } from "./trace.js";
  * @property {{text: string, end: boolean}[]} inputs   what this run was given so far
  * @property {boolean} playing
  * @property {number} level         the call frame that the state pane shows, 0 = innermost
+ * @property {{from: number, to: number, width: number, high: number[], flags: number[]} | null} summary  the recording from afar
  * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
  */
 
@@ -71,6 +72,7 @@ function initial() {
     playing: false,
     level: 0,
     pick: "",
+    summary: null,
   };
 }
 

@@ -111,11 +111,12 @@ export function mountTimeline(root, store, session) {
   function draw(state) {
     const { trace, frontier } = state;
     const stops = new Set(state.places.map((p) => p.where));
-    const key = `${trace.version} ${frontier} ${width} ${[...stops].join()}`;
+    const key = `${trace.version} ${state.summary?.to} ${frontier} ${width} ${[...stops].join()}`;
     if (key !== drawn && width > 0) {
       drawn = key;
-      drawSilhouette(silhouette, clip, trace, frontier, width);
-      drawMarks(state, marks, legend, stops, width);
+      drawSilhouette(silhouette, clip, state, width);
+      const totals = drawMarks(state, marks, stops, width);
+      fill(legend, ["breakpoint", ...KINDS.map(([kind]) => kind)].filter((kind) => totals.has(kind)).map((kind) => legendItem(kind, totals.get(kind) ?? 0, session)));
       fill(axis, ticksOf(frontier, width).map((n) => h("span", { style: { left: `${frontier ? (100 * n) / frontier : 0}%` } }, number(n))));
     }
     clip.setAttribute("width", String(state.tick));
@@ -177,15 +178,18 @@ function valueText(state) {
 /**
  * @param {SVGElement} silhouette
  * @param {SVGElement} clip
- * @param {import("./trace.js").TraceWindow} trace
- * @param {number} frontier
+ * @param {import("./store.js").State} state
  * @param {number} width
  */
-function drawSilhouette(silhouette, clip, trace, frontier, width) {
+function drawSilhouette(silhouette, clip, { trace, frontier, summary }, width) {
   silhouette.setAttribute("viewBox", `0 0 ${Math.max(1, frontier)} ${TALL}`);
   if (!frontier) return fill(silhouette);
   const buckets = Math.max(1, Math.min(frontier, width));
   const depths = trace.silhouette(frontier, buckets);
+  // Beyond the trace window the machine says what it looked like from afar.
+  if (summary) depths.forEach((depth, i) => {
+    if (!depth) depths[i] = summary.high[Math.floor(((i / buckets) * frontier + 1 - summary.from) / summary.width)] ?? 0;
+  });
   const deepest = depths.reduce((a, b) => Math.max(a, b), 1);
   const level = Math.min(LEVEL, TALL / deepest);
   let d = `M0 ${TALL}`;
@@ -212,11 +216,11 @@ function round(value) {
 /**
  * @param {import("./store.js").State} state
  * @param {HTMLElement} root
- * @param {HTMLElement} legend
  * @param {Set<number>} stops
  * @param {number} width
+ * @returns {Map<string, number>} how many steps there are of each kind
  */
-function drawMarks(state, root, legend, stops, width) {
+function drawMarks(state, root, stops, width) {
   const { trace, frontier, program, outputs } = state;
   /** @type {Map<string, number>} */
   const totals = new Map();
@@ -243,8 +247,23 @@ function drawMarks(state, root, legend, stops, width) {
     return h("button", { type: "button", class: `ev ${kind === "error" ? "err" : kind === "breakpoint" ? "bp" : ""}`, tabindex: "-1", "data-go": tick,
       title: text, "aria-label": text, style: { left: `${(100 * (tick - 0.5)) / frontier}%` } }, mark(kind));
   }));
-  const order = ["breakpoint", ...KINDS.map(([kind]) => kind)];
-  fill(legend, order.filter((kind) => totals.has(kind)).map((kind) => h("span", {}, mark(kind), `${t(`mark.${kind}`)} ${number(totals.get(kind) ?? 0)}`)));
+  return totals;
+}
+
+/**
+ * A kind of event in the legend: goes to the next one of its kind, and with the arrow before it to the previous one.
+ * @param {string} kind
+ * @param {number} count
+ * @param {import("./session.js").Session} session
+ */
+function legendItem(kind, count, session) {
+  const flags = KINDS.find(([name]) => name === kind)?.[1] ?? 0;
+  const go = (/** @type {1 | -1} */ way) => (flags ? session.toEvent(flags, way) : void session.continue(way));
+  const text = t(`mark.${kind}`);
+  const label = (/** @type {string} */ key) => ({ "aria-label": t(key, { text }), title: t(key, { text }) });
+  return h("span", {},
+    h("button", { type: "button", ...label("mark.previous"), on: { click: () => go(-1) } }, "‹"),
+    h("button", { type: "button", ...label("mark.next"), on: { click: () => go(1) } }, mark(kind), `${text} ${number(count)}`));
 }
 
 /**

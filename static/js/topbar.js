@@ -97,7 +97,7 @@ function titleOf(example) {
  * @param {import("./store.js").State} state
  */
 function fillExamples(select, boot, state) {
-  const own = !state.example || state.files.some((f, i) => state.example.files[i]?.text !== f.text);
+  const own = !state.example || state.files.length !== state.example.files.length || state.files.some((f, i) => state.example.files[i]?.text !== f.text);
   fill(
     select,
     own ? h("option", { value: "own" }, t("top.own")) : null,

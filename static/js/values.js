@@ -79,6 +79,14 @@ export function writerLink(tick, go) {
   return h("button", { class: "at", type: "button", title: label, "aria-label": label, on: { click: () => go(tick) } }, `@${tick}`);
 }
 
+/**
+ * The same where the trace window does not reach back to the write: asks the machine for it.
+ * @param {() => void} ask
+ */
+export function writerSearch(ask) {
+  return h("button", { class: "at", type: "button", title: t("writer.ask"), "aria-label": t("writer.ask"), on: { click: ask } }, "@…");
+}
+
 /** The class of a value that an earlier step wrote: underlined while the write is at most this many steps old. */
 export const RECENT_STEPS = 10;
 

@@ -3,3 +3,9 @@ declare module "words:*" {
   const texts: Record<string, string>;
   export default texts;
 }
+
+// `later:en` and `later:zh` likewise: what only parts that are fetched later say.
+declare module "later:*" {
+  const texts: Record<string, string>;
+  export default texts;
+}

@@ -94,7 +94,8 @@ class ListingPane {
     const row = /** @type {HTMLElement | null} */ (target.closest("tr[data-where]"));
     if (!row) return;
     const where = Number(row.dataset.where);
-    if (target.closest(".g")) this.ctx.session.toggleRow(where);
+    if (target.closest(".ht")) this.ctx.session.cycle({ where }, event.shiftKey ? -1 : 1);
+    else if (target.closest(".g")) this.ctx.session.toggleRow(where);
     else this.ctx.store.set({ pick: this.ctx.store.state.pick === String(where) ? "" : String(where) });
   };
 
@@ -302,7 +303,7 @@ class ListingPane {
         title: t("listing.breakpoint", { text: label }),
       })),
       adapter.columns.map((column) => this.cell(item, column, adapter)),
-      h("td", { class: "ht" }, ran ? [bar(ran, most), `${compact(ran)}${this.counted ? "×" : "+"}`] : h("span", { "aria-label": t("listing.never") }, "·")),
+      h("td", { class: "ht", title: t("listing.cycle") }, ran ? [bar(ran, most), `${compact(ran)}${this.counted ? "×" : "+"}`] : h("span", { "aria-label": t("listing.never") }, "·")),
     );
   }
 

@@ -4,7 +4,7 @@ import { columns, fill, h, svg } from "../dom.js";
 import { Flag, Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
 import { reads } from "./rooms/lua.js";
-import { RECENT_STEPS, changeNode, valueNode, writerLink } from "../values.js";
+import { RECENT_STEPS, changeNode, valueNode, writerLink, writerSearch } from "../values.js";
 
 /** Registers, upvalues and frames that are drawn at most. */
 const MOST = 120;
@@ -139,7 +139,7 @@ class LuaState {
       h("th", { class: "r", scope: "row" }, `R${r.index}`),
       h("td", { class: `nm ${local ? "" : "tmp"}` }, local ? r.name : (named.get(r.index) ?? t("state.temporary"))),
       h("td", {}, value),
-      h("td", { class: "w" }, writerLink(writer, this.go)),
+      h("td", { class: "w" }, this.writer(writer, { kind: "slot", thread: thread.id, slot: r.slot })),
     );
   }
 
@@ -189,8 +189,19 @@ class LuaState {
       u.open
         ? h("span", { class: "ref", "data-wire": u.slot }, value, " ", h("small", {}, home))
         : h("span", {}, h("span", { class: "box" }, value)),
-      writerLink(writer, this.go),
+      this.writer(writer, { kind: "upvalue", id: u.id }),
     );
+  }
+
+  /**
+   * The way to the step that wrote something: known from the trace window, or to be asked for.
+   * @param {number} tick 0: the window does not know
+   * @param {Record<string, any>} target
+   */
+  writer(tick, target) {
+    const { trace, viewTick } = this.ctx.store.state;
+    if (tick || trace.knowsAll(viewTick)) return writerLink(tick, this.go);
+    return writerSearch(() => this.ctx.session.toWriter(target));
   }
 
   /**

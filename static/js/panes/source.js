@@ -35,14 +35,28 @@ export default {
         label: t("source.label"),
         onChange: (text) => session.edit(text),
         onBreakpoint: (line) => session.toggleLine(line, name()),
+        onCount: (line, back) => session.cycle({ line, file: name() }, back ? -1 : 1),
         onLine: (line) => document.dispatchEvent(new CustomEvent("glassbox-line", { detail: line })),
       });
       store.touch("files", "tick", "diagnostics");
     });
     host.addEventListener("keydown", (event) => {
       if (event.key !== "F9" || !editor) return;
-      session.toggleLine(editor.line, name());
+      if (event.shiftKey) session.cycle({ line: editor.line, file: name() });
+      else if (event.altKey) void condition(editor.line);
+      else session.toggleLine(editor.line, name());
       event.preventDefault();
+    });
+    const condition = async (/** @type {number} */ line) => {
+      const { askCondition } = await import("../condition.js");
+      await askCondition(session, line, name());
+    };
+    host.addEventListener("contextmenu", (event) => {
+      const gutter = /** @type {Element} */ (event.target).closest(".gb-bp, .gb-no");
+      const line = gutter && editor ? editor.lineAt(event.clientY) : 0;
+      if (!line) return;
+      event.preventDefault();
+      void condition(line);
     });
     const hovered = (/** @type {Event} */ event) => {
       const line = /** @type {CustomEvent} */ (event).detail;
@@ -76,7 +90,7 @@ export default {
       const mine = diagnostics.filter((d) => d.span && d.file === file);
       editor?.setMarks({
         counted: trace.knowsAll(tick),
-        breakpoints: new Set(breakpoints.flatMap((b) => ("line" in b && b.file === file ? [b.line] : []))),
+        breakpoints: new Map(breakpoints.flatMap((b) => ("line" in b && b.file === file ? [[b.line, b.condition ?? (b.hits ? String(b.hits) : "")]] : []))),
         counts,
         hues,
         now,
@@ -87,18 +101,69 @@ export default {
       return now;
     }
 
+    /** @param {import("../store.js").Diagnostic} d */
+    function show(d) {
+      const at = store.state.files.findIndex((f) => f.name === d.file);
+      if (at >= 0) store.set({ file: at });
+      // The editor shows the other file in the next frame.
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        editor?.reveal(d.span?.[0] ?? 1);
+        editor?.view.focus();
+      }));
+    }
+
+    /**
+     * Show the file of the shown step, or of the first problem, when that has changed.
+     * @param {import("../store.js").State} state
+     * @param {Set<string>} changed
+     */
+    function follow(state, changed) {
+      if (state.files.length < 2) return;
+      const { trace, tick, program, stale } = state;
+      const ran = trace.has(tick) ? trace.where(tick) : state.viewTick === tick ? state.view?.last?.where : undefined;
+      const wrong = changed.has("diagnostics") ? state.diagnostics.find((d) => d.span)?.file : undefined;
+      const moved = changed.has("tick") && !stale ? program?.at(ran)?.row.file : undefined;
+      const at = state.files.findIndex((f) => f.name === (wrong ?? moved));
+      if (at < 0 || at === state.file) return;
+      // Others that hear of this change draw the file in this same frame.
+      state.file = at;
+      changed.add("file");
+    }
+
+    /** @param {import("../store.js").State} state */
+    function drawTabs({ files, file }) {
+      const ending = ctx.adapter().moduleEnding;
+      tabs.hidden = !ending && files.length < 2;
+      const names = files.map((f) => f.name);
+      const add = h("button", { type: "button", class: "file", "aria-label": t("source.add"), title: t("source.add"), on: { click: async () => {
+        const { askName, freshName } = await import("../files.js");
+        await askName(add, freshName(ending, names), names, (name) => session.arrange([...store.state.files, { name, text: "" }], names.length));
+      } } }, "+");
+      const rename = h("button", { type: "button", class: "file", on: { click: async () => {
+        const { askName } = await import("../files.js");
+        const others = names.filter((_n, i) => i !== file);
+        await askName(rename, names[file], others, (name) => session.arrange(store.state.files.map((f, i) => (i === file ? { ...f, name } : f)), file));
+      } } }, t("source.rename"));
+      const remove = h("button", { type: "button", class: "file", on: { click: async () => {
+        const { mayDelete } = await import("../files.js");
+        if (await mayDelete(store.state.files[file])) session.arrange(store.state.files.filter((_f, i) => i !== file), file - 1);
+      } } }, t("source.delete"));
+      fill(tabs, names.map((one, i) => fileTab(one, i === file, () => store.set({ file: i }))), ending ? add : null,
+        h("span", { class: "gap" }), ending ? rename : null, file > 0 ? remove : null);
+    }
+
     return {
       update(state, changed) {
+        follow(state, changed);
         const file = state.files[state.file];
         if (!file) return;
         if (changed.has("files") || changed.has("file") || changed.has("room")) {
           plain.textContent = file.text;
+          editor?.setText(file.name, file.text);
           editor?.setLanguage(state.room.language);
-          editor?.setText(file.text);
           const lines = file.text.split("\n").length - (file.text.endsWith("\n") ? 1 : 0);
           ctx.meta(t("source.meta", { name: file.name, n: lines }));
-          tabs.hidden = state.files.length < 2;
-          fill(tabs, state.files.map((f, i) => fileTab(f.name, i === state.file, () => store.set({ file: i }))));
+          drawTabs(state);
         }
         if (changed.has("example") || changed.has("files")) {
           const text = state.example?.about[language()] ?? state.example?.about.en;
@@ -108,10 +173,10 @@ export default {
         ctx.section.classList.toggle("edited", state.stale);
         if (state.stale) ctx.meta(t("source.edited"));
         const now = marks(state);
-        if (now && (changed.has("tick") || changed.has("trace"))) editor?.reveal(now);
+        if (now && !state.stale && (changed.has("tick") || changed.has("trace"))) editor?.reveal(now);
         if (changed.has("diagnostics")) {
           problems.hidden = !state.diagnostics.length;
-          fill(problems, state.diagnostics.map((d) => problem(d, editor)));
+          fill(problems, state.diagnostics.map((d) => problem(d, () => show(d))));
           const first = state.diagnostics.find((d) => d.span && d.file === file.name);
           if (first?.span) editor?.reveal(first.span[0]);
         }
@@ -136,16 +201,12 @@ function fileTab(name, shown, show) {
 
 /**
  * @param {import("../store.js").Diagnostic} d
- * @param {Editor | null} editor
+ * @param {() => void} go
  */
-function problem(d, editor) {
+function problem(d, go) {
   const text = d.hint ? `${d.message} (${d.hint})` : d.message;
   if (!d.span) return h("li", {}, text);
   const [line] = d.span;
-  const go = () => {
-    editor?.reveal(line);
-    editor?.view.focus();
-  };
   return h("li", {}, h("button", { type: "button", on: { click: go } }, h("b", {}, t("source.line", { n: String(line) })), " ", text));
 }
 

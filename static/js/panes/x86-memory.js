@@ -13,8 +13,11 @@ export default {
   tabKey: "tab.memory",
   mount(body, ctx) {
     body.addEventListener("click", (event) => {
-      const cell = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("td[data-writer]"));
-      if (cell) ctx.session.goTo(Number(cell.dataset.writer));
+      const cell = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("td[data-at]"));
+      if (!cell) return;
+      const { trace, viewTick } = ctx.store.state;
+      if (cell.dataset.writer) ctx.session.goTo(Number(cell.dataset.writer));
+      else if (!trace.knowsAll(viewTick)) ctx.session.toWriter({ kind: "memory", address: Number(cell.dataset.at) });
     });
     return {
       update(state, changed) {
@@ -105,7 +108,7 @@ function rows(state, w) {
       else if (writer) names.push(viewTick - writer <= RECENT_STEPS ? "recently" : "wo");
       if (a >= ipAt && a < ipEnd) names.push("ip");
       if (a === spAt) names.push("spm");
-      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null }, byte));
+      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null, "data-at": a }, byte));
       const code = Number.parseInt(byte, 16);
       ascii += code >= 32 && code < 127 ? String.fromCharCode(code) : "·";
     }

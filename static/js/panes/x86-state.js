@@ -3,7 +3,7 @@
 import { columns, fill, h } from "../dom.js";
 import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
-import { changeNode, writerLink } from "../values.js";
+import { changeNode, writerLink, writerSearch } from "../values.js";
 
 /** Words of the stack that are shown. */
 const STACK_WORDS = 8;
@@ -28,7 +28,7 @@ export default {
         ctx.meta(state.stale ? t("pane.stale") : t("state.meta", { n: viewTick }));
         const step = state.trace.step(viewTick);
         const { scrollTop } = body;
-        fill(body, registers(state, step, go), flags(state, step, go), stack(state, go), segments(state), control(view));
+        fill(body, registers(state, step, go, ctx.session.toWriter), flags(state, step, go), stack(state, go), segments(state), control(view));
         body.scrollTop = scrollTop;
       },
     };
@@ -57,8 +57,9 @@ function writerOf(state, name) {
  * @param {import("../store.js").State} state
  * @param {import("../trace.js").Step | null} step
  * @param {(tick: number) => void} go
+ * @param {(target: Record<string, any>) => void} ask
  */
-function registers(state, step, go) {
+function registers(state, step, go, ask) {
   // A register that nobody wrote has its reset value, if the trace is there to say so.
   const known = state.trace.knowsAll(state.viewTick);
   const rows = state.view.registers.map((/** @type {any} */ r) => {
@@ -74,7 +75,7 @@ function registers(state, step, go) {
     const shown = write && old.s !== hex ? changeNode(old, value, ip ? "" : "wrote") : h("span", { class: zero ? "v-nil" : "" }, hex);
     return h("tr", {}, h("th", { class: "r", scope: "row" }, r.name.toUpperCase()), h("td", {}, shown),
       h("td", { class: "dec" }, zero ? "" : decimal(hex)), h("td", { class: "nm" }, parts(state, r.name, hex)),
-      h("td", { class: "w" }, writer ? writerLink(writer, go) : ip || !known ? null : h("span", { class: "dim" }, t("x86.reset"))));
+      h("td", { class: "w" }, writer ? writerLink(writer, go) : ip ? null : !known ? writerSearch(() => ask({ kind: "register", register: r.name })) : h("span", { class: "dim" }, t("x86.reset"))));
   });
   return h("div", { class: "block b-regs" }, h("table", { class: "regs xr" },
     h("caption", { class: "sr" }, t("state.caption", { n: state.viewTick })),

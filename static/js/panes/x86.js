@@ -1,8 +1,12 @@
 // @ts-check
 // Everything of the page that is the CPU's own: a chunk that only visitors of that room load.
+import { laterWords } from "../i18n.js";
 import exits from "./x86-exits.js";
 import memory from "./x86-memory.js";
 import state from "./x86-state.js";
+
+// This machine speaks with words that the first load leaves out.
+await laterWords();
 
 export { x86 as adapter } from "./rooms/x86.js";
 

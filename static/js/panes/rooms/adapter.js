@@ -23,6 +23,7 @@
  * @property {string} listingKey                                  catalogue key of the listing pane's title
  * @property {string[]} columns                                   of the listing, between jumps and `ran`
  * @property {(row: Row, column: string) => string} cell           a column's text
+ * @property {string} moduleEnding                                what further files' names end with; "": there is one file
  * @property {boolean} stackOrder                                 list running functions first and fold the others
  * @property {(routine: Routine) => Child[]} heading              of a function in the listing
  * @property {(view: any) => {routine: number | null, pc: number | null}[]} frames  innermost first

@@ -195,6 +195,7 @@ export const lua = {
   name: "lua",
   listingKey: "pane.listing",
   columns: ["pc", "line", "op", "args", "comment"],
+  moduleEnding: ".lua",
   stackOrder: true,
   cell(row, column) {
     if (column === "pc") return String(row.pc);

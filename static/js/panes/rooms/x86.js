@@ -29,6 +29,7 @@ export const x86 = {
   name: "x86",
   listingKey: "pane.disassembly",
   columns: ["address", "line", "bytes", "op", "operands"],
+  moduleEnding: "",
   stackOrder: false,
   cell(row, column) {
     if (column === "address") return hex4(row.address ?? 0);

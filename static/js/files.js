@@ -1,0 +1,63 @@
+// @ts-check
+// Adding, renaming and deleting a program's files; fetched when somebody wants to.
+import { h } from "./dom.js";
+import { laterWords, t } from "./i18n.js";
+
+/** What a file may be called; links keep the same rule (app/links.py). */
+const NAME = "[A-Za-z0-9_\\-][A-Za-z0-9_.\\-]{0,63}";
+
+/**
+ * Ask for a file's name in place of its tab. `done` hears it once; Escape, or leaving the field, changes nothing.
+ * @param {Element} at          the button whose place the field takes
+ * @param {string} suggestion
+ * @param {string[]} taken
+ * @param {(name: string) => void} done
+ */
+export async function askName(at, suggestion, taken, done) {
+  await laterWords();
+  const field = h("input", { class: "filename", value: suggestion, maxlength: 64, spellcheck: "false", "aria-label": t("files.name") });
+  let over = false;
+  const end = () => {
+    if (over) return;
+    over = true;
+    field.replaceWith(at);
+  };
+  const whole = new RegExp(`^${NAME}$`);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") end();
+    else if (event.key === "Enter") {
+      const name = field.value.trim();
+      field.setCustomValidity(!whole.test(name) ? t("files.badname") : taken.includes(name) ? t("files.taken") : "");
+      if (!field.reportValidity()) return;
+      end();
+      done(name);
+    }
+    event.stopPropagation();
+  });
+  field.addEventListener("input", () => field.setCustomValidity(""));
+  field.addEventListener("blur", end);
+  at.replaceWith(field);
+  field.focus();
+  field.setSelectionRange(0, suggestion.includes(".") ? suggestion.lastIndexOf(".") : suggestion.length);
+}
+
+/**
+ * A name that no file has yet: module.lua, module2.lua, …
+ * @param {string} ending with its dot
+ * @param {string[]} taken
+ */
+export function freshName(ending, taken) {
+  for (let n = 1; ; n++) {
+    const name = `module${n > 1 ? n : ""}${ending}`;
+    if (!taken.includes(name)) return name;
+  }
+}
+
+/**
+ * Whether the visitor really wants a file with text in it to go.
+ * @param {import("./store.js").SourceFile} file
+ */
+export async function mayDelete(file) {
+  await laterWords();
+  return file.text.trim() === "" || confirm(t("files.sure", { name: file.name }));
+}
