@@ -2,6 +2,7 @@
 // writes a .gz beside each file and dist/manifest.json ({"workbench.js": "workbench-HASH.js", …}) for the server's
 // templates. The words of each language and the editor are chunks of their own. `npm ci && node build.mjs` is all
 // that it needs. Fails when the first load outgrows its budget.
+import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -12,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const BUDGET = 150 * 1024;
 /** First words of the keys of parts that load when they are asked for: they are in `words:en-later`. */
-const LATER = new Set(["share", "x86", "flag", "memory", "files", "keys", "palette", "drafts", "zoom", "condition", "inquiry"]);
+const LATER = new Set(["share", "export", "replay"]);
 
 /**
  * `words:en` is the catalogue in one language, {key: sentence}, without what is in `words:en-later`, and with the
@@ -44,6 +45,22 @@ const words = {
   },
 };
 
+/** `player:file`: the script and the style sheet of exported replays as texts, with their hashes for a policy. */
+const player = {
+  name: "player",
+  setup(setup) {
+    setup.onResolve({ filter: /^player:/ }, ({ path }) => ({ path, namespace: "player" }));
+    setup.onLoad({ filter: /.*/, namespace: "player" }, async () => {
+      const entryPoints = ["js/player/player.js", "css/player.css"];
+      const made = await build({ absWorkingDir: here, entryPoints, bundle: true, minify: true, format: "iife", target: ["es2022"], charset: "utf8", legalComments: "none", outdir: "dist", write: false });
+      const [script, style] = [".js", ".css"].map((end) => made.outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "");
+      const hash = (/** @type {string} */ text) => `sha256-${createHash("sha256").update(text).digest("base64")}`;
+      const rows = Object.entries({ script, style, scriptHash: hash(script), styleHash: hash(style) });
+      return { contents: rows.map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};`).join("\n"), loader: "js", watchFiles: entryPoints.map((path) => join(here, path)) };
+    });
+  },
+};
+
 const result = await build({
   absWorkingDir: here,
   entryPoints: [
@@ -62,7 +79,7 @@ const result = await build({
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
   outdir: "dist",
-  plugins: [words],
+  plugins: [words, player],
   write: false,
   metafile: true,
 });

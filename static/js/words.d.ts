@@ -4,8 +4,10 @@ declare module "words:*" {
   export default texts;
 }
 
-// `later:en` and `later:zh` likewise: what only parts that are fetched later say.
-declare module "later:*" {
-  const texts: Record<string, string>;
-  export default texts;
+// Made by build.mjs from js/player and css/player.css.
+declare module "player:file" {
+  export const script: string;
+  export const scriptHash: string;
+  export const style: string;
+  export const styleHash: string;
 }

@@ -12,7 +12,7 @@ from tests.browser.conftest import Bench
 
 pytestmark = pytest.mark.browser
 
-ASKS = 'local name = io.read()\nlocal twice = name .. name\nprint(twice)\n'
+ASKS = "local name = io.read()\nlocal twice = name .. name\nprint(twice)\n"
 
 
 def violations(page: Page) -> list[object]:

@@ -9,7 +9,7 @@ import { changeNode, valueText } from "../values.js";
 const TOLD = 4;
 
 /** Words for what a step did besides its writes. @type {[number, string][]} */
-const EVENTS = [
+export const EVENTS = [
   [Flag.UPVALUE_OPEN, "say.upvalue_open"],
   [Flag.UPVALUE_CLOSE, "say.upvalue_close"],
   [Flag.COROUTINE, "say.coroutine"],

@@ -2,6 +2,7 @@
 // The share dialog: a readable link, one that holds everything itself, a short one from the server; and files to keep.
 import { fill, h } from "../dom.js";
 import { laterWords, t } from "../i18n.js";
+import { exportPart } from "./exporting.js";
 import { LONGEST_LINK, copyText, momentOf, packedLink, readableLink } from "./moment.js";
 
 /**
@@ -37,7 +38,7 @@ export async function share(state) {
   ];
   const dialog = h("dialog", { class: "dialog share", "aria-labelledby": "share-title" },
     h("h2", { id: "share-title" }, t("share.title")),
-    h("p", {}, t("share.what", { n: state.tick })), rows,
+    h("p", {}, t("share.what", { n: state.tick })), rows, exportPart(state),
     h("form", { method: "dialog" }, h("button", { class: "btn edge" }, t("dialog.close"))));
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
