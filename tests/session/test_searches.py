@@ -17,10 +17,10 @@ from tests.session.test_session import Page
 class RealPage(Page):
     """A page on a session with the rooms that there really are."""
 
-    def __init__(self, room: str, text: str) -> None:
+    def __init__(self, room: str, text: str, cpu: str = "unicorn") -> None:
         super().__init__()
         self.session = Session(self.events.append, self.frames.append, self.next_message)
-        options = {"cpu": "unicorn"} if room == "x86" else {}
+        options = {"cpu": cpu} if room == "x86" else {}
         self.opened = self.do(
             "open", room=room, files=[{"name": rooms.room(room).main_file, "text": text}], options=options
         )
