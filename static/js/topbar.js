@@ -35,7 +35,7 @@ export function mountTopbar(root, boot, store, actions) {
     label();
   } } });
   const words = h("button", { type: "button", class: "btn opt", id: "language", lang: language() === "en" ? "zh-Hans" : "en", on: { click: actions.language } }, t("top.language"));
-  const tours = h("a", { class: "btn opt", id: "tours", href: `/tours?lang=${language()}` }, t("top.tours"));
+  const tours = h("a", { class: "btn opt hide-m", id: "tours", href: `/tours?lang=${language()}` }, t("top.tours"));
   const keys = h("button", { type: "button", class: "btn opt hide-m", id: "keys", title: `${t("top.keys")} (?)`, on: { click: actions.help } }, t("top.keys"));
   fill(
     root,

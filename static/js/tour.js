@@ -83,6 +83,8 @@ export function mountTour(boot, store, session, open) {
       if (tab) tab.click();
       else host.dataset.tab = place;
     }
+    // On a tablet the page is longer than the screen.
+    byId(`pane-${place}`).scrollIntoView({ block: "nearest" });
   }
 
   function show() {
