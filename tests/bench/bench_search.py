@@ -4,6 +4,7 @@ The reference is the same stretch executed by the bare machine, untraced, in the
 """
 
 import time
+from itertools import pairwise
 
 from engine.machine import Journal, Limits
 from engine.rooms import SourceFile, room
@@ -12,7 +13,7 @@ from engine.trace import WriteKind
 
 TICKS = 100_000_000
 PROGRAMS = {
-    "calls (fib)": "local kept = 1\nlocal function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end\n"
+    "calls (fib)": "local kept = 1\nlocal function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end "
     "while true do fib(30) end\n",
     "table loop": "local kept = 1\nlocal t, n = {}, 0\nwhile true do n = n + 1; t[n % 1000] = n end\n",
 }
@@ -40,7 +41,7 @@ def row(title: str, text: str) -> str:
     hit, _ = Search(timeline).before([Pattern(kind=WriteKind.SLOT, owner=1, key=slot)], TICKS + 1, poll)
     took = time.perf_counter() - begun
     assert hit is not None
-    longest = max(b - a for a, b in zip(polls, polls[1:], strict=False)) * 1000
+    longest = max(b - a for a, b in pairwise(polls)) * 1000
     machine.close()
     back = TICKS - hit.tick
     return f"| {title} | {back:,} | {bare:.2f} | {took:.2f} | {back / took / 1e6:.0f} | {longest:.0f} |"
@@ -48,7 +49,7 @@ def row(title: str, text: str) -> str:
 
 def main() -> list[str]:
     return [
-        "| program | instructions back | bare run, s | found in, s | M steps/s | longest wait between looks for a pause, ms |",
+        "| program | instructions back | bare run, s | found in, s | M steps/s | longest wait for a pause, ms |",
         "|---|---|---|---|---|---|",
         *(row(title, text) for title, text in PROGRAMS.items()),
     ]
