@@ -17,7 +17,7 @@ import sqlite3
 import string
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -119,6 +119,7 @@ class Store:
         self.is_writable = True
         self._settings = settings
         self._preparing = threading.Lock()
+        self._turn: AbstractContextManager[object] = threading.Lock()
         self._prepared = False
         url = settings.database_url
         try:
@@ -126,6 +127,8 @@ class Store:
                 settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
                 url = f"sqlite:///{settings.data_path / 'links.sqlite'}"
             self.engine: Engine = _engine(url)
+            if not self._is_file:
+                self._turn = nullcontext()
             self._prepare()
         except (OSError, DBAPIError) as cause:
             if isinstance(cause, DBAPIError) and not self._is_file:
@@ -162,8 +165,11 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """A transaction that takes the write lock at its start, so that it never fails half-way for want of it."""
-        with self.engine.connect().execution_options(immediate=True) as connection, connection.begin():
+        """A transaction that takes the write lock at its start, so that it never fails half-way for want of it.
+
+        The threads of one process take turns: SQLite lets those who wait sleep ever longer, however short the turn.
+        """
+        with self._turn, self.engine.connect().execution_options(immediate=True) as connection, connection.begin():
             yield connection
 
     @contextmanager
