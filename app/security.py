@@ -45,7 +45,7 @@ def csp_nonce() -> str:
     return nonce
 
 
-def content_security_policy(nonce: str, host: str) -> str:
+def content_security_policy(nonce: str, host: str, ancestors: str = "'self'") -> str:
     """The policy of a page: scripts from this server alone, nothing inline but styles with the nonce.
 
     `connect-src` names the socket's address besides 'self', because not every browser counts ws: as 'self'. A host
@@ -63,7 +63,7 @@ def content_security_policy(nonce: str, host: str) -> str:
             "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
-            "frame-ancestors 'self'",
+            f"frame-ancestors {ancestors}",
         )
     )
 
@@ -94,7 +94,7 @@ def error_answer(error: GlassboxError, status: int | None = None) -> Response:
 
 def wants_json() -> bool:
     """Whether an error of this request is answered as JSON: everything but pages and plain texts."""
-    return request.path.startswith("/api/") or request.path in ("/examples", "/health")
+    return request.path.startswith("/api/") or request.path in ("/examples", "/health", "/oembed")
 
 
 def _on_http_error(error: HTTPException) -> Response | HTTPException:
@@ -128,10 +128,13 @@ def _plain(message: str, status: int) -> Response:
 
 
 def _add_headers(response: Response) -> Response:
+    framed: tuple[str, ...] | None = g.get("frame_ancestors")
     for name, value in FIXED_HEADERS.items():
-        response.headers.setdefault(name, value)
+        if not (framed and name in ("X-Frame-Options", "Cross-Origin-Resource-Policy")):
+            response.headers.setdefault(name, value)
     if response.mimetype == "text/html":
-        policy = content_security_policy(csp_nonce(), request.host)
+        # Only pages that are made for frames set this; the old header could not name the sites.
+        policy = content_security_policy(csp_nonce(), request.host, " ".join(framed) if framed else "'self'")
     else:
         policy = "default-src 'none'; frame-ancestors 'none'"
     response.headers.setdefault("Content-Security-Policy", policy)

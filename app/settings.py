@@ -83,6 +83,9 @@ class Settings:
     origins: tuple[str, ...] = _setting(
         (), "Further origins whose pages may open `/live`, separated by commas, e.g. `https://learn.example.org`."
     )
+    embed_origins: tuple[str, ...] = _setting(
+        ("*",), "Sites that may show `/embed/…` in a frame, separated by commas, e.g. `https://learn.example.org`."
+    )
     hosts: tuple[str, ...] = _setting(
         (), "Host names that requests may be for, separated by commas. Empty: any. Set it on a public server."
     )

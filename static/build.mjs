@@ -61,14 +61,10 @@ const player = {
   },
 };
 
-const result = await build({
+/** @param {{in: string, out: string}[]} entryPoints */
+const bundle = (entryPoints) => build({
   absWorkingDir: here,
-  entryPoints: [
-    { in: "js/main.js", out: "workbench" },
-    { in: "css/workbench.css", out: "workbench" },
-    { in: "css/tour.css", out: "tour" },
-    { in: "css/tour-bar.css", out: "tour-bar" },
-  ],
+  entryPoints,
   bundle: true,
   splitting: true,
   minify: true,
@@ -83,6 +79,15 @@ const result = await build({
   write: false,
   metafile: true,
 });
+
+const result = await bundle([
+  { in: "js/main.js", out: "workbench" },
+  { in: "css/workbench.css", out: "workbench" },
+  { in: "css/tour.css", out: "tour" },
+  { in: "css/tour-bar.css", out: "tour-bar" },
+]);
+/** The page for frames is bundled for itself: sharing pieces with it would tear the first load into smaller ones. */
+const frames = await bundle([{ in: "js/embed.js", out: "embed" }, { in: "css/embed.css", out: "embed" }]);
 
 /**
  * The outputs that loading `start` loads: what it imports at once, and what that imports.
@@ -109,15 +114,16 @@ const manifest = {};
 const loads = { always: [], language: [], machine: [], later: [] };
 const sizes = [];
 mkdirSync(dist, { recursive: true });
-for (const file of result.outputFiles) {
+for (const file of [...result.outputFiles, ...frames.outputFiles]) {
   const name = basename(file.path);
+  if (sizes.some((other) => other.name === name)) continue;
   const plain = name.replace(/-[A-Z0-9]{8}\./, ".");
   const packed = gzipSync(file.contents, { level: 9 });
   writeFileSync(join(dist, name), file.contents);
   writeFileSync(join(dist, `${name}.gz`), packed);
   const path = `dist/${name}`;
   const choice = always.has(path) ? "always" : (CHOICES.find(([, entry]) => entry.test(entryOf(path)))?.[0] ?? "later");
-  if (plain !== "chunk.js") manifest[plain] = name;
+  if (plain !== "chunk.js") manifest[plain] ??= name;
   loads[choice].push(name);
   sizes.push({ name, choice, bytes: file.contents.length, gzip: packed.length });
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The page inside of other pages: listing, state and timeline of one moment, to be stepped and not to be edited.
 import { byId, fill, h, setText } from "./dom.js";
-import { setLanguage, t } from "./i18n.js";
+import { laterWords, setLanguage, t } from "./i18n.js";
 import { machine } from "./panes/index.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
@@ -14,6 +14,7 @@ const SHOWN = ["listing", "state"];
 const boot = JSON.parse(byId("boot").textContent ?? "{}");
 const { moment, room, language, open } = boot;
 await setLanguage(language);
+await laterWords();
 
 const store = new Store();
 const session = new Session(store, `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
