@@ -100,7 +100,7 @@ ROOMS: tuple[Room, ...] = (
         comment=";",
         panes=("source", "listing", "x86-state", "x86-memory", "output", "narration", "x86-exits"),
         options=(
-            Option("mode", ("real16", "boot16")),
+            Option("mode", ("real16", "boot16", "protected32", "long64")),
             Option("cpu", ("auto", "kvm", "unicorn")),
             Option("syntax", ("nasm", "hex")),
         ),

@@ -45,6 +45,7 @@ _DATA = re.compile(
 )
 _POSITION = re.compile(r"^ *(\d+) ([0-9A-F]{8}|        ) ")
 _ERROR = re.compile(r"^main\.asm:(\d+): (?:error|fatal|panic): (.*)$")
+_BITS = re.compile(r"^\s*\[?\s*(?:bits\s+(16|32|64)|use(16|32|64))\b", re.I)
 _SECTION = re.compile(r"^\s*\[?\s*(?:section|segment)\s+(\S+?)\]?(?:\s|$)", re.I)
 
 
@@ -56,6 +57,7 @@ class SourceRow:
     length: int
     line: int
     is_data: bool
+    bits: int = 16
 
 
 @dataclass(frozen=True)
@@ -141,12 +143,18 @@ def delegate(ask: Callable[[bytes], bytes]) -> None:
 def outside(request: bytes) -> bytes:
     """Run nasm as a process that may not do so itself asked for it (`_asked_run` made the request)."""
     wanted = json.loads(request)
-    done = _run_nasm(str(wanted["text"]), _ASSEMBLE if wanted["assemble"] else _PREPROCESS)
+    done = _run_nasm(str(wanted["text"]), _ASSEMBLE[int(wanted["bits"])] if wanted["bits"] else _PREPROCESS)
     return json.dumps({**asdict(done), "image": base64.b64encode(done.image).decode()}).encode()
 
 
 def _asked_run(ask: Callable[[bytes], bytes], text: str, arguments: Sequence[str]) -> _Run:
-    answer = json.loads(ask(json.dumps({"text": text, "assemble": arguments == _ASSEMBLE}).encode()))
+    answer = json.loads(
+        ask(
+            json.dumps(
+                {"text": text, "bits": next((b for b, known in _ASSEMBLE.items() if known == arguments), 0)}
+            ).encode()
+        )
+    )
     return _Run(**{**answer, "image": base64.b64decode(answer["image"])})
 
 
@@ -201,7 +209,14 @@ def _run_nasm(text: str, arguments: Sequence[str]) -> _Run:
 
 
 _PREPROCESS = ("-w-all", "-E", "-o", "main.lst")
-_ASSEMBLE = ("-w-all", "--before", "[map all main.map]", "-f", "bin", "-o", "main.bin", "-l", "main.lst")
+#: By the width of code that the source begins with.
+_ASSEMBLE = {
+    bits: (
+        *("-w-all", "--before", "[map all main.map]", "--before", f"[bits {bits}]"),
+        *("-f", "bin", "-o", "main.bin", "-l", "main.lst"),
+    )
+    for bits in (16, 32, 64)
+}
 
 
 def _blanked(lines: list[str], number: int) -> str:
@@ -230,7 +245,7 @@ def _ended_badly(run: _Run) -> Diagnostic | None:
     return None
 
 
-def _all_errors(text: str, first: _Run, file: str) -> list[Diagnostic]:
+def _all_errors(text: str, first: _Run, file: str, bits: int) -> list[Diagnostic]:
     """Every error: nasm stops at the first pass that has some, so the guilty lines are blanked and it runs again."""
     original = text.split("\n")
     lines, found, run = list(original), [], first
@@ -247,7 +262,7 @@ def _all_errors(text: str, first: _Run, file: str) -> list[Diagnostic]:
         structural = any(original[d.span.line - 1].lstrip().startswith("%") for d in fresh if d.span)
         if structural or len(found) >= MAX_ERRORS:
             break  # without its %rep or %macro the rest of the text would only be accused wrongly
-        run = _run_nasm("\n".join(lines), _ASSEMBLE)
+        run = _run_nasm("\n".join(lines), _ASSEMBLE[bits])
         if run.status == 0:
             break
     return sorted(found, key=lambda d: d.span.line if d.span else 0)[:MAX_ERRORS]
@@ -276,7 +291,7 @@ def _listed_length(field: str) -> int:
     return len(re.findall(r"[0-9A-F?]{2}", re.sub(r"<.*?>", "", field)))
 
 
-def _source_rows(listing: str, sections: dict[str, int], lines: list[str]) -> Iterator[SourceRow]:
+def _source_rows(listing: str, sections: dict[str, int], lines: list[str], bits: int) -> Iterator[SourceRow]:
     """The rows of a listing. Lines of an expanded macro belong to the line that used it."""
     base, outer = sections.get(".text", 0), 0
     for entry in listing.splitlines():
@@ -288,6 +303,9 @@ def _source_rows(listing: str, sections: dict[str, int], lines: list[str]) -> It
             text = entry[37:].strip()
         else:
             outer = int(position[1])
+        width = _BITS.match(strip_comment(text))
+        if width:
+            bits = int(width[1] or width[2])
         section = _SECTION.match(strip_comment(text))
         if section:
             base = sections.get(section[1], base)
@@ -295,7 +313,7 @@ def _source_rows(listing: str, sections: dict[str, int], lines: list[str]) -> It
         if not position[2].strip() or not re.match(r"[0-9A-F\[(]", field):
             continue
         source = strip_comment(text).strip() or strip_comment(lines[outer - 1] if outer <= len(lines) else "").strip()
-        yield SourceRow(base + int(position[2], 16), _listed_length(field), outer, bool(_DATA.match(source)))
+        yield SourceRow(base + int(position[2], 16), _listed_length(field), outer, bool(_DATA.match(source)), bits)
 
 
 def _merged(rows: Iterator[SourceRow]) -> tuple[SourceRow, ...]:
@@ -310,7 +328,7 @@ def _merged(rows: Iterator[SourceRow]) -> tuple[SourceRow, ...]:
             and row.is_data
             and last.address + last.length == row.address
         ):
-            merged[-1] = SourceRow(last.address, last.length + row.length, row.line, True)
+            merged[-1] = SourceRow(last.address, last.length + row.length, row.line, True, row.bits)
         elif row.length:
             merged.append(row)
     return tuple(merged)
@@ -327,20 +345,20 @@ def _pasted_refusal(text: str, file: str) -> list[Diagnostic]:
     return [Diagnostic(d.message, file) for d in _refusals(run.listing, file) if "incbin" in d.message]
 
 
-def assemble(text: str, file: str = "main.asm") -> Assembly:
-    """Assemble NASM source. SourceError with every error found; HostUnavailable without nasm."""
+def assemble(text: str, file: str = "main.asm", bits: int = 16) -> Assembly:
+    """Assemble NASM source that begins as code of `bits`. SourceError with every error; HostUnavailable without nasm."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     refused = _refusals(text, file)
     if not refused and landlock_version() == 0:
         refused = _pasted_refusal(text, file)
     if refused:
         raise SourceError(refused[:MAX_ERRORS])
-    run = _run_nasm(text, _ASSEMBLE)
+    run = _run_nasm(text, _ASSEMBLE[bits])
     bad = _ended_badly(run)
     if bad:
         raise SourceError([bad])
     if run.status:
-        errors = _all_errors(text, run, file)
+        errors = _all_errors(text, run, file, bits)
         if not errors:
             first = run.stderr.strip().splitlines() or ["the assembler failed without a message"]
             errors = [Diagnostic(first[0][:200], file)]
@@ -350,14 +368,14 @@ def assemble(text: str, file: str = "main.asm") -> Assembly:
         raise SourceError([Diagnostic("the program is empty", file, hint="write at least one instruction, e.g. hlt")])
     if origin + len(run.image) > ADDRESS_LIMIT:
         raise SourceError([Diagnostic(f"org {origin:#x} puts the program beyond the first 1 MiB", file)])
-    rows = _merged(_source_rows(run.listing, _sections(run.map), text.split("\n")))
+    rows = _merged(_source_rows(run.listing, _sections(run.map), text.split("\n"), bits))
     return Assembly(run.image, origin, rows, tuple(_labels(run.map)), file)
 
 
 _HEX_TOKEN = re.compile(r"[^\s,]+")
 
 
-def parse_hex(text: str, file: str = "main.hex") -> Assembly:
+def parse_hex(text: str, file: str = "main.hex", bits: int = 16) -> Assembly:
     """Raw bytes written as hex digits: `b8 01 00`, `0xb8`, `b80100`; `;`, `#` and `//` begin comments."""
     image, rows, errors = bytearray(), [], []
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
@@ -374,7 +392,7 @@ def parse_hex(text: str, file: str = "main.hex") -> Assembly:
             else:
                 image += bytes.fromhex(digits)
         if len(image) > start:
-            rows.append(SourceRow(start, len(image) - start, number, False))
+            rows.append(SourceRow(start, len(image) - start, number, False, bits))
     if not errors and not image:
         errors.append(Diagnostic("there are no bytes", file))
     if not errors and len(image) > MAX_IMAGE_BYTES:

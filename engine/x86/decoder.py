@@ -7,50 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from functools import cache
 
 import iced_x86 as iced
 
+from engine.x86.decoder_kinds import Kind
+from engine.x86.decoder_system import WITH_MEMORY, WITHOUT_STACK, divide, far_target, system_kind
+
 #: Names by number, as in traces: general registers in encoding order, then what the core numbers from 16 on.
 GENERAL_16 = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
 GENERAL_32 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
+GENERAL_64 = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 HIGH_8_TO_15 = ("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
 SYSTEM = ("flags", "es", "cs", "ss", "ds", "fs", "gs", "cr0", "cr2", "cr3", "cr4", "efer")
 
 NO_REGISTER = 0xFF
+RSP = 4
 NO_PORT = 0x10000
 MAX_LENGTH = 15
 MAX_OPERANDS = 12
 #: Descriptions that a decoder keeps, by the instruction's bytes.
 MAX_KNOWN = 4096
-
-
-class Kind(IntEnum):
-    """Who executes an instruction, and what has to happen around it (core.h)."""
-
-    PLAIN = 0
-    HLT = 1
-    IN = 2
-    OUT = 3
-    PUSHF = 4
-    POPF = 5
-    IRET = 6
-    IDT = 7
-    SYSTEM = 8
-    INT = 9
-    INTO = 10
-    CPUID = 11
-    RDTSC = 12
-    RDMSR = 13
-    WRMSR = 14
-    LOAD_SS = 15
-    POP_SS = 16
-    READ_DR = 17
-    WRITE_DR = 18
-    RAISE = 19
-    REFUSED = 20
-    SERVICE = 21
 
 
 class Trait(IntFlag):
@@ -121,6 +99,10 @@ class Instruction:
     jump: int | None
     mnemonic: str
     is_wide: bool
+    bits: int = 16
+    is_protected: bool = False
+    divide: int = 0
+    target: int = 0
 
     @property
     def text(self) -> str:
@@ -180,18 +162,24 @@ _NOT_HERE = frozenset((
 ))
 # fmt: on
 _GENERAL_PROTECTION = frozenset(("sysenter", "sysexit", "rdpmc"))
-_SYSTEM_KIND = frozenset(("lgdt", "sgdt", "lmsw", "clts", "smsw"))
 _OURS = {"cpuid": Kind.CPUID, "rdtsc": Kind.RDTSC, "rdmsr": Kind.RDMSR, "wrmsr": Kind.WRMSR, "into": Kind.INTO}
 _BIT_TESTS = frozenset(("bts", "btr", "btc", "bt"))
 _FLAG_IMAGES = {"pushf": (Kind.PUSHF, 2), "pushfd": (Kind.PUSHF, 4), "popf": (Kind.POPF, 2), "popfd": (Kind.POPF, 4)}
+_FLAG_IMAGES |= {"pushfq": (Kind.PUSHF, 8), "popfq": (Kind.POPF, 8)}
 _RETURNS = {"iret": (Kind.IRET, 2), "iretd": (Kind.IRET, 4)}
 
 
 class Decoder:
-    """Decodes one instruction at a time. `refused`: mnemonics that the CPU in use must not be given."""
+    """Decodes one instruction at a time, for code of `bits`, in real or protected (also long) mode.
 
-    def __init__(self, bits: int = 16, refused: frozenset[str] = frozenset()) -> None:
+    `refused`: mnemonics that the CPU in use must not be given.
+    """
+
+    def __init__(
+        self, bits: int = 16, refused: frozenset[str] = frozenset(), *, is_protected: bool | None = None
+    ) -> None:
         self.bits = bits
+        self.is_protected = bits > 16 if is_protected is None else is_protected
         self.refused = refused
         self._info = iced.InstructionInfoFactory()
         self._known: dict[bytes, Instruction] = {}
@@ -220,7 +208,7 @@ class Decoder:
         if found.is_invalid:
             return self._invalid(data, address)
         content = bytes(data[: found.len])
-        if found.flow_control != iced.FlowControl.NEXT:
+        if found.flow_control != iced.FlowControl.NEXT or found.is_ip_rel_memory_operand:
             return self._describe(found, content, address, ip)
         known = self._known.get(content)  # nothing in it depends on where it stands
         if known is None:
@@ -248,6 +236,8 @@ class Decoder:
             jump=None,
             mnemonic="(bad)",
             is_wide=False,
+            bits=self.bits,
+            is_protected=self.is_protected,
         )
 
     def _describe(self, found: iced.Instruction, data: bytes, address: int, ip: int) -> Instruction:
@@ -257,6 +247,8 @@ class Decoder:
         names = _register_names()
         used = [(names[r.register], r.access) for r in info.used_registers()]
         memory = tuple(self._memory(found, mnemonic, info))[:MAX_OPERANDS]
+        if kind in WITHOUT_STACK:
+            memory = tuple(operand for operand in memory if kind in WITH_MEMORY and operand.base != RSP)
         traits = self._traits(found, kind, memory, used)
         is_string_io = mnemonic[:3] in ("ins", "out") and kind in (Kind.IN, Kind.OUT) and mnemonic not in ("in", "out")
         operands = [names[r] for r in (found.op_register(i) for i in range(found.op_count)) if r]
@@ -283,7 +275,11 @@ class Decoder:
             ),
             jump=self._jump(found, address, ip),
             mnemonic=mnemonic,
-            is_wide=any(n in GENERAL_32 for n, _ in used),
+            is_wide=self.bits > 16 or any(n in GENERAL_32 for n, _ in used),
+            bits=self.bits,
+            is_protected=self.is_protected,
+            divide=divide(found, names) if self.is_protected else 0,
+            target=far_target(found) if kind in (Kind.FAR_JUMP, Kind.FAR_CALL) else 0,
         )
 
     def _kind(self, found: iced.Instruction, mnemonic: str) -> tuple[Kind, int]:
@@ -292,7 +288,11 @@ class Decoder:
         if mnemonic in self.refused:
             return Kind.REFUSED, 0
         is_vex = found.encoding != iced.EncodingKind.LEGACY
-        if is_vex or mnemonic in _NOT_HERE or not _features(_OFFERED).issuperset(found.cpuid_features()):
+        special = system_kind(found, mnemonic, names, self.bits, is_protected=self.is_protected)
+        if special:
+            return special
+        offered = _features((*_OFFERED, "X64") if self.bits == 64 else _OFFERED)
+        if is_vex or mnemonic in _NOT_HERE or not offered.issuperset(found.cpuid_features()):
             return Kind.RAISE, 6
         if mnemonic in _GENERAL_PROTECTION or _leaves_segment(found, self.bits):
             return Kind.RAISE, 13
@@ -306,10 +306,6 @@ class Decoder:
             return _FLAG_IMAGES[mnemonic]
         if mnemonic in _RETURNS:
             return _RETURNS[mnemonic]
-        if mnemonic in ("lidt", "sidt"):
-            return Kind.IDT, 0
-        if mnemonic in _SYSTEM_KIND:
-            return Kind.SYSTEM, 0
         if mnemonic in ("in", "insb", "insw", "insd", "out", "outsb", "outsw", "outsd"):
             return (Kind.IN if mnemonic.startswith("in") else Kind.OUT), _port(found)
         if mnemonic in ("mov", "pop") and found.op_count:
@@ -329,6 +325,8 @@ class Decoder:
                 continue
             size = iced.MemorySizeExt.size(used.memory_size) or iced.MemorySizeExt.size(found.memory_size)
             bit_register, bit_size = NO_REGISTER, 0
+            if self.bits == 64 and names[used.segment] in ("es", "cs", "ss", "ds"):
+                segment = _SEGMENTS["ds"]
             if mnemonic in _BIT_TESTS and found.op1_register and not found.is_stack_instruction:
                 bit_register, bit_size = numbers[names[found.op1_register]], size * 8
             operands.append(
@@ -382,6 +380,8 @@ class Decoder:
         ):
             return int(found.near_branch_target) + address - ip
         if found.is_jmp_far or found.is_call_far:
+            if self.is_protected:
+                return far_target(found) & 0xFFFFFFFF
             return int(found.far_branch_selector) * 16 + int(found.far_branch16)
         return None
 
@@ -462,8 +462,6 @@ def _special_move(mnemonic: str, first: str, second: str, found: iced.Instructio
                 found.stack_pointer_increment
             )
         return Kind.LOAD_SS, numbers.get(second, 0)
-    if first.startswith("cr") or second.startswith("cr"):
-        return Kind.SYSTEM, 0
     if first.startswith("dr"):
         return Kind.WRITE_DR, numbers[second] | int(first[2:]) << 8
     if second.startswith("dr"):

@@ -17,7 +17,8 @@ from engine.trace import TraceBatch
 from engine.x86 import edit, interrupts, picture
 from engine.x86.board import RAM_BYTES, Board
 from engine.x86.core.vcpu import Vcpu, lib
-from engine.x86.decoder import Decoder, Instruction, Kind
+from engine.x86.decoder import Decoder, Instruction
+from engine.x86.decoder_kinds import Kind
 from engine.x86.devices import NeedInput
 from engine.x86.doctor import SUSPECTS, unusable
 from engine.x86.firmware import ROM_BASE, ROM_END
@@ -31,6 +32,9 @@ MAX_VALUES = 64
 KEPT_EXITS = 64
 #: KVM_EXIT_DEBUG (linux/kvm.h) as a problem: the vCPU stopped where it should not be.
 _EXIT_DEBUG = 4
+_EFER_LMA = 0x400
+_PAGE_FAULT = 14
+_TRIPLE_FAULT = "triple fault: an exception could not be delivered, nor could the double fault after it"
 _EXCEPTIONS = {
     0: "#DE divide error",
     1: "#DB debug",
@@ -39,12 +43,19 @@ _EXCEPTIONS = {
     6: "#UD invalid opcode",
     7: "#NM no math coprocessor",
     8: "#DF double fault",
+    10: "#TS invalid TSS",
+    11: "#NP segment not present",
     12: "#SS stack fault",
     13: "#GP general protection",
+    14: "#PF page fault",
     16: "#MF math fault",
     17: "#AC alignment check",
     19: "#XM SIMD exception",
 }
+
+
+def _wide(rows: Rows) -> dict[int, Decoder]:
+    return {bits: rows.decoders[bits] for bits in (32, 64)}
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ class X86Machine:
         self.avoided_kvm: str | None = None
         self._decoder = decoder or Decoder()
         self.rows = Rows(program.assembly, self._decoder)
+        self._decoders = {-16: self._decoder, 16: Decoder(16, is_protected=True), **_wide(self.rows)}
         self.board = Board(journal)
         self._services = interrupts.Services()
         self._events: list[Event] = []
@@ -131,7 +143,7 @@ class X86Machine:
 
     def _reset(self) -> None:
         reset(self)
-        self.vcpu.raw.wide = self.rows.is_wide
+        self.vcpu.raw.wide = self.rows.is_wide + self.rows.is_long
         self.vcpu.set_state(self.vcpu.state_bytes())
         self._start = self.save()
         interrupts.arm(self)
@@ -162,7 +174,21 @@ class X86Machine:
     @property
     def fetch_address(self) -> int:
         """Linear address of the next instruction."""
-        return int(self.vcpu.state.seg[lib.CS].base + self.vcpu.state.rip)
+        base = 0 if self.vcpu.bits == 64 else int(self.vcpu.state.seg[lib.CS].base)
+        return base + int(self.vcpu.state.rip)
+
+    @property
+    def decoder_now(self) -> Decoder:
+        """The decoder for the mode that the CPU is in."""
+        return self._decoders[self.vcpu.bits]
+
+    @property
+    def mode_now(self) -> str:
+        """The mode that the CPU is in: the program's, or what it switched to."""
+        bits, is_long = self.vcpu.bits, bool(int(self.vcpu.state.efer) & _EFER_LMA)
+        if bits < 0:
+            return self.mode if self.mode in ("real16", "boot16") else "real16"
+        return "long64" if bits == 64 else f"{'compat' if is_long else 'protected'}{bits}"
 
     @property
     def last_where(self) -> int | None:
@@ -178,18 +204,18 @@ class X86Machine:
 
     def _learn(self, address: int) -> int | None:
         """Decode what lies at `address`, make it a row, and teach it to the core; None where nothing can be decoded."""
-        found = self._decoder.decode(self.vcpu.read_memory(address, 15), address, int(self.vcpu.state.rip))
+        found = self.decoder_now.decode(self.vcpu.read_linear(address, 15), address, int(self.vcpu.state.rip))
         if found is None:
             return None
         row, is_new = self.rows.learn(found)
         if self.vcpu.name == "kvm" and found.mnemonic in SUSPECTS and unusable(found.mnemonic):
-            found = Decoder(refused=frozenset((found.mnemonic,))).decode(found.data, address) or found
+            found = replace(found, kind=Kind.REFUSED)
         if not self.vcpu.has_row(address):
             self.vcpu.add_row(row.where, self._as_firmware(found))
             if row.where in self._breakpoints:
                 self.vcpu.set_breakpoint(row.where, True)
         if is_new:
-            self.vcpu.raw.wide = self.rows.is_wide
+            self.vcpu.raw.wide = self.rows.is_wide + self.rows.is_long
             self._events.append(Event("program_grew", self.tick))
         return row.where
 
@@ -261,21 +287,21 @@ class X86Machine:
             return Stop(StopReason.HALT, self.tick)
         if code == lib.RUN_NO_MEMORY:
             return self._no_memory()
-        if code in (lib.RUN_SHUTDOWN, lib.RUN_PROTECTED):
+        if code == lib.RUN_SHUTDOWN:
             self._settle(batch)
-            return self._end_in(code)
+            self.note_exit({"reason": "KVM_EXIT_SHUTDOWN"})
+            return self._fault(_TRIPLE_FAULT)
+        if code == lib.RUN_MISSING:
+            found = self.decoder_now.decode(self.vcpu.read_linear(self.fetch_address, 15), self.fetch_address)
+            return self._fault(f"this machine does not execute `{found.text if found else ''}` in {self.mode_now}")
         if code in (lib.RUN_UNSUPPORTED, lib.RUN_STUCK):
             return self._cannot_execute(code, is_stuck=code == lib.RUN_STUCK)
         raise MachineFault(self.vcpu.message)
 
-    def _end_in(self, code: int) -> Stop:
-        if code == lib.RUN_SHUTDOWN:
-            self.note_exit({"reason": "KVM_EXIT_SHUTDOWN"})
-            return self._fault("triple fault: an exception could not be delivered, nor could the double fault after it")
-        return self._fault("the program switched to protected mode; mode real16 ends here")
-
     def _no_memory(self) -> Stop:
         address = self.fetch_address
+        if self.vcpu.translate(address)[0] is None:
+            return self._fault(f"no page is mapped at {address:#x}, where the next instruction would be")
         return self._fault(f"there is no memory at {address:#x}, where the next instruction would be")
 
     def _fault(self, message: str) -> Stop:
@@ -317,9 +343,7 @@ class X86Machine:
             self.note_exit({"reason": "KVM_EXIT_MMIO", **data})
         if raw.exception >= 0 and raw.step_flags & StepFlag.ERROR:
             name = _EXCEPTIONS.get(int(raw.exception), f"exception {raw.exception}")
-            self.note_exit(
-                {"reason": "exception", "vector": int(raw.exception), "name": name, "to": self.fetch_address}
-            )
+            self.note_exit({"reason": "exception", "vector": int(raw.exception), "name": name, **self._details()})
         if raw.woke:
             self.note_exit({"reason": "KVM_EXIT_HLT"})
         if raw.irq_taken:
@@ -338,6 +362,15 @@ class X86Machine:
             self.note_exit({"reason": "debug_exit", "status": self.board.debug_exit.state.status})
             return Stop(StopReason.HALT, self.tick)
         return None
+
+    def _details(self) -> dict[str, Any]:
+        """Where an exception led, and what it said: its error code and, of a page fault, the address."""
+        raw, found = self.vcpu.raw, {"to": self.fetch_address}
+        if raw.raised_error >= 0:
+            found["error_code"] = int(raw.raised_error)
+        if raw.exception == _PAGE_FAULT:
+            found["address"] = int(self.vcpu.state.cr2)
+        return found
 
     def _port_exit(self, values: list[int]) -> None:
         port = self.vcpu.raw.port
@@ -365,7 +398,7 @@ class X86Machine:
 
     def _cannot_execute(self, code: int, *, is_stuck: bool) -> Stop | None:
         raw, address = self.vcpu.raw, self.fetch_address
-        found = self._decoder.decode(self.vcpu.read_memory(address, 15), address)
+        found = self.decoder_now.decode(self.vcpu.read_linear(address, 15), address)
         text = found.text if found else "(bad)"
         if is_stuck:
             reason = f"this host's KVM does not come back from `{text}`"

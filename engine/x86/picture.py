@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import CommandError
-from engine.x86 import screen
-from engine.x86.decoder import GENERAL_16, GENERAL_32, HIGH_8_TO_15, SYSTEM
+from engine.x86 import screen, tables
+from engine.x86.decoder import GENERAL_16, GENERAL_32, GENERAL_64, HIGH_8_TO_15, SYSTEM
 
 if TYPE_CHECKING:
     from engine.x86.machine import X86Machine
@@ -46,6 +46,7 @@ _CR0_BITS = {
     "CD": 30,
     "PG": 31,
 }
+_EFER_BITS = {"SCE": 0, "LME": 8, "LMA": 10, "NXE": 11}
 _CR4_BITS = {
     "VME": 0,
     "PVI": 1,
@@ -63,6 +64,8 @@ _CR4_BITS = {
 def register_names(machine: X86Machine) -> list[str]:
     """Names by number, as in traces. 32-bit names once any instruction of the program uses one of them."""
     general, ip = (GENERAL_32, "eip") if machine.rows.is_wide else (GENERAL_16, "ip")
+    if machine.rows.is_long:
+        general, ip = GENERAL_64, "rip"
     return [*general, *HIGH_8_TO_15, ip, *SYSTEM]
 
 
@@ -80,9 +83,11 @@ def listing(machine: X86Machine) -> dict[str, Any]:
 
 def _registers(machine: X86Machine) -> list[dict[str, Any]]:
     state, is_wide = machine.vcpu.state, machine.rows.is_wide
-    bits = 32 if is_wide else 16
+    bits = 64 if machine.rows.is_long else 32 if is_wide else 16
     names = register_names(machine)
-    shown = (0, 3, 1, 2, 6, 7, 5, 4)  # ax bx cx dx si di bp sp, as people list them
+    shown: tuple[int, ...] = (0, 3, 1, 2, 6, 7, 5, 4)  # ax bx cx dx si di bp sp, as people list them
+    if bits == 64:
+        shown = (*shown, *range(8, 16))
     rows = [{"name": names[i], "bits": bits, "value": f"{int(state.gpr[i]):0{bits // 4}x}"} for i in shown]
     return [*rows, {"name": names[16], "bits": bits, "value": f"{int(state.rip):0{bits // 4}x}"}]
 
@@ -112,7 +117,13 @@ def _flags(machine: X86Machine) -> dict[str, Any]:
 def _control(machine: X86Machine) -> list[dict[str, Any]]:
     state = machine.vcpu.state
     rows = []
-    for name, value, table in (("CR0", int(state.cr0), _CR0_BITS), ("CR4", int(state.cr4), _CR4_BITS)):
+    shown: list[tuple[str, int, dict[str, int]]] = [("CR0", int(state.cr0), _CR0_BITS)]
+    if int(state.cr0) & 1:
+        shown += [("CR2", int(state.cr2), {}), ("CR3", int(state.cr3), {})]
+    shown.append(("CR4", int(state.cr4), _CR4_BITS))
+    if int(state.efer) or machine.rows.is_long:
+        shown.append(("EFER", int(state.efer), _EFER_BITS))
+    for name, value, table in shown:
         rows.append(
             {"name": name, "value": f"{value:08x}", "bits": [n for n, bit in table.items() if value >> bit & 1]}
         )
@@ -121,13 +132,16 @@ def _control(machine: X86Machine) -> list[dict[str, Any]]:
 
 def _window(machine: X86Machine, name: str, address: int, before: int, length: int) -> dict[str, Any] | None:
     base = max(0, (address - before) & ~7)
-    data = machine.vcpu.read_memory(base, length)
+    data = machine.vcpu.read_linear(base, length)
     return {"name": name, "base": base, "bytes": data.hex()} if data else None
 
 
 def _memory(machine: X86Machine) -> list[dict[str, Any]]:
     state = machine.vcpu.state
-    stack = int(state.seg[2].base) + (int(state.gpr[4]) & 0xFFFF)
+    mask = {-16: 0xFFFF, 64: (1 << 64) - 1}.get(
+        machine.vcpu.bits, 0xFFFFFFFF if state.seg[2].attributes & 0x4000 else 0xFFFF
+    )
+    stack = (0 if machine.vcpu.bits == 64 else int(state.seg[2].base)) + (int(state.gpr[4]) & mask)
     windows = [
         _window(machine, "ip", machine.fetch_address, WINDOW_BEFORE, WINDOW_BYTES),
         _window(machine, "sp", stack, 8, STACK_BYTES),
@@ -157,7 +171,7 @@ def view(machine: X86Machine) -> dict[str, Any]:
         "control": _control(machine),
         "memory": _memory(machine),
         "exits": {"count": machine.exit_count, "last": list(machine.exits)[-VIEW_EXITS:]},
-        "mode": machine.mode,
+        "mode": machine.mode_now,
         "cpu": machine.cpu,
         **({"screen": shown} if shown else {}),
     }
@@ -171,7 +185,7 @@ def _number(query: Mapping[str, Any], name: str, default: int | None, low: int, 
 
 
 def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
-    """Answers `memory`, `disassembly` and `exits` queries; CommandError for others."""
+    """Answers `memory`, `disassembly`, `exits`, `gdt`, `idt` and `pages` queries; CommandError for others."""
     kind = query.get("kind")
     if kind == "memory":
         address = _number(query, "address", None, 0, machine.vcpu.ram_bytes - 1)
@@ -186,16 +200,20 @@ def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
         start = max(offset, first)
         kept = list(machine.exits)[start - first : start - first + limit]
         return {"count": machine.exit_count, "offset": start, "exits": kept}
-    raise CommandError(f"unknown query {str(kind)[:40]!r}", hint="memory, disassembly or exits")
+    if kind in ("gdt", "idt"):
+        return {"kind": kind, **tables.descriptors(machine, str(kind))}
+    if kind == "pages":
+        return tables.pages(machine, _number(query, "address", None, 0, (1 << 64) - 1))
+    raise CommandError(f"unknown query {str(kind)[:40]!r}", hint="memory, disassembly, exits, gdt, idt or pages")
 
 
 def _disassembly(machine: X86Machine, address: int, count: int) -> list[dict[str, Any]]:
     rows = []
     for _ in range(count):
-        found = machine.rows.decoder.decode(machine.vcpu.read_memory(address, 15), address)
+        found = machine.decoder_now.decode(machine.vcpu.read_linear(address, 15), address)
         if found is None:
             break
-        known = machine.rows.by_content.get((address, found.data))
+        known = machine.rows.by_content.get((address, found.data, found.bits))
         label = machine.rows.label_near(found.jump) if found.jump is not None else None
         rows.append(
             {

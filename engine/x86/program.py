@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from engine.x86.assembler import Assembly
 
-MODES = ("real16", "boot16")
+MODES = ("real16", "boot16", "protected32", "long64")
+#: The width of code with which a mode starts.
+BITS = {"real16": 16, "boot16": 16, "protected32": 32, "long64": 64}
 CPUS = ("auto", "kvm", "unicorn")
 SYNTAXES = ("nasm", "hex")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.x86 import layout
 from engine.x86.core.vcpu import lib
 from engine.x86.devices.pic import ChipState, PicState
 from engine.x86.firmware import BOOT_ADDRESS, SECTOR, rom
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 DATA_ATTRIBUTES = 0x93  # present, writable data, accessed
 CODE_ATTRIBUTES = 0x9B
-_CR0_ET = 0x10
+_CODE_32, _CODE_64, _DATA_32 = 0xC09B, 0xA09B, 0xC093
+_CR0_ET, _CR0_PE, _CR0_PG, _CR4_PAE = 0x10, 1, 1 << 31, 0x20
+_EFER_LME, _EFER_LMA = 0x100, 0x400
 _FLAG_IF = 0x200
 _AX, _DX, _SP = 0, 2, 4
 #: As firmware leaves them: what SeaBIOS says in ax, the disk's number, a stack below the boot sector.
@@ -38,8 +41,29 @@ def reset(machine: X86Machine) -> None:
         state.fpu[at] = value
     if machine.mode == "boot16":
         _boot(machine)
-    else:
-        machine.vcpu.write_memory(assembly.origin, assembly.image)
+        return
+    machine.vcpu.write_memory(assembly.origin, assembly.image)
+    if machine.mode != "real16":
+        _protect(machine)
+
+
+def _protect(machine: X86Machine) -> None:
+    """Flat segments; in long mode the first GiB mapped to itself. There is no IDT: that is the program's to make."""
+    state, is_long = machine.vcpu.state, machine.mode == "long64"
+    descriptors = layout.gdt(machine.mode)
+    machine.vcpu.write_memory(layout.GDT, descriptors)
+    state.gdt_base, state.gdt_limit, state.idt_limit = layout.GDT, len(descriptors) - 1, 0
+    for i in range(6):
+        segment = state.seg[i]
+        segment.limit = 0xFFFFFFFF
+        segment.selector = layout.CODE_SELECTOR if i == lib.CS else layout.DATA_SELECTOR
+        segment.attributes = (_CODE_64 if is_long else _CODE_32) if i == lib.CS else _DATA_32
+    state.gpr[_SP] = layout.STACK_TOP
+    state.cr0 = _CR0_ET | _CR0_PE
+    if is_long:
+        machine.vcpu.write_memory(layout.PAGE_TABLES, layout.page_tables())
+        state.cr0, state.cr3, state.cr4 = _CR0_ET | _CR0_PE | _CR0_PG, layout.PAGE_TABLES, _CR4_PAE
+        state.efer = _EFER_LME | _EFER_LMA
 
 
 def _boot(machine: X86Machine) -> None:

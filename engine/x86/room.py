@@ -14,8 +14,9 @@ from engine.x86.assembler import assemble, delegate, outside, parse_hex
 from engine.x86.core.vcpu import keep_kvm_open
 from engine.x86.devices.cmos import CHANNEL as CLOCK_CHANNEL
 from engine.x86.firmware.boot_sector import as_boot_sector
+from engine.x86.layout import refuse_overlap
 from engine.x86.machine import X86Machine
-from engine.x86.program import CPUS, MODES, SYNTAXES, Program
+from engine.x86.program import BITS, CPUS, MODES, SYNTAXES, Program
 
 __all__ = ["build", "cli", "debug_view", "delegate", "notice", "outside", "prepare", "start"]
 
@@ -38,7 +39,8 @@ def build(files: Sequence[SourceFile], options: Mapping[str, Any]) -> Program:
         raise CommandError("an x86 program is one file")
     mode, cpu = _choice(options, "mode", MODES), _choice(options, "cpu", CPUS)
     front_end = {"nasm": assemble, "hex": parse_hex}[_choice(options, "syntax", SYNTAXES)]
-    assembly = front_end(files[0].text, files[0].name)
+    assembly = front_end(files[0].text, files[0].name, BITS[mode])
+    refuse_overlap(assembly, mode)
     return Program(as_boot_sector(assembly) if mode == "boot16" else assembly, mode, cpu)
 
 

@@ -39,8 +39,10 @@ class Rows:
         self.assembly = assembly
         self.decoder = decoder
         self.rows: list[Row] = []
-        self.by_content: dict[tuple[int, bytes], Row] = {}
+        self.by_content: dict[tuple[int, bytes, int], Row] = {}
         self.is_wide = False
+        self.is_long = False
+        self.decoders = {16: decoder, 32: Decoder(32), 64: Decoder(64)}
         self._label_addresses = [address for _, address in assembly.labels]
         self._lines: dict[int, int] = {}
         self._sweep()
@@ -60,7 +62,7 @@ class Rows:
                 continue
             at = max(at, start)
             while at < end:
-                found = self.decoder.decode(image[at : at + 15], origin + at)
+                found = self.decoders[source.bits].decode(image[at : at + 15], origin + at)
                 if found is None:
                     self._add(origin + at, image[at:end], source.line, None)
                     at = end
@@ -72,7 +74,8 @@ class Rows:
         row = Row(len(self.rows), address, data, line, instruction)
         self.rows.append(row)
         if instruction is not None:
-            self.by_content[(address, data)] = row
+            self.by_content[(address, data, instruction.bits)] = row
+            self.is_long |= instruction.bits == 64
             self.is_wide |= instruction.is_wide
         return row
 
@@ -83,7 +86,7 @@ class Rows:
 
     def learn(self, instruction: Instruction) -> tuple[Row, bool]:
         """The row of an instruction that is about to run, and whether it is a new one."""
-        known = self.by_content.get((instruction.address, instruction.data))
+        known = self.by_content.get((instruction.address, instruction.data, instruction.bits))
         if known:
             return known, False
         line = self._lines.get(instruction.address)

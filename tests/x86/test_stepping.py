@@ -319,11 +319,12 @@ there:  dw 0x3ff
     assert run.memory(0x300, 6) == bytes.fromhex("ff0300100000")
 
 
-def test_protected_mode_ends_this_mode_with_a_sentence(go, cpu) -> None:
-    run = go("mov eax, cr0\nor al, 1\nmov cr0, eax\nhlt", cpu)
-    assert run.stop.reason is StopReason.FAULT
-    assert "protected mode" in run.stop.detail["message"]
+def test_a_real_mode_program_may_switch_to_protected_mode_by_itself(go, cpu) -> None:
+    run = go("mov eax, cr0\nor al, 1\nmov cr0, eax\nmov bx, 5\nhlt", cpu)
+    assert run.stop.reason is StopReason.HALT
     assert run.steps[2].new("cr0") == 0x11
+    assert run.machine.view()["mode"] == "protected16"
+    assert run.register("ebx") == 5
 
 
 def test_cpuid_and_rdtsc_are_this_machines_own(go, cpu) -> None:

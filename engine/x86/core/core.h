@@ -23,6 +23,13 @@ enum { FLAG_CF = 1, FLAG_ZF = 0x40, FLAG_TF = 0x100, FLAG_IF = 0x200, FLAG_DF = 
 /* The bits that are guest state: CF PF AF ZF SF IF DF OF IOPL NT AC ID. TF belongs to us (see exec.c), RF to nobody. */
 #define FLAGS_VISIBLE 0x247ed5u
 
+enum { CR0_PE = 1, CR0_WP = 0x10000, CR4_PSE = 0x10, CR4_PAE = 0x20 };
+#define EFER_LME 0x100ull
+#define EFER_LMA 0x400ull
+#define CR0_PG 0x80000000ull
+enum { ATTRIBUTE_L = 0x2000, ATTRIBUTE_D = 0x4000, ATTRIBUTE_G = 0x8000 }; /* of a segment */
+enum { WALK_WRITE = 1, WALK_MARK = 2 };                                    /* how translate looks at a page */
+
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };      /* hardware encoding order */
 enum { ES, CS, SS, DS, FS, GS, SEGMENTS };
 enum { NUMBER_IP = 16, NUMBER_FLAGS = 17, NUMBER_SEGMENT = 18, NUMBER_CR0 = 24, NUMBER_CR2, NUMBER_CR3, NUMBER_CR4, NUMBER_EFER };
@@ -58,8 +65,6 @@ enum { /* what executes a row */
   KIND_PUSHF,      /* the CPU; then the image's TF is put right */
   KIND_POPF,       /* the CPU; TF of the image is kept by us */
   KIND_IRET,       /* as POPF */
-  KIND_IDT,        /* lidt and sidt: the CPU, with the guest's own IDTR in place */
-  KIND_SYSTEM,     /* the CPU; control registers may have changed */
   KIND_INT,        /* us: delivery of vector `data` */
   KIND_INTO,       /* us: delivery of vector 4 if OF */
   KIND_CPUID,      /* us: the same CPU everywhere */
@@ -73,6 +78,24 @@ enum { /* what executes a row */
   KIND_RAISE,      /* us: exception `data` (an instruction that this machine does not have) */
   KIND_REFUSED,    /* the CPU in use would execute it wrongly */
   KIND_SERVICE,    /* the host: a firmware service; what it does is computed first */
+  KIND_MISSING,    /* nobody: this machine has it not, in this mode */
+  KIND_LGDT,       /* us, from here on; see system.c. data = bytes of a base */
+  KIND_LIDT,
+  KIND_SGDT,
+  KIND_SIDT,
+  KIND_SMSW,
+  KIND_LMSW,
+  KIND_CLTS,
+  KIND_TO_CR,      /* data = general register | control register << 8 */
+  KIND_FROM_CR,
+  KIND_LOAD_SEG,   /* in protected mode: data = segment | register << 8 | size << 16 */
+  KIND_POP_SEG,
+  KIND_READ_SEG,
+  KIND_PUSH_SEG,
+  KIND_FAR_JUMP,   /* data = size of the offset; target or memory operand 0 */
+  KIND_FAR_CALL,
+  KIND_FAR_RETURN, /* data = size | bytes to drop << 8 */
+  KIND_PROTECTED_IRET, /* data = size */
 };
 #define NO_PORT 0x10000
 
@@ -103,7 +126,9 @@ typedef struct Row {
   uint64_t address;
   uint8_t bytes[15], length;
   uint32_t where, kind, traits, data;
-  uint8_t port_size, operand_count, address_bits;
+  uint32_t divide;   /* div and idiv: size | signed << 8 | register << 16; 0: another instruction */
+  uint64_t target;   /* of a far jump: selector << 32 | offset */
+  uint8_t port_size, operand_count, address_bits, code_bits, is_protected;
   MemoryOperand operands[MAX_OPERANDS];
   struct Row *next;
 } Row;
@@ -117,7 +142,7 @@ enum { /* why x86_run came back */
   RUN_HALT,
   RUN_SHUTDOWN,    /* triple fault */
   RUN_NO_MEMORY,   /* the next instruction lies where there is no memory */
-  RUN_PROTECTED,   /* CR0.PE was set */
+  RUN_MISSING,     /* this machine has not the next instruction, in this mode */
   RUN_UNSUPPORTED, /* this CPU cannot execute the next instruction */
   RUN_STUCK,       /* the CPU did not come back from it */
   RUN_FAILED,      /* the host failed; see `message` */
@@ -130,6 +155,11 @@ enum { /* how one CPU step ended */
   STEP_DONE = 0,
   STEP_RAISED = 0x100, /* | vector: the instruction faulted; registers and memory are as before it, but for a rep */
 };
+
+typedef struct Walk { /* the entries that translate an address, from the root on */
+  uint64_t at[4], entry[4];
+  uint32_t levels;
+} Walk;
 
 typedef struct PortAccess {
   uint32_t port, size, count, is_out;
@@ -193,6 +223,9 @@ struct Machine {
   const MemoryOperand *string_operand;
   uint8_t old[OLD_BYTES + 64];
   int exception; /* vector delivered by this step, -1 if none */
+  uint32_t error;          /* what the exception that was just found says */
+  int64_t raised_error;    /* the error code that the delivered exception pushed; -1: none */
+  uint64_t fault_address;  /* of a page fault */
 
   /* ports and missing memory */
   PortAccess port;
@@ -220,7 +253,7 @@ struct Machine {
 };
 
 /* record.c */
-const Row *row_find(Machine *m, uint64_t linear);
+const Row *row_find(Machine *m, uint64_t linear, uint64_t physical);
 uint64_t operand_offset(const Machine *m, const MemoryOperand *op);
 uint64_t rep_room(const Machine *m, const Row *row, int *vector);
 uint64_t rep_count(const Row *row, const CpuState *st);
@@ -228,7 +261,26 @@ int operand_violation(const Machine *m, const Row *row);
 void step_begin(Machine *m, const Row *row, int recording);
 void step_note_write(Machine *m, uint64_t address, uint32_t size, int maybe);
 void step_end(Machine *m, TraceBatch *trace);
-int step_covers(const Machine *m, uint64_t address, uint32_t size);
+int step_covers(Machine *m, uint64_t address, uint32_t size);
+
+/* protected.c */
+int is_protected(const Machine *m);
+int code_bits(const Machine *m);
+uint64_t ip_mask(const Machine *m);
+uint64_t stack_mask(const Machine *m);
+uint64_t linear_of(const Machine *m, int segment, uint64_t offset);
+int translate(Machine *m, uint64_t linear, int how, uint64_t *physical, Walk *path);
+int read_linear(Machine *m, uint64_t linear, void *bytes, uint32_t size);
+int write_linear(Machine *m, uint64_t linear, const void *bytes, uint32_t size);
+uint64_t protected_room(Machine *m, const Row *row, int *vector);
+int foresee(Machine *m, const Row *row);
+int load_segment(Machine *m, int number, uint16_t selector);
+int push_value(Machine *m, uint64_t value, uint32_t size);
+int pop_value(Machine *m, uint64_t *value, uint32_t size);
+int protected_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault);
+
+/* system.c */
+int system_instruction(Machine *m, const Row *row, uint64_t next);
 
 /* exec.c */
 int gate(Machine *m, uint64_t until, TraceBatch *trace, const Row **row);
@@ -254,6 +306,8 @@ void x86_forget_rows(Machine *m);
 void x86_pull(Machine *m);
 void x86_touched(Machine *m);
 void x86_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size);
+int x86_bits(Machine *m);
+int x86_translate(Machine *m, uint64_t linear, uint64_t *physical, Walk *path);
 int x86_service_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size);
 void x86_breakpoint(Machine *m, uint32_t where, int on);
 int x86_kvm_open(const char *device);

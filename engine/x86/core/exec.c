@@ -21,9 +21,9 @@ static uint64_t clock_of(const Machine *m) { return m->st.tick + m->st.idle; }
 int gate(Machine *m, uint64_t until, TraceBatch *trace, const Row **row) {
   if (m->st.tick >= until || (trace && batch_is_full(trace))) return RUN_BUDGET;
   if (clock_of(m) >= m->event_at) return RUN_EVENT;
-  uint64_t linear = m->st.seg[CS].base + m->st.rip;
-  if (linear >= m->ram_size) return RUN_NO_MEMORY;
-  *row = row_find(m, linear);
+  uint64_t linear = linear_of(m, CS, m->st.rip), physical;
+  if (translate(m, linear, 0, &physical, NULL) || physical >= m->ram_size) return RUN_NO_MEMORY;
+  *row = row_find(m, linear, physical);
   if (!*row) {
     m->fetch = linear;
     return RUN_NEED_ROW;
@@ -68,6 +68,13 @@ static void push16(Machine *m, uint16_t value) {
 
 static int is_contributory(unsigned vector) { return vector == 0 || (vector >= 10 && vector <= 13); }
 
+static int triple_fault(Machine *m) {
+  m->st.rip = m->before.rip;
+  m->st.halted = 1;
+  m->step_flags |= STEP_FAULT;
+  return RUN_SHUTDOWN;
+}
+
 /* Delivers `vector` through the IVT (SDM vol. 3, 20.1.4): FLAGS, CS and `return_rip` are pushed, IF, TF and AC cleared.
  * A vector outside IDTR's limit or a stack without room raises the next exception; 0, or RUN_SHUTDOWN when that too
  * fails as a double fault. */
@@ -75,6 +82,11 @@ int step_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault) {
   if (is_fault && !(m->row->traits & TRAIT_REP)) m->range_count = m->old_used = 0;
   m->exception = (int)vector;
   m->step_flags |= STEP_INTERRUPT | (is_fault ? STEP_ERROR : 0);
+  if (is_protected(m)) {
+    int ended = protected_raise(m, vector, return_rip, is_fault);
+    if (ended) return triple_fault(m);
+    return 0;
+  }
   int was_contributory = is_fault && is_contributory(vector);
   for (;;) {
     uint64_t sp = m->st.gpr[RSP] & 0xffff;
@@ -99,10 +111,7 @@ int step_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault) {
     return_rip = m->before.rip;
     was_contributory = 1;
   }
-  m->st.rip = m->before.rip;
-  m->st.halted = 1;
-  m->step_flags |= STEP_FAULT;
-  return RUN_SHUTDOWN;
+  return triple_fault(m);
 }
 
 static void set32(Machine *m, int number, uint32_t value) {
@@ -122,7 +131,7 @@ static void cpuid(Machine *m) {
   } else if (leaf == 1) {
     out[0] = 0x600;
     out[2] = 1 << 23; /* popcnt */
-    out[3] = 1 | 1 << 4 | 1 << 5 | 1 << 8; /* fpu tsc msr cx8 */
+    out[3] = 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8; /* fpu pse tsc msr pae cx8 */
     out[3] |= 1 << 15 | 1 << 19 | 1 << 23 | 1 << 24 | 1 << 25 | 1 << 26; /* cmov clflush mmx fxsr sse sse2 */
   } else if (leaf == 7) {
     out[1] = 1 << 3; /* tzcnt; the rest of BMI1 needs what real mode cannot encode */
@@ -130,6 +139,7 @@ static void cpuid(Machine *m) {
     out[0] = 0x80000004;
   } else if (leaf == 0x80000001) {
     out[2] = 1 << 5; /* lzcnt */
+    out[3] = 1 << 29; /* long mode */
   } else if (leaf >= 0x80000002 && leaf <= 0x80000004) {
     memcpy(out, name + (leaf - 0x80000002) * 16, 16);
   }
@@ -169,7 +179,7 @@ static void serve(Machine *m) {
 
 /* Executes a row that is ours. Answers STEP_x or RUN_x. */
 static int emulate(Machine *m, const Row *row) {
-  uint64_t next = (m->st.rip + row->length) & 0xffff, here = m->st.rip;
+  uint64_t next = (m->st.rip + row->length) & ip_mask(m), here = m->st.rip;
   int result = STEP_DONE;
   m->st.rip = next;
   m->dirty |= DIRTY_REGS;
@@ -182,20 +192,12 @@ static int emulate(Machine *m, const Row *row) {
     set32(m, RAX, (uint32_t)clock_of(m));
     set32(m, RDX, (uint32_t)(clock_of(m) >> 32));
     break;
-  case KIND_RDMSR:
-    if ((uint32_t)m->st.gpr[RCX] != 0x10) { /* IA32_TIME_STAMP_COUNTER is the one that there is */
-      result = STEP_RAISED | 13;
-      break;
-    }
-    set32(m, RAX, (uint32_t)clock_of(m));
-    set32(m, RDX, (uint32_t)(clock_of(m) >> 32));
-    break;
-  case KIND_WRMSR: result = STEP_RAISED | 13; break;
   case KIND_LOAD_SS:
   case KIND_POP_SS: result = load_ss(m, row); break;
   case KIND_READ_DR: set32(m, row->data & 0xff, (uint32_t)m->st.dr[row->data >> 8]); break;
   case KIND_WRITE_DR: m->st.dr[row->data >> 8] = (uint32_t)m->st.gpr[row->data & 0xff]; break;
-  default: result = STEP_RAISED | (int)row->data; break; /* KIND_RAISE */
+  case KIND_RAISE: result = STEP_RAISED | (int)row->data; break;
+  default: result = system_instruction(m, row, next); break;
   }
   if (result & STEP_RAISED) m->st.rip = here;
   return result;
@@ -203,18 +205,17 @@ static int emulate(Machine *m, const Row *row) {
 
 /* Executes a row on the CPU, with TF of a FLAGS image kept true for the guest. */
 static int on_cpu(Machine *m, const Row *row) {
-  uint64_t stack = m->st.seg[SS].base + (m->st.gpr[RSP] & 0xffff), tf = m->st.rflags & FLAG_TF;
-  uint64_t at = row->kind == KIND_IRET ? stack + 2 * row->data : stack;
+  uint64_t mask = stack_mask(m), tf = m->st.rflags & FLAG_TF, at;
+  uint64_t stack = linear_of(m, SS, m->st.gpr[RSP] & mask), linear = row->kind == KIND_IRET ? stack + 2 * row->data : stack;
   uint16_t image = 0xffff;
-  if (at + 2 <= m->ram_size) memcpy(&image, m->ram + at, 2);
+  if (!translate(m, linear, 0, &at, NULL) && at + 2 <= m->ram_size) memcpy(&image, m->ram + at, 2);
   int result = m->cpu->step(m, row);
   if (result != STEP_DONE) return result;
   if (row->kind == KIND_POPF || row->kind == KIND_IRET) {
     m->st.rflags = (m->st.rflags & ~(uint64_t)FLAG_TF) | (image & FLAG_TF);
     m->dirty |= DIRTY_REGS; /* the CPU's own TF: popped away from the stepper, or set by the image */
   } else if (row->kind == KIND_PUSHF) {
-    at = m->st.seg[SS].base + (m->st.gpr[RSP] & 0xffff);
-    if (at + 2 <= m->ram_size) {
+    if (!translate(m, linear_of(m, SS, m->st.gpr[RSP] & mask), 0, &at, NULL) && at + 2 <= m->ram_size) {
       memcpy(&image, m->ram + at, 2);
       uint16_t right = (uint16_t)((image & ~FLAG_TF) | tf);
       if (right != image) m->cpu->poke(m, at, &right, 2);
@@ -225,22 +226,22 @@ static int on_cpu(Machine *m, const Row *row) {
 
 /* Whether the CPU may execute the row as one of a stretch, without exec.c looking at it. */
 int is_simple(const Machine *m, const Row *row) {
-  if (row->kind != KIND_PLAIN || row->traits & TRAIT_ALONE || m->st.rflags & FLAG_TF || m->irq_vector >= 0) return 0;
+  if (is_protected(m) || row->kind != KIND_PLAIN || row->traits & TRAIT_ALONE || m->st.rflags & FLAG_TF || m->irq_vector >= 0) return 0;
   if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) return 0;
   return !(row->traits & TRAIT_CHECK) || m->cpu->keeps_limits || !operand_violation(m, row);
 }
 
 static void set_rep_count(Machine *m, const Row *row, uint64_t count) {
-  uint64_t mask = row->address_bits == 16 ? 0xffff : 0xffffffff;
+  uint64_t mask = row->address_bits == 16 ? 0xffff : row->address_bits == 32 ? 0xffffffff : ~0ull;
   m->st.gpr[RCX] = (m->st.gpr[RCX] & ~mask) | (count & mask);
   m->dirty |= DIRTY_REGS;
 }
 
 /* Executes a rep string instruction that runs into its segment's limit, on a CPU that does not look at limits: as many
  * elements as there is room for, then the exception with the rest still in CX, unless cmps or scas found its end. */
-static int cut_rep(Machine *m, const Row *row) {
-  int vector = 13, is_repne = 0;
-  uint64_t count = rep_count(row, &m->st), room = rep_room(m, row, &vector);
+static int cut_rep(Machine *m, const Row *row, uint64_t room, int vector) {
+  int is_repne = 0;
+  uint64_t count = rep_count(row, &m->st);
   if (room) {
     set_rep_count(m, row, room);
     int ended = on_cpu(m, row);
@@ -273,7 +274,7 @@ static void wait_for_interrupt(Machine *m) {
 }
 
 static void open_port(Machine *m, const Row *row) {
-  uint64_t count = row->address_bits == 16 ? m->st.gpr[RCX] & 0xffff : m->st.gpr[RCX] & 0xffffffff;
+  uint64_t count = rep_count(row, &m->st);
   m->port.port = row->data == NO_PORT ? (uint16_t)m->st.gpr[RDX] : row->data;
   m->port.size = row->port_size;
   m->port.is_out = row->kind == KIND_OUT;
@@ -309,25 +310,40 @@ int finish_plain(Machine *m, int ended, TraceBatch *trace) {
   if (is_exit) m->step_flags |= STEP_EXIT;
   step_end(m, trace);
   if (result) return result;
-  if (m->st.cr0 & 1) return RUN_PROTECTED;
   return is_device ? RUN_DEVICE : 0;
+}
+
+static int real_step(Machine *m, const Row *row) {
+  int vector = m->cpu->keeps_limits && !is_ours(row) ? 0 : operand_violation(m, row);
+  if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) return STEP_RAISED | 13;
+  if (vector && row->traits & TRAIT_REP) return cut_rep(m, row, rep_room(m, row, &vector), vector);
+  if (vector && row->kind != KIND_RAISE) return STEP_RAISED | vector;
+  return is_ours(row) ? emulate(m, row) : on_cpu(m, row);
+}
+
+static int protected_step(Machine *m, const Row *row) {
+  int vector = 13;
+  if (code_bits(m) != 64 && m->st.rip + row->length - 1 > m->st.seg[CS].limit) return STEP_RAISED | 13;
+  if (row->kind != KIND_RAISE) {
+    int found = foresee(m, row);
+    if (found) return STEP_RAISED | (found & 0xff);
+  }
+  if (row->traits & TRAIT_REP && row->operand_count) {
+    uint64_t room = protected_room(m, row, &vector);
+    if (room < rep_count(row, &m->st)) return cut_rep(m, row, room, vector);
+  }
+  return is_ours(row) ? emulate(m, row) : on_cpu(m, row);
 }
 
 static int one_step(Machine *m, const Row *row, TraceBatch *trace) {
   if (row->kind == KIND_REFUSED) return RUN_UNSUPPORTED;
+  if (row->kind == KIND_MISSING) return RUN_MISSING;
   if (row->kind == KIND_IN || row->kind == KIND_OUT) open_port(m, row);
   if (row->kind == KIND_IN && m->port.count && !m->input_ready) return RUN_NEED_INPUT;
   if (row->kind == KIND_SERVICE && !m->service.ready) return RUN_NEED_SERVICE;
   if (row->kind == KIND_HLT && m->st.rflags & FLAG_IF && m->wait == WAIT_UNDECIDED) return RUN_WAIT;
   step_begin(m, row, trace != NULL);
-  int ended, violation = m->cpu->keeps_limits ? 0 : operand_violation(m, row);
-  if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) {
-    ended = STEP_RAISED | 13;
-  } else if (is_ours(row)) {
-    ended = emulate(m, row);
-  } else {
-    ended = !violation ? on_cpu(m, row) : row->traits & TRAIT_REP ? cut_rep(m, row) : STEP_RAISED | violation;
-  }
+  int ended = is_protected(m) ? protected_step(m, row) : real_step(m, row);
   if (ended != STEP_DONE && ended != RUN_SHUTDOWN && !(ended & STEP_RAISED)) {
     m->row = NULL;
     return ended;
@@ -419,7 +435,18 @@ void x86_forget_rows(Machine *m) {
   m->row_count = 0;
 }
 
-int x86_has_row(Machine *m, uint64_t address) { return row_find(m, address) != NULL; }
+int x86_has_row(Machine *m, uint64_t address) {
+  uint64_t physical;
+  return !translate(m, address, 0, &physical, NULL) && row_find(m, address, physical) != NULL;
+}
+
+/* What kind of code comes next: 16, 32 or 64 bits, negative outside protected mode. */
+int x86_bits(Machine *m) { return is_protected(m) ? code_bits(m) : -16; }
+
+/* The page-table walk for a linear address: 0, or the exception that an access would raise. */
+int x86_translate(Machine *m, uint64_t linear, uint64_t *physical, Walk *path) {
+  return translate(m, linear, 0, physical, path);
+}
 
 void x86_breakpoint(Machine *m, uint32_t where, int on) {
   for (uint32_t i = 0; i < m->row_count; i++) {

@@ -88,21 +88,39 @@ static void put_segment(struct kvm_segment *to, const Segment *from) {
   to->selector = from->selector;
 }
 
+/* In protected mode the whole descriptor cache is the guest's (asm/kvm.h; attributes as in a descriptor). */
+static void put_attributes(struct kvm_segment *to, uint16_t a) {
+  to->type = a & 15;
+  to->s = a >> 4 & 1;
+  to->dpl = a >> 5 & 3;
+  to->present = a >> 7 & 1;
+  to->avl = a >> 12 & 1;
+  to->l = a >> 13 & 1;
+  to->db = a >> 14 & 1;
+  to->g = a >> 15 & 1;
+  to->unusable = !to->present;
+}
+
 static struct kvm_segment *segment_of(struct kvm_sregs *s, int number) {
   struct kvm_segment *const order[SEGMENTS] = {&s->es, &s->cs, &s->ss, &s->ds, &s->fs, &s->gs};
   return order[number];
 }
 
-static int push_segments(Machine *m, Kvm *k, int guest_idt) {
+static int push_segments(Machine *m, Kvm *k) {
+  int protected = is_protected(m);
   struct kvm_sregs s = k->fixed;
-  for (int i = 0; i < SEGMENTS; i++) put_segment(segment_of(&s, i), &m->st.seg[i]);
+  for (int i = 0; i < SEGMENTS; i++) {
+    put_segment(segment_of(&s, i), &m->st.seg[i]);
+    if (protected) put_attributes(segment_of(&s, i), m->st.seg[i].attributes);
+  }
   s.gdt = (struct kvm_dtable){.base = m->st.gdt_base, .limit = (uint16_t)m->st.gdt_limit};
-  s.idt = (struct kvm_dtable){.base = guest_idt ? m->st.idt_base : TRAP_TABLE,
-                              .limit = guest_idt ? (uint16_t)m->st.idt_limit : 0x3ff};
+  /* In protected mode protected.c foresees exceptions; one that it did not is a shutdown, and Unicorn's business. */
+  s.idt = (struct kvm_dtable){.base = TRAP_TABLE, .limit = protected ? 0 : 0x3ff};
   s.cr0 = m->st.cr0;
   s.cr2 = m->st.cr2;
   s.cr3 = m->st.cr3;
   s.cr4 = m->st.cr4;
+  s.efer = m->st.efer;
   return ioctl(k->vcpu, KVM_SET_SREGS, &s);
 }
 
@@ -119,10 +137,8 @@ static int push_fpu(Machine *m, Kvm *k) {
 }
 
 /* Gives the vCPU what changed in `st`; stepping is armed last because it must see the final RIP. */
-static int push(Machine *m, Kvm *k, int stepping, int guest_idt) {
-  if (m->dirty & DIRTY_SEGMENTS || guest_idt) {
-    if (push_segments(m, k, guest_idt)) return -1;
-  }
+static int push(Machine *m, Kvm *k, int stepping) {
+  if (m->dirty & DIRTY_SEGMENTS && push_segments(m, k)) return -1;
   if (m->dirty & DIRTY_FPU && push_fpu(m, k)) return -1;
   if (m->dirty & DIRTY_REGS) {
     const uint64_t *g = m->st.gpr;
@@ -133,7 +149,7 @@ static int push(Machine *m, Kvm *k, int stepping, int guest_idt) {
     if (ioctl(k->vcpu, KVM_SET_REGS, &r)) return -1;
   }
   if ((m->dirty & (DIRTY_REGS | DIRTY_SEGMENTS) || stepping != k->stepping) && set_stepping(k, stepping)) return -1;
-  m->dirty = guest_idt ? DIRTY_SEGMENTS : 0;
+  m->dirty = 0;
   return 0;
 }
 
@@ -147,21 +163,12 @@ static void take_regs(Machine *m, const struct kvm_run *run) {
   m->st.rflags = (r->rflags & FLAGS_VISIBLE & ~(uint64_t)FLAG_TF) | 2 | (m->st.rflags & FLAG_TF);
 }
 
-static void take_segments(Machine *m, struct kvm_sregs *s, int with_idt) {
+/* Real mode: an instruction has written segment registers. In protected mode that is ours. */
+static void take_segments(Machine *m, struct kvm_sregs *s) {
   for (int i = 0; i < SEGMENTS; i++) {
     m->st.seg[i].selector = segment_of(s, i)->selector;
     m->st.seg[i].base = segment_of(s, i)->base;
   }
-  m->st.gdt_base = s->gdt.base;
-  m->st.gdt_limit = s->gdt.limit;
-  if (with_idt) {
-    m->st.idt_base = s->idt.base;
-    m->st.idt_limit = s->idt.limit;
-  }
-  m->st.cr0 = s->cr0;
-  m->st.cr2 = s->cr2;
-  m->st.cr3 = s->cr3;
-  m->st.cr4 = s->cr4;
 }
 
 /* Serves KVM_EXIT_IO. SAFETY: count * size bytes lie at data_offset inside the kvm_run mapping (api.rst, KVM_EXIT_IO). */
@@ -261,13 +268,17 @@ static void clear_events(Kvm *k) {
 
 static int kvm_step(Machine *m, const Row *row) {
   Kvm *k = m->cpu_data;
-  int guest_idt = row->kind == KIND_IDT, hlt = row->kind == KIND_HLT;
+  int hlt = row->kind == KIND_HLT, protected = is_protected(m);
   uint8_t frame[6] = {0};
   int stops = 0;
   uint64_t sp = m->st.gpr[RSP] & 0xffff;
   if (!m->recording) memcpy(&m->before, &m->st, offsetof(CpuState, dr)); /* a refused step goes back to it */
   memcpy(m->before.dr, m->st.dr, sizeof m->st - offsetof(CpuState, dr));
-  if (push(m, k, !hlt, guest_idt)) return fail(m, "setting the vCPU's registers");
+  uint64_t mask = ip_mask(m);
+  if (push(m, k, !hlt)) {
+    if (protected && errno == EINVAL) return unsupported(m, KVM_EXIT_FAIL_ENTRY, 0);
+    fail(m, "setting the vCPU's registers");
+  }
   for (int i = 0; i < 6; i++) {
     uint64_t at = m->st.seg[SS].base + ((sp - 6 + (uint64_t)i) & 0xffff);
     if (at < m->ram_size) frame[i] = m->ram[at];
@@ -283,10 +294,11 @@ static int kvm_step(Machine *m, const Row *row) {
     uint16_t cs = k->run->s.regs.sregs.cs.selector;
     /* Only a delivery pushes six bytes; a far jump may lead to the same address. */
     int is_delivery = ((sp - m->st.gpr[RSP]) & 0xffff) == 6 && m->st.rip >= TRAP_OFFSET(0);
-    if (cs == TRAP_SELECTOR && is_delivery && reason != KVM_EXIT_SHUTDOWN) {
+    if (!protected && cs == TRAP_SELECTOR && is_delivery && reason != KVM_EXIT_SHUTDOWN) {
       clear_events(k);
       return undo_delivery(m, row, frame);
     }
+    if (reason == KVM_EXIT_SHUTDOWN && protected) return unsupported(m, KVM_EXIT_SHUTDOWN, 0);
     if (reason == KVM_EXIT_SHUTDOWN) {
       m->st.rip = m->before.rip;
       m->dirty = DIRTY_ALL & ~(uint32_t)DIRTY_FPU;
@@ -297,15 +309,13 @@ static int kvm_step(Machine *m, const Row *row) {
       return unsupported(m, (uint32_t)reason, reason == KVM_EXIT_INTERNAL_ERROR ? k->run->internal.suberror : 0);
     }
     uint64_t next = m->before.rip + row->length;
-    if (row->traits & TRAIT_JUMP || ((m->st.rip ^ next) & 0xffff) == 0) break;
+    if (row->traits & TRAIT_JUMP || ((m->st.rip ^ next) & mask) == 0) break;
     /* Elsewhere: the host ran on without a stop. Memory may have changed; only a fresh start is right after this. */
     if (m->st.rip != m->before.rip) return unsupported(m, KVM_EXIT_DEBUG, 0);
     /* One tick a rep instruction, however often the host stops inside it. Anything else has moved on by now. */
     if (!(row->traits & TRAIT_REP) && ++stops > MAX_STOPS) return unsupported(m, KVM_EXIT_DEBUG, 0);
   }
-  if (row->traits & TRAIT_SEGMENTS || row->kind == KIND_SYSTEM || guest_idt) {
-    take_segments(m, &k->run->s.regs.sregs, guest_idt);
-  }
+  if (row->traits & TRAIT_SEGMENTS && !protected) take_segments(m, &k->run->s.regs.sregs);
   return STEP_DONE;
 }
 
@@ -468,7 +478,7 @@ double x86_kvm_bare_steps(const char *device, uint32_t steps) {
     m->st.cr0 = 0x10;
     m->dirty = DIRTY_REGS | DIRTY_SEGMENTS;
     struct timespec a, b;
-    int failed = push(m, k, 1, 0);
+    int failed = push(m, k, 1);
     clock_gettime(CLOCK_MONOTONIC, &a);
     for (uint32_t i = 0; i < steps && !failed; i++) failed = ioctl(k->vcpu, KVM_RUN, 0) || k->run->exit_reason != KVM_EXIT_DEBUG;
     clock_gettime(CLOCK_MONOTONIC, &b);

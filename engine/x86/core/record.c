@@ -5,12 +5,13 @@
 
 static uint32_t hash(uint64_t linear) { return (uint32_t)((linear * 0x9E3779B97F4A7C15ull) >> (64 - HASH_BITS)); }
 
-/* The row whose bytes lie at `linear` now; NULL if nobody has decoded them yet. Moves it to the front of its chain. */
-const Row *row_find(Machine *m, uint64_t linear) {
+/* The row whose bytes lie at `linear` (which is `physical`) now; NULL if nobody has decoded them yet. Moves it to the front of its chain. */
+const Row *row_find(Machine *m, uint64_t linear, uint64_t physical) {
+  int bits = code_bits(m), protected = is_protected(m);
   Row **head = &m->rows[hash(linear)], **link = head;
   for (Row *row = *head; row; link = &row->next, row = row->next) {
-    if (row->address != linear || linear + row->length > m->ram_size) continue;
-    if (memcmp(m->ram + linear, row->bytes, row->length)) continue;
+    if (row->address != linear || row->code_bits != bits || row->is_protected != protected) continue;
+    if (physical + row->length > m->ram_size || memcmp(m->ram + physical, row->bytes, row->length)) continue;
     if (link != head) {
       *link = row->next;
       row->next = *head;
@@ -93,11 +94,12 @@ void step_note_write(Machine *m, uint64_t address, uint32_t size, int maybe) {
   m->old_used += size;
 }
 
-static uint64_t element_address(const Machine *m, const CpuState *st, uint64_t i) {
+static uint64_t element_address(Machine *m, const CpuState *st, uint64_t i) {
   const MemoryOperand *op = m->string_operand;
   uint64_t offset = m->string_offset + (st->rflags & FLAG_DF ? (uint64_t)0 - i * op->size : i * op->size);
   offset &= op->address_bits == 16 ? 0xffff : op->address_bits == 32 ? 0xffffffff : ~0ull;
-  return st->seg[op->segment].base + offset;
+  uint64_t physical, linear = is_protected(m) ? linear_of(m, op->segment, offset) : st->seg[op->segment].base + offset;
+  return translate(m, linear, 0, &physical, NULL) ? m->ram_size : physical;
 }
 
 /* The elements that a rep string instruction may write, in the order in which it writes them. */
@@ -114,6 +116,18 @@ static void note_string(Machine *m, const Row *row, const MemoryOperand *op) {
   m->old_used = (uint32_t)m->string_count * op->size;
 }
 
+/* Keeps what lies at linear addresses, page by page; where there is no page, the instruction will fault. */
+static void note_operand(Machine *m, uint64_t linear, uint32_t size, int maybe) {
+  for (uint32_t done = 0; done < size;) {
+    uint64_t physical;
+    uint32_t here = (uint32_t)(0x1000 - ((linear + done) & 0xfff));
+    if (here > size - done || !(m->st.cr0 & CR0_PG)) here = size - done;
+    if (translate(m, linear + done, WALK_WRITE, &physical, NULL)) return;
+    step_note_write(m, physical, here, maybe);
+    done += here;
+  }
+}
+
 /* Opens a step: from here to step_end everything that changes belongs to it. `st` must be the state now. */
 void step_begin(Machine *m, const Row *row, int recording) {
   m->row = row;
@@ -121,6 +135,8 @@ void step_begin(Machine *m, const Row *row, int recording) {
   m->step_flags = m->range_count = m->old_used = m->truncated = 0;
   m->string_operand = NULL;
   m->exception = -1;
+  m->raised_error = -1;
+  m->error = 0;
   m->before.depth = m->st.depth;
   m->before.rip = m->st.rip;
   m->before.rflags = m->st.rflags;
@@ -132,14 +148,13 @@ void step_begin(Machine *m, const Row *row, int recording) {
     if (row->traits & TRAIT_REP) {
       note_string(m, row, op);
     } else {
-      uint64_t address = m->st.seg[op->segment].base + operand_offset(m, op);
-      step_note_write(m, address, op->size, op->access & ACCESS_MAYBE);
+      note_operand(m, linear_of(m, op->segment, operand_offset(m, op)), op->size, op->access & ACCESS_MAYBE);
     }
   }
 }
 
 /* Whether the recorder expected this write (a check on decoding, for tests). */
-int step_covers(const Machine *m, uint64_t address, uint32_t size) {
+int step_covers(Machine *m, uint64_t address, uint32_t size) {
   for (uint32_t i = 0; i < m->range_count; i++) {
     if (address >= m->ranges[i].address && address + size <= m->ranges[i].address + m->ranges[i].size) return 1;
   }
@@ -165,6 +180,7 @@ static void put(TraceBatch *t, uint8_t kind, uint64_t key, uint8_t tag, uint64_t
 
 static uint8_t register_tag(const Machine *m, uint64_t old, uint64_t now) {
   if ((old | now) >> 32) return TAG_BITS64;
+  if (m->wide > 1) return TAG_BITS64;
   return m->wide || (old | now) >> 16 ? TAG_BITS32 : TAG_BITS16;
 }
 
@@ -242,7 +258,7 @@ void step_end(Machine *m, TraceBatch *trace) {
       flags |= STEP_RETURN;
     }
   }
-  if (row->traits & TRAIT_JUMP && m->st.rip != ((m->before.rip + row->length) & 0xffffffff)) flags |= STEP_JUMP;
+  if (row->traits & TRAIT_JUMP && m->st.rip != ((m->before.rip + row->length) & ip_mask(m))) flags |= STEP_JUMP;
   m->st.tick++;
   m->last_where = row->where;
   m->skip_breakpoint = 0;

@@ -3,6 +3,9 @@
  * The code hook runs before every instruction: it closes the step before it and opens the next one. When the next
  * instruction is not a plain one, it stops the engine, and exec.c goes on. Unicorn leaves interrupt delivery and real
  * mode's segment limits to its user; exec.c does the former on every CPU, and is_simple the latter.
+ *
+ * Unicorn's interface depends on the width that an engine was opened with, so there is one for real mode, one for
+ * protected and one for long mode, opened when they are needed; all have the same RAM, and one of them is in use.
  */
 #include "core.h"
 
@@ -12,21 +15,33 @@
 #include <unicorn/unicorn.h>
 
 #define NOWHERE (1ull << 40) /* the address at which Unicorn would stop: no instruction lies there */
-#define HOLE_SIZE 0x10000ull /* real mode reaches 64 KiB - 16 beyond 1 MiB; nothing is there */
+#define HOLE_END 0xfff00000ull     /* from the end of RAM to here nothing is there */
+#define TABLE_ADDRESS 0xffff0000ull /* descriptors of ours, through which segments get into an engine */
+#define TABLE_SIZE 0x1000
 
 enum { STRETCH, SINGLE };
+enum { JUMPED_AWAY = -1 }; /* the instruction is done, and where it led there is no page */
+
+enum { REAL, PROTECTED, LONG, WIDTHS };
 
 typedef struct Uc {
-  uc_engine *uc;
-  uc_context *fresh; /* as opened, without any exception behind it */
+  uc_engine *uc;     /* the one in use, and its state as opened, without any exception behind it */
+  uc_context *fresh;
+  uc_engine *engines[WIDTHS];
+  uc_context *as_opened[WIDTHS];
+  uint64_t *table; /* TABLE_SIZE bytes */
+  int width;
   TraceBatch *trace;
   uint64_t until, address; /* linear address of the instruction in progress */
   uint32_t sp; /* before a call */
   int how, entered, ended, vector;
 } Uc;
 
-static const int GENERAL[8] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_X86_REG_EBX,
-                               UC_X86_REG_ESP, UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI};
+static const int GENERAL[16] = {UC_X86_REG_RAX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RBX, UC_X86_REG_RSP, UC_X86_REG_RBP,
+                                UC_X86_REG_RSI, UC_X86_REG_RDI, UC_X86_REG_R8,  UC_X86_REG_R9,  UC_X86_REG_R10, UC_X86_REG_R11,
+                                UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15};
+static const int GENERAL_32[9] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_X86_REG_EBX,   UC_X86_REG_ESP,
+                                  UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI, UC_X86_REG_EFLAGS};
 static const int SEGMENT_REGISTERS[SEGMENTS] = {UC_X86_REG_ES, UC_X86_REG_CS, UC_X86_REG_SS,
                                                 UC_X86_REG_DS, UC_X86_REG_FS, UC_X86_REG_GS};
 
@@ -37,11 +52,15 @@ static int fail(Machine *m, const char *what, uc_err error) {
 
 static void take_regs(Machine *m) {
   Uc *u = m->cpu_data;
-  static const int ids[9] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_X86_REG_EBX,   UC_X86_REG_ESP,
-                             UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI, UC_X86_REG_EFLAGS};
-  uint32_t v[9];
+  uint32_t v[9] = {0};
   void *at[9] = {v, v + 1, v + 2, v + 3, v + 4, v + 5, v + 6, v + 7, v + 8};
-  uc_reg_read_batch(u->uc, ids, at, 9);
+  if (u->width == LONG) {
+    for (int i = 0; i < 16; i++) uc_reg_read(u->uc, GENERAL[i], &m->st.gpr[i]);
+    uc_reg_read(u->uc, UC_X86_REG_EFLAGS, &v[8]);
+    m->st.rflags = (v[8] & FLAGS_VISIBLE & ~(uint32_t)FLAG_TF) | 2 | (m->st.rflags & FLAG_TF);
+    return;
+  }
+  uc_reg_read_batch(u->uc, GENERAL_32, at, 9);
   for (int i = 0; i < 8; i++) m->st.gpr[i] = v[i];
   m->st.rflags = (v[8] & FLAGS_VISIBLE & ~(uint32_t)FLAG_TF) | 2 | (m->st.rflags & FLAG_TF);
 }
@@ -56,35 +75,40 @@ static void take_segments(Machine *m) {
   }
 }
 
-static void take_system(Machine *m) {
-  Uc *u = m->cpu_data;
-  uc_x86_mmr gdt = {0}, idt = {0};
-  uint32_t cr0 = 0, cr2 = 0, cr3 = 0, cr4 = 0;
-  uc_reg_read(u->uc, UC_X86_REG_GDTR, &gdt);
-  uc_reg_read(u->uc, UC_X86_REG_IDTR, &idt);
-  uc_reg_read(u->uc, UC_X86_REG_CR0, &cr0);
-  uc_reg_read(u->uc, UC_X86_REG_CR2, &cr2);
-  uc_reg_read(u->uc, UC_X86_REG_CR3, &cr3);
-  uc_reg_read(u->uc, UC_X86_REG_CR4, &cr4);
-  m->st.gdt_base = gdt.base;
-  m->st.gdt_limit = gdt.limit;
-  m->st.idt_base = idt.base;
-  m->st.idt_limit = idt.limit;
-  m->st.cr0 = cr0;
-  m->st.cr2 = cr2;
-  m->st.cr3 = cr3;
-  m->st.cr4 = cr4;
+static uint64_t descriptor_of(const Segment *s) {
+  uint64_t limit = s->attributes & ATTRIBUTE_G ? s->limit >> 12 : s->limit, attributes = s->attributes;
+  if (!(attributes & 0x80)) attributes = 0xc093, limit = 0xfffff; /* null: protected.c lets nobody use it */
+  return (limit & 0xffff) | (s->base & 0xffffff) << 16 | (attributes & 0xf0ff) << 40 | (limit & 0xf0000) << 32 | (s->base & 0xff000000) << 32;
 }
 
-static void push_system(Machine *m, Uc *u) {
-  uc_x86_mmr gdt = {.base = m->st.gdt_base, .limit = m->st.gdt_limit}, idt = {.base = m->st.idt_base, .limit = m->st.idt_limit};
-  uint32_t cr0 = (uint32_t)m->st.cr0, cr2 = (uint32_t)m->st.cr2, cr3 = (uint32_t)m->st.cr3, cr4 = (uint32_t)m->st.cr4;
+/* Control registers and segments go into an engine that is as it was opened: flat, protected, without paging. The
+ * selectors in it are ours; the guest's are only ever read by system.c. */
+static void push_protected(Machine *m, Uc *u) {
+  uc_context_restore(u->uc, u->fresh);
+  uc_x86_mmr table = {.base = TABLE_ADDRESS, .limit = 8 * SEGMENTS + 7};
+  for (int i = 0; i < SEGMENTS; i++) u->table[i + 1] = descriptor_of(&m->st.seg[i]);
+  uc_mem_write(u->uc, TABLE_ADDRESS, u->table, 8 * (SEGMENTS + 1));
+  uc_reg_write(u->uc, UC_X86_REG_GDTR, &table);
+  for (int i = 0; i < SEGMENTS; i++) {
+    uint16_t selector = (uint16_t)(8 * (i + 1));
+    if (u->width == LONG && code_bits(m) == 64 && i == CS) continue; /* it is as opened */
+    uc_reg_write(u->uc, SEGMENT_REGISTERS[i], &selector);
+  }
+  if (u->width == LONG) {
+    uc_reg_write(u->uc, UC_X86_REG_FS_BASE, &m->st.seg[FS].base);
+    uc_reg_write(u->uc, UC_X86_REG_GS_BASE, &m->st.seg[GS].base);
+  }
+  uc_reg_write(u->uc, UC_X86_REG_CR4, &m->st.cr4);
+  uc_reg_write(u->uc, UC_X86_REG_CR3, &m->st.cr3);
+  uc_reg_write(u->uc, UC_X86_REG_CR0, &m->st.cr0);
+  uc_ctl_flush_tlb(u->uc);
+}
+
+static void push_real(Machine *m, Uc *u) {
+  uint64_t cr0 = m->st.cr0, cr4 = m->st.cr4;
   uc_reg_write(u->uc, UC_X86_REG_CR0, &cr0);
-  uc_reg_write(u->uc, UC_X86_REG_CR2, &cr2);
-  uc_reg_write(u->uc, UC_X86_REG_CR3, &cr3);
   uc_reg_write(u->uc, UC_X86_REG_CR4, &cr4);
-  uc_reg_write(u->uc, UC_X86_REG_GDTR, &gdt);
-  uc_reg_write(u->uc, UC_X86_REG_IDTR, &idt);
+  for (int i = 0; i < SEGMENTS; i++) uc_reg_write(u->uc, SEGMENT_REGISTERS[i], &m->st.seg[i].selector);
 }
 
 /* FXSAVE keeps ST(0) first and one tag bit a register (1 = in use); Unicorn has physical registers and two tag bits. */
@@ -127,18 +151,42 @@ static void take_fpu(Machine *m, Uc *u) {
   memcpy(x + 24, &mxcsr, 4);
 }
 
+static uc_err open_engine(Machine *m, Uc *u, int width);
+
+/* Uses the engine for the mode that the machine is in now. -1 when it cannot be opened. */
+static int choose(Machine *m, Uc *u) {
+  int width = !is_protected(m) ? REAL : m->st.efer & EFER_LMA ? LONG : PROTECTED;
+  if (width == u->width) return 0;
+  if (!(m->dirty & DIRTY_FPU)) take_fpu(m, u);
+  if (!u->engines[width]) {
+    uc_err error = open_engine(m, u, width);
+    if (error) {
+      fail(m, "opening Unicorn", error);
+      return -1;
+    }
+  }
+  u->width = width;
+  u->uc = u->engines[width];
+  u->fresh = u->as_opened[width];
+  m->dirty = DIRTY_ALL;
+  return 0;
+}
+
 /* Gives the engine what changed in `st`; RIP goes with uc_emu_start. */
 static void push(Machine *m, Uc *u) {
   if (m->dirty & DIRTY_MEMORY) {
     uc_ctl_flush_tb(u->uc);
     uc_ctl_flush_tlb(u->uc);
   }
-  if (m->dirty & DIRTY_SEGMENTS) {
-    push_system(m, u);
-    for (int i = 0; i < SEGMENTS; i++) uc_reg_write(u->uc, SEGMENT_REGISTERS[i], &m->st.seg[i].selector);
+  if (m->dirty & DIRTY_SEGMENTS && u->width == REAL) push_real(m, u);
+  if (m->dirty & DIRTY_SEGMENTS && u->width != REAL) {
+    if (!(m->dirty & DIRTY_FPU)) take_fpu(m, u);
+    push_protected(m, u);
+    m->dirty = DIRTY_ALL;
   }
   if (m->dirty & DIRTY_REGS) {
-    for (int i = 0; i < 8; i++) uc_reg_write(u->uc, GENERAL[i], &m->st.gpr[i]);
+    int count = u->width == LONG ? 16 : 8;
+    for (int i = 0; i < count; i++) uc_reg_write(u->uc, u->width == LONG ? GENERAL[i] : GENERAL_32[i], &m->st.gpr[i]);
   }
   /* Always: a stopped engine keeps flags in two places, and some instructions then take a stale one. */
   uint32_t flags = (uint32_t)m->st.rflags & ~(uint32_t)FLAG_TF;
@@ -259,18 +307,28 @@ static void on_audit(uc_engine *uc, uc_mem_type type, uint64_t address, int size
 
 /* Runs the engine. 0 when it stopped between instructions; else how the instruction in progress ended. */
 static int engine(Machine *m, Uc *u) {
+  if (choose(m, u)) return RUN_FAILED;
   push(m, u);
   u->ended = 0;
   u->vector = -1;
-  uc_err error = uc_emu_start(u->uc, m->st.seg[CS].base + m->st.rip, NOWHERE, 0, 0);
+  uint64_t start = u->width == REAL ? m->st.seg[CS].base + m->st.rip : m->st.rip;
+  uc_err error = uc_emu_start(u->uc, start, NOWHERE, 0, 0);
   take_regs(m);
   if (u->vector >= 0 || error == UC_ERR_READ_UNMAPPED || error == UC_ERR_WRITE_UNMAPPED) {
     /* Unicorn still remembers the exception that it did not deliver, and would make the next one a double fault. */
     if (!(m->row->traits & TRAIT_REP)) m->st.rflags = m->before.rflags; /* Unicorn's own are not exact at a fault */
+    uint64_t ip = 0;
+    uc_reg_read(u->uc, u->width == LONG ? UC_X86_REG_RIP : UC_X86_REG_EIP, &ip);
     take_fpu(m, u);
     uc_context_restore(u->uc, u->fresh);
+    if (u->width != REAL && m->row->traits & TRAIT_JUMP && ip != m->before.rip) {
+      m->st.rip = ip & ip_mask(m);
+      m->dirty = DIRTY_ALL;
+      return JUMPED_AWAY;
+    }
     m->st.rip = m->before.rip;
     m->dirty |= DIRTY_REGS | DIRTY_SEGMENTS | DIRTY_FPU;
+    m->fault_address = m->st.cr2;
     return STEP_RAISED | (u->vector >= 0 ? u->vector & 0xff : 13);
   }
   if (error && error != UC_ERR_FETCH_UNMAPPED && error != UC_ERR_FETCH_PROT) return fail(m, "uc_emu_start", error);
@@ -278,26 +336,26 @@ static int engine(Machine *m, Uc *u) {
 }
 
 static void take_position(Machine *m, Uc *u) {
-  uint32_t ip = 0;
-  take_segments(m);
-  uc_reg_read(u->uc, UC_X86_REG_EIP, &ip);
-  m->st.rip = ip;
+  uint64_t ip = 0;
+  if (u->width == REAL) take_segments(m);
+  uc_reg_read(u->uc, u->width == LONG ? UC_X86_REG_RIP : UC_X86_REG_EIP, &ip);
+  m->st.rip = ip & ip_mask(m);
 }
 
 static int uc_step(Machine *m, const Row *row) {
   Uc *u = m->cpu_data;
   if (row->kind == KIND_HLT) {
-    m->st.rip = (m->st.rip + row->length) & 0xffff;
+    m->st.rip = (m->st.rip + row->length) & ip_mask(m);
     return STEP_DONE;
   }
   u->how = SINGLE;
   u->entered = 0;
   u->trace = NULL;
-  u->address = m->st.seg[CS].base + m->st.rip;
+  u->address = linear_of(m, CS, m->st.rip);
   int ended = engine(m, u);
+  if (ended == JUMPED_AWAY) return STEP_DONE;
   if (ended) return ended;
   take_position(m, u);
-  if (row->kind == KIND_SYSTEM || row->kind == KIND_IDT) take_system(m);
   return STEP_DONE;
 }
 
@@ -333,8 +391,11 @@ static void uc_enter(Machine *m, int entering) {
 
 static void uc_destroy(Machine *m) {
   Uc *u = m->cpu_data;
-  if (u->fresh) uc_context_free(u->fresh);
-  if (u->uc) uc_close(u->uc);
+  for (int i = 0; i < WIDTHS; i++) {
+    if (u->as_opened[i]) uc_context_free(u->as_opened[i]);
+    if (u->engines[i]) uc_close(u->engines[i]);
+  }
+  free(u->table);
   free(u);
   m->cpu_data = NULL;
 }
@@ -352,15 +413,19 @@ static const Cpu UC_CPU = {
 
 /* SAFETY: Unicorn keeps the pointers to `m` and to its RAM; uc_close comes before both are freed. The hooks' types
  * differ, which uc_hook_add takes as void *: a function pointer fits into one on every system that Unicorn runs on. */
-static uc_err open_engine(Machine *m, Uc *u) {
+static uc_err open_engine(Machine *m, Uc *u, int width) {
+  static const uc_mode modes[WIDTHS] = {UC_MODE_16, UC_MODE_32, UC_MODE_64};
+  uc_engine *uc;
   uc_hook hook;
-  uc_err error = uc_open(UC_ARCH_X86, UC_MODE_16, &u->uc);
+  uc_err error = uc_open(UC_ARCH_X86, modes[width], &uc);
   if (error) return error;
+  u->engines[width] = uc;
   /* The default, 1 GiB, is really used by a program that changes its code all the time. */
-  uc_ctl_set_tcg_buffer_size(u->uc, 16u << 20);
-  uc_ctl_set_cpu_model(u->uc, UC_CPU_X86_HASWELL); /* knows popcnt, lzcnt, tzcnt, movbe */
-  if ((error = uc_mem_map_ptr(u->uc, 0, m->ram_size, UC_PROT_ALL, m->ram))) return error;
-  if ((error = uc_mmio_map(u->uc, m->ram_size, HOLE_SIZE, on_hole_read, m, on_hole_write, m))) return error;
+  uc_ctl_set_tcg_buffer_size(uc, 16u << 20);
+  uc_ctl_set_cpu_model(uc, UC_CPU_X86_HASWELL); /* knows popcnt, lzcnt, tzcnt, movbe */
+  if ((error = uc_mem_map_ptr(uc, 0, m->ram_size, UC_PROT_ALL, m->ram))) return error;
+  if ((error = uc_mmio_map(uc, m->ram_size, HOLE_END - m->ram_size, on_hole_read, m, on_hole_write, m))) return error;
+  if (width != REAL && (error = uc_mem_map_ptr(uc, TABLE_ADDRESS, TABLE_SIZE, UC_PROT_ALL, u->table))) return error;
   const struct { int type, instruction; void *callback; } hooks[] = {
       {UC_HOOK_CODE, 0, (void *)on_code},
       {UC_HOOK_INTR, 0, (void *)on_exception},
@@ -371,22 +436,30 @@ static uc_err open_engine(Machine *m, Uc *u) {
   };
   size_t count = sizeof hooks / sizeof *hooks - (m->audit ? 0 : 1);
   for (size_t i = 0; i < count && !error; i++) {
-    error = uc_hook_add(u->uc, &hook, hooks[i].type, hooks[i].callback, m, 1, 0, hooks[i].instruction);
+    error = uc_hook_add(uc, &hook, hooks[i].type, hooks[i].callback, m, 1, 0, hooks[i].instruction);
   }
-  if (error || (error = uc_context_alloc(u->uc, &u->fresh))) return error;
-  return uc_context_save(u->uc, u->fresh);
+  if (error || (error = uc_context_alloc(uc, &u->as_opened[width]))) return error;
+  return uc_context_save(uc, u->as_opened[width]);
 }
 
 int uc_attach(Machine *m) {
   Uc *u = calloc(1, sizeof *u);
-  if (!u) return -1;
+  void *table = NULL;
+  if (!u || posix_memalign(&table, TABLE_SIZE, TABLE_SIZE)) {
+    free(u);
+    return -1;
+  }
+  memset(table, 0, TABLE_SIZE);
+  u->table = table;
   m->cpu_data = u;
-  uc_err error = open_engine(m, u);
+  uc_err error = open_engine(m, u, REAL);
   if (error) {
     fail(m, "opening Unicorn", error);
     uc_destroy(m);
     return -1;
   }
+  u->uc = u->engines[REAL];
+  u->fresh = u->as_opened[REAL];
   m->cpu = &UC_CPU;
   return 0;
 }

@@ -113,6 +113,8 @@ class Vcpu:
         row.where, row.kind, row.traits, row.data = where, instruction.kind, instruction.traits, instruction.value
         row.port_size, row.address_bits = instruction.port_size, instruction.address_bits
         row.operand_count = len(instruction.memory)
+        row.code_bits, row.is_protected = instruction.bits, instruction.is_protected
+        row.divide, row.target = instruction.divide, instruction.target
         for to, operand in zip(row.operands, instruction.memory, strict=False):
             to.displacement, to.size, to.segment = operand.displacement, operand.size, operand.segment
             to.base, to.index, to.scale = operand.base, operand.index, operand.scale
@@ -139,6 +141,30 @@ class Vcpu:
         if not 0 <= address < end:
             return b""
         return bytes(ffi.buffer(self._machine.ram + address, end - address))
+
+    @property
+    def bits(self) -> int:
+        """The code's width now: 16, 32 or 64 in protected mode, -16 in real mode."""
+        return int(lib.x86_bits(self._machine))
+
+    def translate(self, address: int) -> tuple[int | None, list[tuple[int, int]]]:
+        """The physical address of a linear one (None: no page), and (address, entry) of the tables on the way."""
+        physical, walk = ffi.new("uint64_t *"), ffi.new("Walk *")
+        failed = lib.x86_translate(self._machine, address, physical, walk)
+        entries = [(int(walk.at[i]), int(walk.entry[i])) for i in range(walk.levels)]
+        return None if failed else int(physical[0]), entries
+
+    def read_linear(self, address: int, length: int) -> bytes:
+        """Memory by linear address, up to the first page that is not there."""
+        found = b""
+        while len(found) < length:
+            at = address + len(found)
+            physical, _ = self.translate(at)
+            piece = b"" if physical is None else self.read_memory(physical, min(length - len(found), 4096 - at % 4096))
+            if not piece:
+                break
+            found += piece
+        return found
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Put bytes into guest memory between steps."""

@@ -1,0 +1,48 @@
+"""Who executes an instruction: the enum that the decoder and core/core.h share (a test compares them)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """Who executes an instruction, and what has to happen around it (core.h)."""
+
+    PLAIN = 0
+    HLT = 1
+    IN = 2
+    OUT = 3
+    PUSHF = 4
+    POPF = 5
+    IRET = 6
+    INT = 7
+    INTO = 8
+    CPUID = 9
+    RDTSC = 10
+    RDMSR = 11
+    WRMSR = 12
+    LOAD_SS = 13
+    POP_SS = 14
+    READ_DR = 15
+    WRITE_DR = 16
+    RAISE = 17
+    REFUSED = 18
+    SERVICE = 19
+    MISSING = 20
+    LGDT = 21
+    LIDT = 22
+    SGDT = 23
+    SIDT = 24
+    SMSW = 25
+    LMSW = 26
+    CLTS = 27
+    TO_CR = 28
+    FROM_CR = 29
+    LOAD_SEG = 30
+    POP_SEG = 31
+    READ_SEG = 32
+    PUSH_SEG = 33
+    FAR_JUMP = 34
+    FAR_CALL = 35
+    FAR_RETURN = 36
+    PROTECTED_IRET = 37

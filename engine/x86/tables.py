@@ -1,0 +1,90 @@
+"""The CPU's tables decoded: GDT, IDT and the page tables on the way to an address (SDM vol. 3, chapters 3, 4 and 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.x86.machine import X86Machine
+
+MAX_ENTRIES = 256
+_SYSTEM_TYPES = {1: "tss16", 2: "ldt", 3: "tss16 busy", 4: "call gate 16", 5: "task gate", 9: "tss", 11: "tss busy"}
+_GATES = {5: "task gate", 6: "interrupt gate 16", 7: "trap gate 16", 14: "interrupt gate", 15: "trap gate"}
+_PAGE_BITS = (("P", 0), ("W", 1), ("U", 2), ("PWT", 3), ("PCD", 4), ("A", 5), ("D", 6), ("PS", 7), ("G", 8))
+_EFER_LMA, _CR4_PAE, _CR0_PG = 0x400, 0x20, 1 << 31
+
+
+def _segment(index: int, value: int) -> dict[str, Any]:
+    limit = value & 0xFFFF | value >> 32 & 0xF0000
+    access, is_large = value >> 40 & 0xFF, bool(value >> 55 & 1)
+    is_code = bool(access & 8)
+    kind = _SYSTEM_TYPES.get(access & 15, "system") if not access & 0x10 else "code" if is_code else "data"
+    bits = 64 if value >> 53 & 1 else 32 if value >> 54 & 1 else 16
+    return {
+        "selector": f"{index * 8:04x}",
+        "value": f"{value:016x}",
+        "type": kind if value else "null",
+        "base": f"{value >> 16 & 0xFFFFFF | value >> 32 & 0xFF000000:08x}",
+        "limit": f"{limit << 12 | 0xFFF if is_large else limit:08x}",
+        "dpl": access >> 5 & 3,
+        "present": bool(access & 0x80),
+        "bits": bits,
+        "allows": "".join(c for c, on in (("r", access & 2 or not is_code), ("w", access & 2 and not is_code)) if on)
+        + ("x" if is_code else ""),
+    }
+
+
+def _gate(vector: int, value: int) -> dict[str, Any]:
+    access = value >> 40 & 0xFF
+    return {
+        "vector": vector,
+        "type": _GATES.get(access & 15, "none"),
+        "selector": f"{value >> 16 & 0xFFFF:04x}",
+        "offset": f"{value & 0xFFFF | value >> 32 & 0xFFFF0000 | value >> 64 << 32:x}",
+        "dpl": access >> 5 & 3,
+        "present": bool(access & 0x80),
+    }
+
+
+def descriptors(machine: X86Machine, kind: str) -> dict[str, Any]:
+    """`gdt` or `idt` with its entries; the IDT of real mode has far pointers. Entries beyond memory are left out."""
+    state, bits = machine.vcpu.state, machine.vcpu.bits
+    base, limit = (state.gdt_base, state.gdt_limit) if kind == "gdt" else (state.idt_base, state.idt_limit)
+    size = 8 if kind == "gdt" else 4 if bits < 0 else 16 if int(state.efer) & _EFER_LMA else 8
+    data = machine.vcpu.read_linear(int(base), min(int(limit) + 1, MAX_ENTRIES * size))
+    values = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data) // size * size, size)]
+    entries: list[dict[str, Any]] = []
+    if kind == "gdt":
+        if bits > 0:
+            entries = [_segment(index, value) for index, value in enumerate(values)]
+    elif bits < 0:
+        entries = [
+            {"vector": n, "type": "vector", "selector": f"{v >> 16:04x}", "offset": f"{v & 0xFFFF:x}"}
+            for n, v in enumerate(values)
+        ]
+    else:
+        entries = [_gate(vector, value) for vector, value in enumerate(values)]
+    return {"base": int(base), "limit": int(limit), "entries": entries}
+
+
+def pages(machine: X86Machine, address: int) -> dict[str, Any]:
+    """The walk for a linear address: each entry with its table, and the physical address at its end (null: a fault)."""
+    state = machine.vcpu.state
+    if not int(state.cr0) & _CR0_PG:
+        return {"paging": False, "address": address, "entries": [], "physical": address}
+    is_long = bool(int(state.efer) & _EFER_LMA)
+    names: tuple[str, ...] = ("PML4", "PDPT", "PD", "PT") if is_long else ("PDPT", "PD", "PT")
+    if not is_long and not int(state.cr4) & _CR4_PAE:
+        names = ("PD", "PT")
+    physical, walk = machine.vcpu.translate(address)
+    entries = [
+        {
+            "table": name,
+            "at": at,
+            "value": f"{entry:x}",
+            "bits": [bit for bit, n in _PAGE_BITS if entry >> n & 1],
+            "next": entry & 0x000FFFFFFFFFF000,
+        }
+        for name, (at, entry) in zip(names, walk, strict=False)
+    ]
+    return {"paging": True, "address": address, "entries": entries, "physical": physical}
