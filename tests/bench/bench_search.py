@@ -13,7 +13,8 @@ from engine.trace import WriteKind
 
 TICKS = 100_000_000
 PROGRAMS = {
-    "calls (fib)": "local kept = 1\nlocal function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end "
+    "calls (fib)": "local kept = 1\n"
+    "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end\n"
     "while true do fib(30) end\n",
     "table loop": "local kept = 1\nlocal t, n = {}, 0\nwhile true do n = n + 1; t[n % 1000] = n end\n",
 }
