@@ -346,7 +346,10 @@ def _pasted_refusal(text: str, file: str) -> list[Diagnostic]:
 
 
 def assemble(text: str, file: str = "main.asm", bits: int = 16) -> Assembly:
-    """Assemble NASM source that begins as code of `bits`. SourceError with every error; HostUnavailable without nasm."""
+    """Assemble NASM source that begins with code of `bits`.
+
+    SourceError with every error found; HostUnavailable without nasm.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     refused = _refusals(text, file)
     if not refused and landlock_version() == 0:
