@@ -56,7 +56,9 @@ def test_pressing_a_lines_count_goes_round_its_executions(bench: Callable[..., B
     expect(now).to_contain_text("over")
     for _ in range(8):  # from the last execution on, round to the first
         gutter(one, "hue", 3).click()
-        one.page.wait_for_function("tick => Number(document.querySelector('#slider').ariaValueNow) !== tick", arg=one.tick)
+        one.page.wait_for_function(
+            "tick => Number(document.querySelector('#slider').ariaValueNow) !== tick", arg=one.tick
+        )
         if one.tick == seen[0]:
             break
     assert one.tick == seen[0]

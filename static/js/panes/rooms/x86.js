@@ -3,6 +3,7 @@
 import { h } from "../../dom.js";
 import { Write } from "../../gen/protocol.js";
 import { has, t } from "../../i18n.js";
+import { x86Fields } from "./x86-fields.js";
 
 /** Mnemonics whose sentence is another one's. @type {Record<string, string>} */
 const SAME = {
@@ -11,8 +12,6 @@ const SAME = {
   movsw: "movsb", movsd: "movsb", stosw: "stosb", stosd: "stosb", lodsw: "lodsb", lodsd: "lodsb", scasw: "scasb",
   cmpsw: "cmpsb", pushaw: "pusha", popaw: "popa", pushfw: "pushf", popfw: "popf", insb: "in", outsb: "out",
 };
-
-const PREFIXES = new Set(["26", "2e", "36", "3e", "64", "65", "66", "67", "f0", "f2", "f3"]);
 
 /** @param {number} address */
 export function hex4(address) {
@@ -58,18 +57,9 @@ export const x86 = {
     return "";
   },
   decode(_state, row) {
-    const fields = [];
     const bytes = pairs(row.bytes ?? "");
-    let i = 0;
-    while (!row.data && i < bytes.length - 1 && PREFIXES.has(bytes[i])) {
-      fields.push({ bits: bytes[i++], label: t("decode.prefix") });
-    }
-    const two = bytes[i] === "0f" && i + 1 < bytes.length ? 2 : 1;
-    if (row.data) fields.push({ bits: bytes.join(" "), label: t("decode.data") });
-    else {
-      fields.push({ bits: bytes.slice(i, i + two).join(" "), label: t("decode.opcode") });
-      if (i + two < bytes.length) fields.push({ bits: bytes.slice(i + two).join(" "), label: t("decode.operands") });
-    }
+    const whole = [{ bits: bytes.join(" "), label: t(row.data ? "decode.data" : "x86.whole") }];
+    const fields = row.data ? whole : (x86Fields(row.bytes ?? "") ?? whole);
     return {
       title: [h("b", {}, row.op), " ", h("code", {}, row.args)],
       effect: "",
