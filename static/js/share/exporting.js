@@ -12,7 +12,7 @@ import { replayFile } from "./replay.js";
  * @param {State} state
  */
 export function exportPart(state) {
-  const said = h("p", { class: "about", role: "status" });
+  const said = h("p", { class: "what", role: "status" });
   const name = (state.example?.name ?? state.files[0].name.replace(/\.\w+$/, "")) || state.room.name;
   /**
    * @param {string} id
@@ -37,7 +37,7 @@ export function exportPart(state) {
   };
   return h("section", { class: "tier", "aria-labelledby": "export-title" },
     h("h3", { id: "export-title" }, t("export.title")),
-    h("div", { class: "files" },
+    h("div", { class: "saves" },
       button("export-html", t("export.html"), `${name}.html`, replayFile),
       button("export-markdown", t("export.markdown"), `${name}.md`, transcript),
       button("export-json", t("export.json"), `${name}-trace.json`, traceJson)),

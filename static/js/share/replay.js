@@ -55,6 +55,8 @@ function stretch({ trace, tick, frontier }) {
 function identity(write, thread) {
   const key = write.index >= 0 ? String(write.index) : `${write.key.t} ${write.key.s} ${write.key.id ?? ""}`;
   if (write.kind === Write.SLOT) return `${Write.SLOT} ${write.owner || thread} ${key}`;
+  // An upvalue is its owner, whichever closure's number for it the step used.
+  if (write.kind === Write.UPVALUE) return `${Write.UPVALUE} ${write.owner} `;
   return `${write.kind} ${write.owner} ${key}`;
 }
 

@@ -65,7 +65,7 @@ function tier(name, ...children) {
  */
 function linkRow(name, link) {
   const about = name === "readable" ? t("share.readable.about") : name === "packed" ? t("share.packed.about") : t("share.short.about");
-  return tier(name, h("p", { class: "about", id: `share-a-${name}` }, about), field(name, link));
+  return tier(name, h("p", { class: "what", id: `share-a-${name}` }, about), field(name, link));
 }
 
 /**
@@ -103,5 +103,5 @@ function shortRow(moment) {
       fill(body, h("p", { class: "wrong" }, error instanceof Error ? error.message : String(error)));
     }
   } } }, t("share.make"));
-  return tier("short", h("p", { class: "about", id: "share-a-short" }, t("share.short.about")), make, body);
+  return tier("short", h("p", { class: "what", id: "share-a-short" }, t("share.short.about")), make, body);
 }
