@@ -15,7 +15,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine import pages
@@ -27,6 +27,8 @@ from engine.session import Session
 log = logging.getLogger("glassbox.worker")
 
 _SECONDS = 30.0
+#: How much of each example is played: enough to reach what it is about, little enough for every start of the service.
+BEGINNING_TICKS = 500
 
 
 def warm_rooms() -> tuple[dict[str, str | None], list[int]]:
@@ -50,12 +52,17 @@ def warm_rooms() -> tuple[dict[str, str | None], list[int]]:
     return found, keep
 
 
-def _commands(room: Room, example: Example | None) -> Iterator[dict[str, Any]]:
-    """A short session: a text that is no program; then the example, with each value of each option."""
+def _commands(room: Room, examples: Sequence[Example]) -> Iterator[dict[str, Any]]:
+    """A short session: a text that is no program; the start of each example; the first, with each option's values."""
     nonsense = "\u00a7 ) nonsense \x01"
     yield {"do": "open", "room": room.name, "files": [{"name": room.main_file, "text": nonsense}]}
-    if example is None:
+    if not examples:
         return
+    for other in examples:
+        texts = [{"name": file.name, "text": file.text} for file in other.files]
+        yield {"do": "open", "room": room.name, "files": texts, "options": other.options}
+        yield {"do": "run", "to": BEGINNING_TICKS}
+    example = examples[0]
     files = [{"name": file.name, "text": file.text} for file in example.files]
     choices = [{option.name: value} for option in room.options for value in option.values]
     for choice in choices or [{}]:
@@ -72,9 +79,9 @@ def _commands(room: Room, example: Example | None) -> Iterator[dict[str, Any]]:
 def _play(room: Room, writer: int) -> None:
     """The throwaway process: a session of `room` with its first example, then the names of what is loaded."""
     logging.disable()
-    example = next((example for example in load_examples() if example.room == room.name), None)
+    examples = [example for example in load_examples() if example.room == room.name]
     session = Session(lambda event: None, lambda frame: None, limits=Limits(max_ticks=20_000), trace_window=200)
-    for number, command in enumerate(_commands(room, example)):
+    for number, command in enumerate(_commands(room, examples)):
         session.execute({"v": 1, "id": number, **command})
     session.close()
     with os.fdopen(writer, "w") as stream:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine.examples import Example, load_examples
 from engine.machine import Limits
 from engine.worker.client import Worker, WorkerPool
 from engine.worker.frames import BINARY, Frame
@@ -230,3 +231,15 @@ def test_an_assembler_that_takes_too_long_is_stopped_and_the_session_stays(visit
     failed = visitor.do("open", **x86("unicorn", ENDLESS_TO_ASSEMBLE))
     assert "assembler was stopped" in failed["error"]["diagnostics"][0]["message"]
     assert visitor.do("open", **x86("unicorn"))["event"] == "opened"
+
+
+@pytest.mark.parametrize("example", load_examples(), ids=lambda example: example.name)
+def test_every_example_runs_in_a_worker_that_can_open_nothing(pool: WorkerPool, example: Example) -> None:
+    with pool.start() as worker:
+        visitor = Visitor(worker)
+        files = [{"name": file.name, "text": file.text} for file in example.files]
+        opened = visitor.do("open", room=example.room, files=files, options=dict(example.options))
+        assert opened["event"] == "opened", opened
+        stopped = visitor.do("run", to=20_000)
+        assert stopped["event"] == "stopped", stopped
+        assert visitor.do("step", count=-2)["event"] == "stopped"
