@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from engine.tours import load_tours
@@ -138,3 +139,21 @@ def test_an_article_fits_narrow_screens(bench: Callable[..., Bench], path: str, 
     one = bench(viewport=viewport, language="zh-CN").open(path, ready=False)
     expect(one.page.locator("h1")).to_be_visible()
     assert one.page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/tours", "/tours/opcodes", "/tours/exits?lang=zh"])
+def test_axe_finds_no_violation_in_the_articles(bench: Callable[..., Bench], path: str, theme: str) -> None:
+    one = bench(theme=theme).open(path, ready=False)
+    found = Axe().run(one.page)
+    assert found.response["violations"] == [], found.generate_report()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, TABLET, None], ids=["phone", "tablet", "desktop"])
+def test_axe_finds_no_violation_while_a_tour_is_played(
+    bench: Callable[..., Bench], viewport: dict[str, int] | None
+) -> None:
+    one = bench(viewport=viewport, theme="dark").open("/?tour=closures&note=6")
+    one.at(11)
+    found = Axe().run(one.page)
+    assert found.response["violations"] == [], found.generate_report()
