@@ -9,7 +9,7 @@ import { mountTimeline } from "./timeline.js";
 import { mountTopbar } from "./topbar.js";
 import { Workbench, mountNotice } from "./workbench.js";
 
-const THEMES = ["system", "light", "dark"];
+const THEMES = ["system", "light", "dark", "contrast"];
 
 const boot = JSON.parse(byId("boot").textContent ?? "{}");
 const nonce = document.documentElement.dataset.nonce ?? "";
@@ -46,7 +46,7 @@ function themeName() {
 
 /** @param {string} name */
 function setTheme(name) {
-  if (name === "light" || name === "dark") document.documentElement.dataset.theme = name;
+  if (name !== "system" && THEMES.includes(name)) document.documentElement.dataset.theme = name;
   else delete document.documentElement.dataset.theme;
 }
 

@@ -213,3 +213,12 @@ def test_the_policy_allows_no_inline_script(bench: Callable[..., Bench]) -> None
     )
     assert one.page.evaluate("window.got") is None
     one.errors.clear()  # the browser reported the script that we tried to smuggle in
+
+
+def test_the_high_contrast_theme_is_a_turn_of_the_switch_and_without_violation(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&theme=dark")
+    one.page.locator("#theme").click()
+    expect(one.page.locator("#theme")).to_have_attribute("aria-label", "Theme: high contrast")
+    expect(one.page.locator("html")).to_have_attribute("data-theme", "contrast")
+    found = Axe().run(one.page).response["violations"]
+    assert [(v["id"], [n["target"] for n in v["nodes"]]) for v in found] == []

@@ -27,7 +27,7 @@ VARIANTS = {
     ],
     "ended.": [str(reason) for reason in (StopReason.HALT, StopReason.FAULT, StopReason.LIMIT)],
     "thread.": ["running", "suspended", "normal", "dead"],
-    "theme.": ["system", "light", "dark"],
+    "theme.": ["system", "light", "dark", "contrast"],
     "transport.": ["first", "backContinue", "back", "play", "pause", "step", "over", "out", "continue", "last"],
     "key.": ["first", "backContinue", "back", "play", "step", "over", "out", "continue", "last", "run"],
     "type.": [
