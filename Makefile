@@ -15,7 +15,7 @@ run: build ## Serve http://127.0.0.1:8000 (PORT=, HOST=)
 	@GLASSBOX_BIND=$(HOST):$(PORT) exec .venv/bin/gunicorn -c app/gunicorn_conf.py 'app:create_app()'
 
 test: build-test ## Run every test (ARGS= for pytest's arguments)
-	@$(PY) -m pytest $(ARGS)
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m pytest $(ARGS)
 
 build: ## Set up the virtual environment, the C cores and the page's bundle
 	@scripts/setup run

@@ -63,12 +63,14 @@ class Functions:
         self.count = number
 
     def add_raw(self, raw: Sequence[Mapping[str, Any]]) -> None:
-        """Take in functions as `inspect_functions` describes them; those whose outer function is gone are left out."""
+        """Take in functions as `inspect_functions` describes them; what a refused chunk used up stays empty."""
         by_id = {f["id"]: f for f in raw}
         nested = {child for f in raw for child in f["protos"]}
         for number in sorted(by_id):
-            if number == self.count and number not in nested:
+            if number >= self.count and number not in nested:
                 proto = _proto(by_id[number], by_id)
+                if number > self.count and self._rows <= MAX_ROWS:
+                    self.count, self._rows = number, by_id[number]["where"]
                 if proto is None or not self.add(proto, number):
                     return
 

@@ -81,7 +81,8 @@ def c_header() -> str:
         "#define OPCODE_TABLE(X) \\",
     ]
     lines += [f"  X({op.name}, {_mode_flags(op)}) \\" for op in OPCODES]
-    lines += ["", "/* Initializers of arrays indexed by opcode: modes, names, labels of a computed goto, what operands mean. */"]
+    comment = "Initializers of arrays indexed by opcode: modes, names, labels of a computed goto, what operands mean."
+    lines += ["", f"/* {comment} */"]
     initializers = (("MODES", _mode_flags), ("NAMES", _c_name), ("LABELS", _c_label), ("OPERANDS", _c_operands))
     for name, item in initializers:
         lines.append(f"#define OPCODE_{name} \\")

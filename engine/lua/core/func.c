@@ -171,7 +171,7 @@ Proto *proto_new(Thread *L) {
   p->lineinfo = NULL, p->sizelineinfo = 0;
   p->abslineinfo = NULL, p->sizeabslineinfo = 0;
   p->locvars = NULL, p->sizelocvars = 0;
-  p->numparams = p->is_vararg = p->maxstacksize = 0;
+  p->numparams = p->is_vararg = p->maxstacksize = p->complete = 0;
   p->linedefined = p->lastlinedefined = 0;
   p->source = NULL;
   p->gclist = NULL;

@@ -538,7 +538,8 @@ const char *inspect_functions(Machine *m, uint32_t first, size_t *size) {
   begin(m, NULL, 0);
   json_open(&out, '[');
   for (const GCObject *o = G->allgc; o; o = o->next) {
-    if (o->tag == V_PROTO && ((const Proto *)o)->id >= first) put_proto((const Proto *)o);
+    const Proto *p = (const Proto *)o;
+    if (o->tag == V_PROTO && p->complete && p->id >= first) put_proto(p);
   }
   json_close(&out, ']');
   return json_end(&out, size);

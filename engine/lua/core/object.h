@@ -157,6 +157,7 @@ typedef struct AbsLineInfo {
 struct Proto {
   GC_HEADER
   uint8_t numparams, is_vararg, maxstacksize;
+  uint8_t complete; /* the whole chunk was undumped and verified; a refused one leaves functions without it */
   uint32_t id;    /* number of the function: order of undumping, main first, then nested ones in pre-order; from 0 */
   uint32_t where; /* listing row of instruction 0; the rows of a function are consecutive */
   int sizeupvalues, sizek, sizecode, sizelineinfo, sizep, sizelocvars, sizeabslineinfo;

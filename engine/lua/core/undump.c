@@ -213,6 +213,12 @@ static void read_function(Reader *r, Proto *p, TString *parent_source, int depth
   refuse(r, problem);
 }
 
+/* The chunk is whole: from now on the listing may show its functions. */
+static void set_complete(Proto *p) {
+  p->complete = 1;
+  for (int i = 0; i < p->sizep; i++) set_complete(p->p[i]);
+}
+
 static void read_literal(Reader *r, const char *literal, const char *why) {
   size_t n = strlen(literal);
   char found[16];
@@ -254,6 +260,7 @@ LClosure *undump(Thread *L, const char *bytes, size_t size, const char *name) {
   gc_barrier_object(L, c, c->p);
   read_function(&r, c->p, NULL, 1);
   if (c->nupvalues != c->p->sizeupvalues) refuse(&r, "corrupted chunk");
+  set_complete(c->p);
   for (int i = 0; i < c->nupvalues; i++) {
     c->upvals[i] = upvalue_new_closed(L);
     gc_barrier_object(L, c, c->upvals[i]);
