@@ -96,7 +96,7 @@ class Settings:
         64 << 10, "Longest source text that a session opens, all files together; 64 KiB at most."
     )
     max_ticks: int = _setting(100_000_000, "Instructions that one run may execute.")
-    memory_bytes: int = _setting(64 << 20, "Memory that a program may use.")
+    memory_bytes: int = _setting(128 << 20, "Memory that a program may use.")
     output_bytes: int = _setting(256 << 10, "What a program may write in one run.")
     session_s: int = _setting(2700, "A session ends after this time, whatever it does.")
     cpu_s: int = _setting(600, "Processor time that one session may use.")

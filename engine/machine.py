@@ -53,7 +53,7 @@ class Limits:
     """Budgets of one machine. `max_ticks` is kept by the session; the others by the machine itself."""
 
     max_ticks: int = 100_000_000
-    memory_bytes: int = 64 << 20
+    memory_bytes: int = 128 << 20
     output_bytes: int = 256 << 10
 
 

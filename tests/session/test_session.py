@@ -109,7 +109,7 @@ def test_open_answers_listing_view_notice_and_limits() -> None:
     assert opened["notice"] is None
     assert opened["limits"] == {
         "max_ticks": 77,
-        "memory_bytes": 64 << 20,
+        "memory_bytes": 128 << 20,
         "output_bytes": 256 << 10,
         "trace_window": 5,
     }
