@@ -102,9 +102,12 @@ def p(values: list[float], percent: float) -> float:
     return 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
 
 
-def private_bytes(pid: int) -> int:
-    """What a process has for itself alone."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+def private_bytes(pid: int) -> int | None:
+    """What a process has for itself alone; None where the host does not let us look into a worker (containers)."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except PermissionError:
+        return None
     return sum(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("Private_"))
 
 
@@ -120,7 +123,8 @@ def load(server: LiveServer, sessions: int, hz: float, seconds: float) -> dict[s
         thread.start()
     time.sleep(seconds / 2)
     workers = worker_pids(server)
-    memory = [private_bytes(pid) for pid in random.sample(workers, min(20, len(workers)))]
+    sampled = [private_bytes(pid) for pid in random.sample(workers, min(20, len(workers)))]
+    memory = [size for size in sampled if size is not None]
     for thread in threads:
         thread.join()
     outcomes = [visitor.outcome for visitor in visitors]
