@@ -361,6 +361,7 @@ static int call_native(Thread *L, StkId func, int nresults, uint64_t number) {
 }
 
 CallInfo *call_prepare(Thread *L, StkId func, int nresults) {
+  if (unlikely(call_is_captured(L, func))) error_run(L, "call in captured registers");
   for (;;) {
     switch (func->tag) {
       case V_NATIVE: call_native(L, func, nresults, func->v.native); return NULL;

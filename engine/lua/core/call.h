@@ -42,6 +42,9 @@ void callinfo_halve_unused(Thread *L);
   } while (0)
 
 /* ---- calls ---- */
+/* May an open upvalue reach the new frame at `func`? Compilers keep captured variables below their calls; foreign code
+ * that does not could change a function that runs or the arguments that a native has checked. */
+#define call_is_captured(L, func) ((L)->openupval != NULL && (L)->openupval->v >= (func))
 /* Prepares a call. NULL: it was a native and has run. Otherwise the new Lua frame to execute. */
 CallInfo *call_prepare(Thread *L, StkId func, int nresults);
 /* A tail call of a Lua frame: -1 = a Lua function is ready in `ci`, else the number of a native's results. */

@@ -459,7 +459,7 @@ checked_step:
     if (b != 0) L->top = ra + b;
     ci->u.l.savedpc = pc;
     RECORD(record_flag(STEP_CALL));
-    if (likely(ra->tag == V_LCLOSURE)) {
+    if (likely(ra->tag == V_LCLOSURE && !call_is_captured(L, ra))) {
       const Proto *p = lclosure_of(ra)->p;
       int frame = p->maxstacksize;
       if (likely(L->stack_last - L->top > frame)) {
