@@ -3,9 +3,10 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 PY := .venv/bin/python
 ARGS ?=
+SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build build-test lint gen bench soak format clean
+.PHONY: help run test build build-test lint gen bench soak fuzz format clean
 
 help: ## Show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ bench: build-test ## Run the benchmarks (side by side with named references)
 
 soak: build-test ## Load with byte-exact checking, then kill processes at random (ARGS="--seconds 60")
 	@$(PY) tests/soak/load.py $(ARGS)
+
+fuzz: build-test ## Fuzz binary chunks with libFuzzer (needs clang; SECONDS=600)
+	@$(PY) -m tests.fuzz.build $(SECONDS)
 
 clean: ## Remove everything that was built
 	rm -rf build static/dist static/node_modules .venv
