@@ -61,7 +61,7 @@ BINARY = (
 FIELDS = ("x", "y", "size", "name", "value")
 
 
-class _Writer:
+class Writer:
     """One program under way. `scopes` holds the visible locals: name, may be assigned, always a number."""
 
     def __init__(self, seed: int) -> None:
@@ -388,4 +388,4 @@ class _Writer:
 
 def program(seed: int) -> str:
     """The program of that seed."""
-    return _Writer(seed).write()
+    return Writer(seed).write()
