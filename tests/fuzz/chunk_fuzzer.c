@@ -82,6 +82,7 @@ static void restore(void) {
   memcpy((void *)HEAP_BASE, fuzz.heap, fuzz.heap_bytes);
   memcpy((void *)ARENA_BASE, fuzz.control, sizeof(Control));
   fuzz.dirty_end = fresh_end;
+  inspect_forget(fuzz.machine); /* what was worked out about the functions of the last input */
   machine_restore_end(fuzz.machine);
 }
 
