@@ -63,3 +63,9 @@ def test_a_built_in_function_that_works_without_end_is_stopped(machine: Make, mo
     subject = machine("local s = ('a'):rep(200) .. 'b'\nprint(pcall(s.find, s, ('a*'):rep(60) .. 'c'))")
     stop, _ = finish(subject)
     assert (stop.reason, stop.detail["limit"]) == ("limit", "work")
+
+
+def test_an_object_that_is_its_own_call_metamethod_does_not_hold_the_machine_up(machine: Make) -> None:
+    subject = machine("local t = {} setmetatable(t, {__call = t}) t()")
+    stop, _ = finish(subject)
+    assert (stop.reason, stop.detail["limit"]) == ("limit", "work")

@@ -272,6 +272,7 @@ static void hook_return(Thread *L, CallInfo *ci, int nres) {
 /* ---- calls ---- */
 
 StkId call_try_metamethod(Thread *L, StkId func) {
+  native_charge(L, stack_offset(L, L->top) - stack_offset(L, func)); /* an object may be its own __call */
   stack_need_keeping(L, 1, func);
   const TValue *tm = meta_of(L, func, TM_CALL);
   if (unlikely(is_nil(tm))) error_call(L, func);

@@ -145,8 +145,8 @@ static void put_lua_frame(const Thread *L, const CallInfo *ci) {
   json_number(&out, "pc", pc + 1);
   json_key(&out, "varargs");
   json_open(&out, '[');
-  int extra = closure->p->is_vararg ? ci->u.l.nextraargs : 0;
-  /* before VARARGPREP has run they are still above the parameters */
+  /* before VARARGPREP has run they are still above the parameters, and the count is that of the record's last user */
+  int extra = closure->p->is_vararg && pc > 0 ? ci->u.l.nextraargs : 0;
   const TValue *first = ci->func - extra;
   for (int n = 0; n < extra && n < MAX_VARARGS; n++) {
     json_item(&out);
