@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build build-test lint gen bench soak fuzz format clean
+.PHONY: help run test build build-test lint gen bench soak fuzz fuzz-sources format clean
 
 help: ## Show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ soak: build-test ## Load with byte-exact checking, then kill processes at random
 
 fuzz: build-test ## Fuzz binary chunks with libFuzzer (needs clang; SECONDS=600)
 	@$(PY) -m tests.fuzz.build $(SECONDS)
+
+fuzz-sources: build-test ## Fuzz source texts, from the lexer to the machine (needs clang; SECONDS=600)
+	@$(PY) -m tests.fuzz.sources $(SECONDS)
 
 clean: ## Remove everything that was built
 	rm -rf build static/dist static/node_modules .venv

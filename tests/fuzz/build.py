@@ -59,6 +59,17 @@ def libfuzzer() -> Path:
     return _build("libfuzzer", "clang", (*FLAGS, *CLANG), link, ("chunk_fuzzer.c",))
 
 
+def stream() -> Path:
+    """The harness driven through a pipe (stream.c), by gcc: no coverage feedback."""
+    return _build("stream", "gcc", FLAGS, ("-fsanitize=address,undefined",), ("chunk_fuzzer.c", "stream.c"))
+
+
+def guided_stream() -> Path:
+    """The harness driven through a pipe, by clang, with coverage feedback."""
+    link = ("-fsanitize=address,undefined",)
+    return _build("guided-stream", "clang", (*FLAGS, *CLANG), link, ("chunk_fuzzer.c", "stream.c"))
+
+
 def main(seconds: int) -> int:
     """Fuzz for that long; the inputs that were reported lie in build/fuzz/crashes."""
     for name in ("corpus", "crashes"):

@@ -40,11 +40,11 @@ static const char *look_ahead(Thread *L, int index, Handle *h, size_t *size) {
   if (h->kind == HANDLE_STDIN) {
     if (h->position >= h->available && !h->at_end) next_piece(L, index, h);
     *size = h->at_end ? 0 : h->available - h->position;
-    return h->piece + h->position;
+    return *size ? h->piece + h->position : "";
   }
   const FileNode *node = node_of(L, index);
   *size = h->position < node->size ? node->size - h->position : 0;
-  return node->bytes + h->position;
+  return *size ? node->bytes + h->position : ""; /* an empty file has no bytes to point at */
 }
 
 /* The next byte without taking it, -1 at the end. */
