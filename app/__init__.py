@@ -7,7 +7,7 @@ import tomllib
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, assets, embed, live, logs, metrics, pages, ratelimits, security, tours
+from app import api, assets, compression, embed, live, logs, metrics, pages, ratelimits, security, tours
 from app.assets import Assets
 from app.catalogue import Catalogue
 from app.metrics import Metrics
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     )
     app.extensions["glassbox"] = found
     app.jinja_env.globals["asset"] = found.assets.url
+    compression.install(app)
     security.install(app, settings)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(tours.blueprint)

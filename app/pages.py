@@ -36,13 +36,21 @@ def example_data() -> list[dict[str, object]]:
     return [example.to_wire() for example in load_examples()]
 
 
+def menu_data() -> list[dict[str, object]]:
+    """All examples in menu order as the page lists them: their texts come when one is opened, but for the shown one."""
+    rows = example_data()
+    asked, of = request.args.get("example", ""), request.args.get("room", "")
+    shown = next((row for row in rows if row["name"] == asked and of in ("", row["room"])), rows[0] if rows else None)
+    return [row if row is shown else {k: v for k, v in row.items() if k not in ("files", "about")} for row in rows]
+
+
 def boot_data(shared: Shared | None, error: GlassboxError | None = None) -> dict[str, Any]:
     """What the page's script starts from, embedded in the page as JSON."""
     found = services()
     tour = all_tours().get(request.args.get("tour", "")) if shared is None else None
     return {
         "rooms": [room_data(room) for room in ROOMS],
-        "examples": example_data(),
+        "examples": menu_data(),
         "shared": {"id": shared.id, "payload": shared.payload} if shared else None,
         "error": error.to_wire() if error else None,
         "tour": tour.to_wire() if tour else None,
@@ -111,6 +119,15 @@ def shared_source(link_id: str, suffix: str) -> Response:
 def examples() -> Response:
     """All examples as JSON."""
     return jsonify(examples=example_data())
+
+
+@blueprint.get("/examples/<of>/<name>")
+def example(of: str, name: str) -> Response:
+    """One example as JSON, with its files; 404 if there is none of that name in that room."""
+    for one in load_examples():
+        if (one.room, one.name) == (of, name):
+            return jsonify(one.to_wire())
+    raise NotFound(f"there is no example {name!r} of {of!r}")
 
 
 @blueprint.get("/health")

@@ -94,7 +94,7 @@ def error_answer(error: GlassboxError, status: int | None = None) -> Response:
 
 def wants_json() -> bool:
     """Whether an error of this request is answered as JSON: everything but pages and plain texts."""
-    return request.path.startswith("/api/") or request.path in ("/examples", "/health", "/oembed")
+    return request.path.startswith(("/api/", "/examples/")) or request.path in ("/examples", "/health", "/oembed")
 
 
 def _on_http_error(error: HTTPException) -> Response | HTTPException:

@@ -45,6 +45,18 @@ const words = {
   },
 };
 
+/** The editor's commands name the syntax tree's package for commands that we do not use; it may be left out then. */
+const trees = {
+  name: "trees",
+  setup(setup) {
+    setup.onResolve({ filter: /^@lezer\/common$/ }, async ({ path, ...rest }) => {
+      if (rest.pluginData === trees) return undefined;
+      const found = await setup.resolve(path, { ...rest, pluginData: trees });
+      return { path: found.path, errors: found.errors, sideEffects: false };
+    });
+  },
+};
+
 /** `player:file`: the script and the style sheet of exported replays as texts, with their hashes for a policy. */
 const player = {
   name: "player",
@@ -75,7 +87,7 @@ const bundle = (entryPoints) => build({
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
   outdir: "dist",
-  plugins: [words, player],
+  plugins: [words, player, trees],
   write: false,
   metafile: true,
 });

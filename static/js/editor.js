@@ -1,13 +1,56 @@
 // @ts-check
 // The source editor: CodeMirror with gutters for breakpoints, counts, line numbers and hues, the current line, and
 // underlined diagnostics.
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import {
+  copyLineDown, copyLineUp, cursorCharLeft, cursorCharRight, cursorDocEnd, cursorDocStart, cursorGroupLeft, cursorGroupRight,
+  cursorLineBoundaryBackward, cursorLineBoundaryForward, cursorLineDown, cursorLineUp, cursorPageDown, cursorPageUp,
+  deleteGroupBackward, deleteGroupForward, deleteLine, history, historyKeymap,
+  moveLineDown, moveLineUp, selectAll, selectCharLeft, selectCharRight, selectDocEnd, selectDocStart,
+  selectGroupLeft, selectGroupRight, selectLine, selectLineBoundaryBackward, selectLineBoundaryForward, selectLineDown,
+  selectLineUp, selectPageDown, selectPageUp, simplifySelection, toggleComment,
+} from "@codemirror/commands";
 import { Compartment, EditorState, RangeSet, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, EditorView, GutterMarker, gutter, gutterLineClass, keymap } from "@codemirror/view";
-import { classHighlighter } from "@lezer/highlight";
+import { erase, highlighting, indent, newline } from "./languages/highlighting.js";
 import { LANGUAGES } from "./languages/index.js";
 import { compact } from "./values.js";
+
+/** One level of a block. */
+const UNIT = "  ";
+
+/**
+ * The keys of the editor. Picked one by one: the packaged list brings commands that need a syntax tree, and with them a
+ * seventh of the first load.
+ * @type {import("@codemirror/view").KeyBinding[]}
+ */
+const KEYMAP = [
+  { key: "ArrowLeft", run: cursorCharLeft, shift: selectCharLeft, preventDefault: true },
+  { key: "ArrowRight", run: cursorCharRight, shift: selectCharRight, preventDefault: true },
+  { key: "Mod-ArrowLeft", mac: "Alt-ArrowLeft", run: cursorGroupLeft, shift: selectGroupLeft, preventDefault: true },
+  { key: "Mod-ArrowRight", mac: "Alt-ArrowRight", run: cursorGroupRight, shift: selectGroupRight, preventDefault: true },
+  { key: "ArrowUp", run: cursorLineUp, shift: selectLineUp, preventDefault: true },
+  { key: "ArrowDown", run: cursorLineDown, shift: selectLineDown, preventDefault: true },
+  { key: "PageUp", run: cursorPageUp, shift: selectPageUp },
+  { key: "PageDown", run: cursorPageDown, shift: selectPageDown },
+  { key: "Home", mac: "Cmd-ArrowLeft", run: cursorLineBoundaryBackward, shift: selectLineBoundaryBackward, preventDefault: true },
+  { key: "End", mac: "Cmd-ArrowRight", run: cursorLineBoundaryForward, shift: selectLineBoundaryForward, preventDefault: true },
+  { key: "Mod-Home", mac: "Cmd-ArrowUp", run: cursorDocStart, shift: selectDocStart },
+  { key: "Mod-End", mac: "Cmd-ArrowDown", run: cursorDocEnd, shift: selectDocEnd },
+  { key: "Mod-a", run: selectAll },
+  { key: "Backspace", run: erase(false), shift: erase(false), preventDefault: true },
+  { key: "Delete", run: erase(true), preventDefault: true },
+  { key: "Mod-Backspace", mac: "Alt-Backspace", run: deleteGroupBackward, preventDefault: true },
+  { key: "Mod-Delete", mac: "Alt-Delete", run: deleteGroupForward, preventDefault: true },
+  { key: "Alt-ArrowUp", run: moveLineUp, shift: copyLineUp },
+  { key: "Alt-ArrowDown", run: moveLineDown, shift: copyLineDown },
+  { key: "Alt-l", mac: "Ctrl-l", run: selectLine },
+  { key: "Escape", run: simplifySelection },
+  { key: "Shift-Mod-k", run: deleteLine },
+  { key: "Mod-/", run: toggleComment },
+  { key: "Mod-[", run: indent(UNIT, true) },
+  { key: "Mod-]", run: indent(UNIT, false) },
+  { key: "Tab", run: indent(UNIT, false), shift: indent(UNIT, true) },
+];
 
 /**
  * What the gutters and lines show besides the text. Lines count from 1.
@@ -149,6 +192,8 @@ export class Editor {
   /** Text, cursor and undo history of the files that are not shown. @type {Map<string, EditorState>} */
   #others = new Map();
   #file = "";
+  /** The language's name. */
+  #name = "";
   /** Set while the text is replaced by us, which is not the visitor's edit. */
   #quiet = false;
 
@@ -194,12 +239,9 @@ export class Editor {
       decorations,
       gutterNow,
       history(),
-      bracketMatching(),
-      indentUnit.of("  "),
       EditorState.tabSize.of(8),
-      syntaxHighlighting(classHighlighter),
       this.#language.of([]),
-      keymap.of([...defaultKeymap.filter((k) => k.key !== "Mod-Enter"), ...historyKeymap, indentWithTab]),
+      keymap.of([{ key: "Enter", run: newline(() => LANGUAGES[this.#name], UNIT) }, ...KEYMAP, ...historyKeymap]),
       EditorView.updateListener.of((update) => {
         if (update.docChanged && !this.#quiet) options.onChange(update.state.doc.toString());
       }),
@@ -230,7 +272,9 @@ export class Editor {
 
   /** @param {string} name the language that the room names */
   setLanguage(name) {
-    this.view.dispatch({ effects: this.#language.reconfigure(LANGUAGES[name] ?? []) });
+    this.#name = name;
+    const language = LANGUAGES[name];
+    this.view.dispatch({ effects: this.#language.reconfigure(language ? highlighting(language) : []) });
   }
 
   /**

@@ -67,9 +67,10 @@ const actions = {
   help,
   open: (/** @type {any} */ example) => {
     address(`/?room=${example.room}&example=${example.name}`);
-    open(example, example.tick);
+    void open(example, example.tick);
   },
   blank: (/** @type {any} */ room) => {
+    asks++;
     address("/");
     session.load({ room, files: [{ name: room.main_file, text: "" }] });
   },
@@ -97,12 +98,27 @@ function address(path) {
   history.replaceState(null, "", path);
 }
 
+/** Counts what was asked to be opened, so that of several the last one wins. */
+let asks = 0;
+
 /**
  * Load a program and run it to the step worth seeing.
- * @param {any} example with room, files, options
+ * @param {any} example with room, files, options; of an example of the menu the page may lack the files still
  * @param {number} [tick]
  */
-function open(example, tick) {
+async function open(example, tick) {
+  const ask = ++asks;
+  if (!example.files) {
+    try {
+      const answer = await fetch(`/examples/${example.room}/${example.name}`);
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      Object.assign(example, await answer.json());
+    } catch (error) {
+      if (ask === asks) store.set({ notice: { key: "notice.noexample", args: { text: String(error) }, tone: "error" } });
+      return;
+    }
+    if (ask !== asks) return;
+  }
   const room = boot.rooms.find((/** @type {any} */ r) => r.name === example.room);
   session.load({ room, files: example.files, options: example.options, example: example.name ? example : null });
   if (example.breakpoints) store.set({ breakpoints: example.breakpoints });
@@ -148,7 +164,7 @@ function openShared(moment) {
   const [one, middle] = moment.panes ?? [];
   if (one) byId("workbench").dataset.tab = one;
   if (middle) byId("panes").dataset.tab = middle;
-  open(moment, moment.tick);
+  void open(moment, moment.tick);
 }
 
 /**
@@ -156,7 +172,7 @@ function openShared(moment) {
  * @param {string} text
  */
 function refuse(text) {
-  const { room, files, options } = firstExample();
+  const { room, files, options } = boot.examples.find((/** @type {any} */ e) => e.files);
   session.load({ room: boot.rooms.find((/** @type {any} */ r) => r.name === room), files, options });
   store.set({ notice: { text, tone: "error" } });
 }
@@ -174,7 +190,7 @@ function first() {
   const asked = new URLSearchParams(location.search);
   const named = boot.examples.find((/** @type {any} */ e) => e.name === asked.get("example") && (!asked.get("room") || e.room === asked.get("room")));
   const example = named ?? firstExample();
-  open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick);
+  void open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick);
 }
 
 /** @param {any} example */

@@ -37,7 +37,18 @@ def test_the_page_knows_every_machine_and_example(client):
     assert boot["error"] is None
     assert boot["languages"] == ["en", "zh"]
     assert boot["limits"] == {"source_bytes": 65536, "link_bytes": 65536, "trace_window": 500000}
-    assert boot["examples"] == client.get("/examples").json["examples"]
+    whole = client.get("/examples").json["examples"]
+    texts = ("files", "about")
+    assert [{k: v for k, v in row.items() if k not in texts} for row in boot["examples"]] == [
+        {k: v for k, v in row.items() if k not in texts} for row in whole
+    ]
+    # The texts of the one that is shown are there, the others come when they are opened.
+    assert [row for row in boot["examples"] if "files" in row] == whole[:1]
+    last = whole[-1]
+    named = boot_of(client.get(f"/?room={last['room']}&example={last['name']}"))
+    assert [row for row in named["examples"] if "files" in row] == [last]
+    assert client.get(f"/examples/{last['room']}/{last['name']}").json == last
+    assert client.get(f"/examples/{last['room']}/nothing").json["error"]["kind"] == "not_found"
     assert {example["room"] for example in boot["examples"]} == {room.name for room in ROOMS}
 
 
@@ -242,3 +253,15 @@ def test_forwarded_headers_count_only_behind_a_trusted_proxy(settings, payload):
         answer = app.test_client().post("/api/links", json=payload, headers=forwarded)
         assert answer.json["url"].startswith(start)
         app.extensions["glassbox"].stop()
+
+
+def test_texts_are_compressed_for_browsers_that_take_it(client):
+    plain = client.get("/examples")
+    assert "Content-Encoding" not in plain.headers
+    packed = client.get("/examples", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert gzip.decompress(packed.data) == plain.data
+    assert int(packed.headers["Content-Length"]) == len(packed.data) < len(plain.data) / 2
+    # A few bytes are not worth it, and a client that refuses gets plain text.
+    assert "Content-Encoding" not in client.get("/health?", headers={"Accept-Encoding": "gzip;q=0"}).headers

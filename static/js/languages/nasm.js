@@ -1,5 +1,5 @@
 // @ts-check
-// A stream mode for NASM source: enough of its grammar to tell mnemonics, registers, numbers, labels and directives.
+// NASM's words for the editor: enough of its grammar to tell mnemonics, registers, numbers, labels and directives.
 
 const REGISTERS =
   /^(?:[re]?[abcd]x|[abcd][hl]|[re]?(?:[sb]p|[sd]i|ip)|[sd]il|[sb]pl|r(?:[89]|1[0-5])[bwd]?|[c-gs]s|[cd]r[0-9]|[xyz]mm\d+|st[0-7]?|mm[0-7]|k[0-7])$/i;
@@ -7,42 +7,35 @@ const DIRECTIVES =
   /^(?:bits|org|section|segment|global|extern|align|alignb|times|equ|d[bwdqtoyz]|res[bwdqtoyz]|use16|use32|cpu|default|absolute|common|struc|endstruc|istruc|at|iend)$/i;
 const SIZES = /^(?:byte|word|dword|qword|tword|oword|near|far|short|rel|abs|nosplit|seg|wrt|strict|ptr)$/i;
 const PREFIXES = /^(?:rep|repe|repne|repz|repnz|lock)$/i;
+const DATA = /^\s+(?:equ|d[bwdqt]|res[bwdqt]|times)\b/i;
+const TOKEN =
+  /(;.*)|(%\w+)|((["'`])(?:\\.|(?!\4).)*\4?)|((?:0[xh][\da-f_]+|0[bdoqy][\d_]+|\d[\da-f_]*h|[01_]+b|\d[\d_]*)(?!\w))|(\$\$?(?![\w.]))|([A-Za-z_.?$@][\w.?$@#~]*)/gi;
 
-/** @type {import("@codemirror/language").StreamParser<{first: boolean}>} */
+/** @type {import("./highlighting.js").Words} */
 export const nasm = {
-  name: "nasm",
-  startState: () => ({ first: true }),
-  token(stream, state) {
-    if (stream.sol()) state.first = true;
-    if (stream.eatSpace()) return null;
-    if (stream.match(/^;.*/)) return "comment";
-    if (stream.match(/^%\w+/)) {
-      state.first = false;
-      return "meta";
+  comment: ";",
+  opens: /(?!)/,
+  line(text) {
+    /** @type {import("./highlighting.js").Word[]} */
+    const words = [];
+    // Whether the line's mnemonic or directive is still to come.
+    let first = true;
+    for (const found of text.matchAll(TOKEN)) {
+      const [all, comment, macro, string, , number, here] = found;
+      const after = text.slice(found.index + all.length);
+      let kind = "";
+      if (comment) kind = "comment";
+      else if (string) kind = "string";
+      else if (number) kind = "number";
+      else if (here) kind = "atom";
+      else if (macro || DIRECTIVES.test(all)) kind = "meta";
+      else if (/^\s*:/.test(after) || (first && DATA.test(after))) kind = "labelName";
+      else if (REGISTERS.test(all)) kind = "register";
+      else if (SIZES.test(all)) kind = "typeName";
+      else if (first) kind = "keyword";
+      if (kind === "meta" || (kind === "keyword" && !PREFIXES.test(all))) first = false;
+      if (kind) words.push([found.index, found.index + all.length, kind]);
     }
-    if (stream.match(/^(["'`])(?:\\.|(?!\1).)*\1?/)) return "string";
-    if (stream.match(/^(?:0[xh][\da-f_]+|0[bdoqy][\d_]+|\d[\da-f_]*h|[01_]+b|\d[\d_]*)(?![\w])/i)) return "number";
-    if (stream.match(/^\$\$?(?![\w.])/)) return "atom";
-    const word = stream.match(/^[A-Za-z_.?$@][\w.?$@#~]*/);
-    if (!word) {
-      stream.next();
-      return null;
-    }
-    const text = /** @type {RegExpMatchArray} */ (word)[0];
-    if (stream.match(/^\s*:/, false)) return "labelName";
-    if (REGISTERS.test(text)) return "variableName.special";
-    if (SIZES.test(text)) return "typeName";
-    if (DIRECTIVES.test(text)) {
-      state.first = false;
-      return "meta";
-    }
-    if (state.first) {
-      if (!PREFIXES.test(text)) state.first = false;
-      // A name in the first column before a directive is a label without a colon.
-      if (stream.match(/^\s+(?:equ|d[bwdqt]|res[bwdqt]|times)\b/i, false)) return "labelName";
-      return "keyword";
-    }
-    return "variableName";
+    return { words, open: "" };
   },
-  languageData: { commentTokens: { line: ";" } },
 };
