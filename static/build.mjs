@@ -40,7 +40,8 @@ const words = {
       const wanted = asked.filter(([key]) => LATER.has(key.split(".")[0]) === (later !== undefined));
       const texts = Object.fromEntries(wanted.map(([key, entry]) => [key, entry[language]]));
       if (!later) for (const row of OPCODES) texts[`op.${row.name}`] = row[language];
-      return { contents: JSON.stringify(texts), loader: "json", errors, watchFiles: [file] };
+      // As JSON, every word would be exported once more under its own name.
+      return { contents: `export default ${JSON.stringify(texts)};`, loader: "js", errors, watchFiles: [file] };
     });
   },
 };
@@ -116,7 +117,7 @@ function closure(start, seen = new Set()) {
 const outputs = Object.entries(result.metafile.outputs);
 const entryOf = (/** @type {string} */ path) => result.metafile.outputs[path]?.entryPoint ?? "";
 /** Of the languages and of the machines a visitor loads one. */
-const CHOICES = /** @type {[string, RegExp][]} */ ([["language", /^words:words-..$/], ["machine", /^js\/panes\//]]);
+const CHOICES = /** @type {[string, RegExp][]} */ ([["language", /^words:words-..$/], ["machine", /^js\/panes\/(lua|x86)\.js$/]]);
 /** Loaded by every visitor; the editor follows after the first paint. */
 const always = new Set(outputs.filter(([, { entryPoint }]) => /^(js\/main|js\/editor|css\/workbench)\./.test(entryPoint ?? "")).flatMap(([path]) => [...closure(path)]));
 

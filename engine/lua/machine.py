@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -87,6 +88,8 @@ class LuaCheckpoint:
     ranges: tuple[tuple[int, int], ...]
     last: int | None
     stop: Stop | None
+    unwound: dict[str, Any] | None = None
+    """What the view shows of the uncaught error that ended the program here."""
 
     @property
     def size_bytes(self) -> int:
@@ -112,6 +115,8 @@ class LuaMachine:
         self._stop: Stop | None = None
         self._last: int | None = None
         self._is_last_known = True
+        #: What the view shows of an uncaught error, once somebody asked.
+        self._unwound: dict[str, Any] | None = None
         self._breakpoints: frozenset[int] = frozenset()
         self._columns: tuple[int, Any, list[Any]] | None = None
         self._own_batch = TraceBatch(step_capacity=1, write_capacity=512, text_capacity=2 * TraceBatch.text_margin)
@@ -343,13 +348,14 @@ class LuaMachine:
         """Copy the arena out, sharing pages with `previous`."""
         if not self._is_last_known:
             self._find_last()  # from this checkpoint on nobody could
+        self._raised()
         return self._capture(previous)
 
     def _capture(self, previous: Checkpoint | None = None) -> LuaCheckpoint:
         ranges = self._ranges()
         image = pages.capture(ranges, previous.image if isinstance(previous, LuaCheckpoint) else None)
         last = self._last if self._is_last_known else _NO_ROW
-        self._recent = LuaCheckpoint(self.tick, image, ranges, last, self._stop)
+        self._recent = LuaCheckpoint(self.tick, image, ranges, last, self._stop, self._unwound)
         return self._recent
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -363,7 +369,7 @@ class LuaMachine:
         self._lib.machine_restore_end(self._machine)
         self._lib.inspect_forget(self._machine)
         self._events.clear()
-        self._stop = checkpoint.stop
+        self._stop, self._unwound = checkpoint.stop, checkpoint.unwound
         self._is_last_known = checkpoint.last != _NO_ROW
         self._last = checkpoint.last if self._is_last_known else None
         self._recent = checkpoint
@@ -410,8 +416,9 @@ class LuaMachine:
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
-    def _find_last(self) -> None:
-        """Learn which instruction was the last: run again from the checkpoint before, the last step traced."""
+    @contextmanager
+    def _step_before(self) -> Iterator[None]:
+        """Inside the block the machine is silently one step back; replayed from the checkpoint before."""
         here, recent, events = self.tick, self._recent, self._events
         self._events = []
         now = self._capture()
@@ -420,23 +427,42 @@ class LuaMachine:
         try:
             if self.tick < here - 1:
                 self._advance(self.tick, here - 1 - self.tick, None, False)
-            self._advance(self.tick, 1, self._fresh_batch(), False)
-            self._learn_last(self._own_batch, here - 1)
-            last = self._last if self._is_last_known else None
+            yield
         finally:
             self._is_silent = False
             self.restore(now)
             self._recent = recent
             self._events = events
+
+    def _find_last(self) -> None:
+        """Learn which instruction was the last: run the last step again, traced."""
+        before = self.tick - 1
+        with self._step_before():
+            self._advance(before, 1, self._fresh_batch(), False)
+            self._learn_last(self._own_batch, before)
+            last = self._last if self._is_last_known else None
         self._last, self._is_last_known = last, True
+
+    def _raised(self) -> dict[str, Any] | None:
+        """What an uncaught error unwound: the view's threads, frames and heap as they were when it was raised."""
+        if self._stop is None or self._stop.reason != StopReason.FAULT or self._last is None or self.tick == 0:
+            return None
+        if self._unwound is None:
+            with self._step_before():
+                raw = self._inspect("view")
+                before = view.view(raw, self.functions, tick=self.tick, last=None, where=self.where)
+            self._unwound = {**{name: before[name] for name in ("thread", "threads", "heap", "depth")}, "unwound": True}
+        return self._unwound
 
     def view(self) -> dict[str, Any]:
         """The visible state; docs/views.md, "Lua"."""
         if not self._is_last_known:
             self._find_last()
         self._see_functions()
+        raised = self._raised()
         raw = self._inspect("view")
-        return view.view(raw, self.functions, tick=self.tick, last=self._last, where=self.where)
+        now = view.view(raw, self.functions, tick=self.tick, last=self._last, where=self.where)
+        return now if raised is None else {**now, **raised}
 
     def _inspect(self, what: str, *numbers: int) -> Any:  # noqa: ANN401 - JSON data
         size = self._ffi.new("size_t *")

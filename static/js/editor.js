@@ -63,6 +63,7 @@ const KEYMAP = [
  * @property {number} pair                   the line that the pointer is on elsewhere, or 0
  * @property {number[][]} spans              diagnostics: [line, column, end line, end column]
  * @property {string[]} messages             their messages
+ * @property {import("./panes/rooms/adapter.js").Mark[]} names   names with a meaning of their own
  */
 
 /** @type {Marks} */
@@ -75,6 +76,7 @@ const NOTHING = {
   pair: 0,
   spans: [],
   messages: [],
+  names: [],
 };
 
 /** @type {import("@codemirror/state").StateEffectType<Marks>} */
@@ -162,6 +164,9 @@ const decorations = EditorView.decorations.compute(["doc", marksField], (state) 
       const at = state.doc.line(n).from;
       set.push(Decoration.line({ class: names.join(" ") }).range(at));
     }
+  }
+  for (const { from, to, kind, title } of marks.names) {
+    if (to <= state.doc.length) set.push(Decoration.mark({ class: kind, attributes: { title } }).range(from, to));
   }
   marks.spans.forEach(([line, column, endLine, endColumn], i) => {
     let from = offset(state, line, column);

@@ -71,6 +71,8 @@ export class Session {
       stale: false,
       waiting: null,
       inputs: [],
+      thread: 0,
+      object: null,
       level: 0,
       pick: "",
       summary: null,
@@ -205,6 +207,8 @@ export class Session {
       stale: this.#written() !== this.#ran,
       waiting: null,
       inputs: [],
+      thread: 0,
+      object: null,
       level: 0,
       pick: "",
       summary: null,
@@ -249,7 +253,7 @@ export class Session {
     const target = Math.max(0, ended ? Math.min(tick, frontier) : tick);
     if (target === this.state.tick && target === this.state.viewTick) return;
     this.#wanted = target;
-    this.store.set({ tick: Math.min(target, frontier), level: 0, pick: "" });
+    this.store.set({ tick: Math.min(target, frontier), thread: 0, level: 0, pick: "" });
     this.#seek();
   }
 

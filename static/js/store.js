@@ -38,6 +38,8 @@ import { TraceWindow } from "./trace.js";
  * @property {string | null} waiting   the channel that the program waits for input on, at the frontier
  * @property {{text: string, end: boolean}[]} inputs   what this run was given so far
  * @property {boolean} playing
+ * @property {number} thread        whose frames the state pane shows, 0 = of what runs
+ * @property {{id: number, kind: string} | null} object   what the heap pane is about, null = what the frames reach
  * @property {number} level         the call frame that the state pane shows, 0 = innermost
  * @property {{from: number, to: number, width: number, high: number[], flags: number[]} | null} summary  the recording from afar
  * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
@@ -70,6 +72,8 @@ function initial() {
     waiting: null,
     inputs: [],
     playing: false,
+    thread: 0,
+    object: null,
     level: 0,
     pick: "",
     summary: null,

@@ -300,6 +300,7 @@ export class TraceWindow {
 
   /**
    * The last step at or before `tick` that wrote the place with a whole-number key; 0 if the window cannot know it.
+   * An upvalue that closes is written with the key -1.
    * @param {number} kind
    * @param {number} owner
    * @param {number} key
@@ -307,7 +308,7 @@ export class TraceWindow {
    */
   lastWriter(kind, owner, key, tick) {
     this.#index();
-    const hi = Math.floor(key / 2 ** 32);
+    const hi = Math.floor(key / 2 ** 32) >>> 0;
     const ticks = this.#writers.get(place(kind, owner, Tag.INTEGER, key >>> 0, hi));
     const last = ticks ? atMost(ticks, tick) : 0;
     return last >= this.knownFrom(tick) ? last : 0;

@@ -24,20 +24,28 @@ const CLASS = {
 /**
  * A value: its text in its type's colour, then `#id` for a reference.
  * @param {Value} value
+ * @param {(id: number, kind: string) => void} [follow]   makes the number of a reference lead somewhere
  */
-export function valueNode(value) {
+export function valueNode(value, follow) {
   const kind = CLASS[value.t] ?? "";
   if (value.t === "function" || value.t === "native") {
     const word = t(value.t === "native" ? "value.native" : "value.function");
-    return h("span", { class: kind }, value.s === "function" ? word : `${word} ${value.s}`, id(value));
+    return h("span", { class: kind }, value.s === "function" ? word : `${word} ${value.s}`, id(value, follow));
   }
   if (value.t === "absent") return h("span", { class: kind }, t("value.absent"));
-  return h("span", {}, h("span", { class: kind }, value.s), id(value));
+  return h("span", {}, h("span", { class: kind }, value.s), id(value, follow));
 }
 
-/** @param {Value} value */
-function id(value) {
-  return value.id === undefined ? null : h("span", { class: "id" }, ` #${value.id}`);
+/**
+ * @param {Value} value
+ * @param {(id: number, kind: string) => void} [follow]
+ */
+function id(value, follow) {
+  const number = value.id;
+  if (number === undefined) return null;
+  if (!follow || value.t === "userdata" || value.t === "native") return h("span", { class: "id" }, ` #${number}`);
+  const label = t("value.show", { name: value.s, id: String(number) });
+  return [" ", h("button", { class: "id go", type: "button", title: label, "aria-label": label, on: { click: () => follow(number, value.t) } }, `#${number}`)];
 }
 
 /**
@@ -72,10 +80,10 @@ export function changeNode(old, value, chip = "wrote") {
  * The link to the step that wrote something: `@N`.
  * @param {number} tick 0 draws nothing
  * @param {(tick: number) => void} go
+ * @param {string} [label]  what the step did, if not just writing it
  */
-export function writerLink(tick, go) {
+export function writerLink(tick, go, label = t("writer.go", { n: tick })) {
   if (!tick) return null;
-  const label = t("writer.go", { n: tick });
   return h("button", { class: "at", type: "button", title: label, "aria-label": label, on: { click: () => go(tick) } }, `@${tick}`);
 }
 

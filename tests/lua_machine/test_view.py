@@ -257,3 +257,22 @@ def test_a_breakpoint_right_behind_a_call_that_waits_for_its_host_is_kept(machin
     while not subject.run(1000, breakpoints=True).is_final:
         met.append(subject.where)
     assert met == calls
+
+
+def test_after_an_uncaught_error_the_view_shows_what_it_unwound(machine: Make) -> None:
+    text = "local t = {}\nlocal function f(n)\n  local m = n + 1\n  return t.x.y + m\nend\nf(41)\n"
+    subject = machine(text)
+    end = subject.run(1 << 30)
+    assert end.reason == "fault"
+    view = subject.view()
+    inner, outer = view["threads"][0]["frames"][:2]
+    assert view["unwound"] is True
+    assert (view["tick"], view["next"]) == (end.tick, None)
+    assert (inner["function"]["name"], inner["line"], outer["function"]["name"]) == ("f", 4, "main")
+    assert [r["value"]["s"] for r in inner["registers"] if r["name"] in ("n", "m")] == ["41", "42"]
+    # A checkpoint of this moment keeps it: from there nobody could go one step back.
+    saved = subject.save()
+    subject.restore(saved)
+    assert subject.view() == view
+    assert subject.tick == end.tick
+    assert "unwound" not in machine(text).view()

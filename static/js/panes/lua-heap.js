@@ -12,13 +12,13 @@ const MOST = { objects: 24, cells: 32, rows: 24 };
 /** A wire is drawn to a box at most this many pixels below its closure. */
 const NEAR = 60;
 
-/** @type {import("./index.js").Pane} */
-export default {
-  id: "lua-heap",
-  titleKey: "pane.heap",
-  tabKey: "tab.heap",
-  mount: (body, ctx) => new LuaHeap(body, ctx),
-};
+/**
+ * @param {HTMLElement} body
+ * @param {import("./index.js").Context} ctx
+ */
+export function mount(body, ctx) {
+  return new LuaHeap(body, ctx);
+}
 
 class LuaHeap {
   /** Tables that the visitor unfolded. @type {Set<number>} */

@@ -1,15 +1,14 @@
 // @ts-check
-// Lua's state at one step: registers of the shown frame and its callers, its upvalues, the call stack, coroutines.
+// Lua's state at one step: registers of the shown frame and its callers, and its upvalues; lua-calls.js adds the rest.
 import { columns, fill, h, svg } from "../dom.js";
-import { Flag, Write } from "../gen/protocol.js";
+import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
+import { callStack, coroutines } from "./lua-calls.js";
 import { reads } from "./rooms/lua.js";
 import { RECENT_STEPS, changeNode, valueNode, writerLink, writerSearch } from "../values.js";
 
 /** Registers, upvalues and frames that are drawn at most. */
 const MOST = 120;
-/** How far back the call of a frame is looked for. */
-const LOOK_BACK = 20000;
 
 /** @type {import("./index.js").Pane} */
 export default {
@@ -40,7 +39,7 @@ class LuaState {
    * @param {Set<string>} changed
    */
   update(state, changed) {
-    if (!["view", "viewTick", "level", "program", "trace", "stale", "tick"].some((name) => changed.has(name))) return;
+    if (!["view", "viewTick", "level", "thread", "program", "trace", "stale", "tick"].some((name) => changed.has(name))) return;
     const { view, viewTick } = state;
     this.ctx.section.classList.toggle("stale", state.stale);
     if (!view?.threads) {
@@ -49,7 +48,7 @@ class LuaState {
       return;
     }
     this.ctx.meta(state.stale ? t("pane.stale") : t("state.meta", { n: viewTick }));
-    const thread = view.threads.find((/** @type {any} */ one) => one.id === view.thread) ?? view.threads[0];
+    const thread = view.threads.find((/** @type {any} */ one) => one.id === (state.thread || view.thread)) ?? view.threads[0];
     const frames = thread.frames.filter((/** @type {any} */ f) => f.kind !== "host");
     const shown = frames.find((/** @type {any} */ f) => f.level === state.level) ?? frames[0];
     const step = state.trace.step(viewTick);
@@ -58,8 +57,8 @@ class LuaState {
       this.body,
       h("div", { class: "block b-regs" }, shown ? this.registers(state, thread, frames, shown, step) : h("p", { class: "empty" }, t("state.noframe"))),
       this.upvalues(state, shown, step),
-      this.calls(state, thread, shown),
-      view.threads.length > 1 ? this.threads(view) : null,
+      callStack(state, thread, shown, (level) => this.show(thread.id, level)),
+      view.threads.length > 1 ? coroutines(view, thread, shown, this.show) : null,
     );
     this.body.scrollTop = scrollTop;
     this.wires();
@@ -67,6 +66,21 @@ class LuaState {
 
   /** @param {number} tick */
   go = (tick) => this.ctx.session.goTo(tick);
+
+  /**
+   * Look at a frame of a coroutine.
+   * @param {number} thread
+   * @param {number} level
+   */
+  show = (thread, level) => this.ctx.store.set({ thread, level });
+
+  /** Show what a reference leads to, where the page has a place for it. @param {number} id @param {string} kind */
+  follow = (id, kind) => this.ctx.store.set({ object: { id, kind } });
+
+  /** @param {import("../values.js").Value} value */
+  value(value) {
+    return valueNode(value, document.getElementById("pane-memory") ? this.follow : undefined);
+  }
 
   /**
    * The shown frame's registers, then those of the frames that called it.
@@ -131,8 +145,8 @@ class LuaState {
     const value = write
       ? changeNode(write.old, r.value)
       : read
-        ? [h("span", { class: "isread" }, valueNode(r.value)), " ", h("span", { class: "rdl" }, t("state.readnow"))]
-        : h("span", { class: recent ? "recent" : "" }, valueNode(r.value));
+        ? [h("span", { class: "isread" }, this.value(r.value)), " ", h("span", { class: "rdl" }, t("state.readnow"))]
+        : h("span", { class: recent ? "recent" : "" }, this.value(r.value));
     return h(
       "tr",
       { class: r.upvalue ? "slot-open" : "", "data-slot": r.slot },
@@ -157,7 +171,7 @@ class LuaState {
       { class: "block b-ups", "aria-label": t("pane.upvalues") },
       h("div", { class: "ph" }, h("h3", {}, t("pane.upvalues")), h("span", { class: "meta" }, ups.length ? who : "")),
       ups.length
-        ? h("ul", { class: "ups" }, ups.slice(0, MOST).map((/** @type {any} */ u) => this.upvalue(state, u, step)))
+        ? h("ul", { class: "ups" }, ups.slice(0, MOST).map((/** @type {any} */ u) => this.upvalue(state, u, step, shown)))
         : h("p", { class: "none" }, t("state.noupvalues")),
     );
   }
@@ -166,8 +180,9 @@ class LuaState {
    * @param {import("../store.js").State} state
    * @param {any} u
    * @param {import("../trace.js").Step | null} step
+   * @param {any} shown
    */
-  upvalue(state, u, step) {
+  upvalue(state, u, step, shown) {
     const { trace, view, viewTick } = state;
     const write = step?.writes.findLast((w) =>
       (w.kind === Write.UPVALUE && w.owner === u.id) || (u.open && w.kind === Write.SLOT && w.owner === u.thread && w.index === u.slot));
@@ -175,7 +190,8 @@ class LuaState {
       upvalueWriter(trace, u.id, viewTick),
       u.open ? trace.lastWriter(Write.SLOT, u.thread, u.slot, viewTick) : 0,
     );
-    const value = write ? changeNode(write.old, u.value) : valueNode(u.value);
+    const value = write ? changeNode(write.old, u.value) : this.value(u.value);
+    const closing = u.open ? 0 : trace.lastWriter(Write.UPVALUE, u.id, -1, viewTick);
     const owner = view.threads.find((/** @type {any} */ one) => one.id === u.thread)?.frames.find((/** @type {any} */ f) => f.level === u.frame);
     const home = owner && typeof u.register === "number"
       ? t("upvalue.register", { register: `R${u.register}`, name: owner.function.name ?? "?" })
@@ -185,12 +201,28 @@ class LuaState {
       { class: "up" },
       h("span", { class: "dim" }, `U${u.index}`),
       h("span", { class: "upname" }, u.name ?? ""),
-      h("span", { class: `tag ${u.open ? "open" : "closed"}` }, t(u.open ? "upvalue.open" : "upvalue.closed")),
+      h("span", { class: `tag ${u.open ? "open" : "closed"}` }, t(u.open ? "upvalue.open" : "upvalue.closed"), closing ? [" ", writerLink(closing, this.go, t("upvalue.closedat", { n: closing }))] : null),
       u.open
         ? h("span", { class: "ref", "data-wire": u.slot }, value, " ", h("small", {}, home))
         : h("span", {}, h("span", { class: "box" }, value)),
       this.writer(writer, { kind: "upvalue", id: u.id }),
+      this.sharers(view, u, shown),
     );
+  }
+
+  /**
+   * The other closures that hold the same cell.
+   * @param {any} view
+   * @param {any} u
+   * @param {any} shown
+   */
+  sharers(view, u, shown) {
+    // An open one has its wire to the slot; the globals' box is nearly everybody's.
+    if (u.open || u.name === "_ENV") return null;
+    const others = (view.heap?.functions ?? []).filter((/** @type {any} */ f) => f.id !== shown.function.id && f.upvalues.some((/** @type {any} */ one) => one.id === u.id));
+    if (!others.length) return null;
+    const names = others.slice(0, 6).map((/** @type {any} */ f) => `${f.name ?? "?"} #${f.id}`).join(", ");
+    return h("small", { class: "shared" }, t("upvalue.sharedwith", { names: others.length > 6 ? `${names} …` : names }));
   }
 
   /**
@@ -202,47 +234,6 @@ class LuaState {
     const { trace, viewTick } = this.ctx.store.state;
     if (tick || trace.knowsAll(viewTick)) return writerLink(tick, this.go);
     return writerSearch(() => this.ctx.session.toWriter(target));
-  }
-
-  /**
-   * @param {import("../store.js").State} state
-   * @param {any} thread
-   * @param {any} shown
-   */
-  calls(state, thread, shown) {
-    const entries = callSteps(state.trace, state.viewTick);
-    const depth = thread.frames.filter((/** @type {any} */ f) => f.kind !== "host").length;
-    const frames = thread.frames.slice(0, MOST);
-    return h(
-      "section",
-      { class: "block b-calls", "aria-label": t("pane.calls") },
-      h("div", { class: "ph" }, h("h3", {}, t("pane.calls")), h("span", { class: "meta" }, t("calls.meta", { n: depth }))),
-      h("ol", { class: "calls" }, frames.map((/** @type {any} */ f, /** @type {number} */ i) => {
-        const number = `CI ${thread.frames.length - 1 - i}`;
-        if (f.kind === "host") return h("li", { class: "host" }, h("span", { class: "dim" }, number), h("span", { class: "dim" }, t("calls.host")), h("small", {}, t("calls.boundary")));
-        const note = f.kind === "native"
-          ? t("calls.native")
-          : [t("calls.pc", { n: String(f.pc ?? 0) }), f.line === null ? "" : t("calls.line", { n: String(f.line) }), t("calls.base", { n: String(f.base) }),
-            f.wants < 0 ? t("calls.all") : t("calls.wants", { n: f.wants }), f.tail ? t("calls.tail") : ""].filter(Boolean).join(", ");
-        const entry = entries.get(i);
-        return h("li", {}, h("button", { type: "button", "aria-current": f === shown ? "true" : null, on: { click: () => this.ctx.store.set({ level: f.level }) } },
-          h("span", {}, number), h("span", { class: "fname" }, f.function.name ?? "?"), h("small", {}, note), h("small", {}, entry ? `@${entry}` : "")));
-      })),
-    );
-  }
-
-  /** @param {any} view */
-  threads(view) {
-    return h(
-      "section",
-      { class: "block b-threads", "aria-label": t("pane.threads") },
-      h("div", { class: "ph" }, h("h3", {}, t("pane.threads")), h("span", { class: "meta" }, t("threads.meta", { n: view.threads.length }))),
-      h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.threads")), columns(58, 110, 0), h("tbody", {}, view.threads.slice(0, 40).map((/** @type {any} */ one) =>
-        h("tr", { class: one.id === view.thread ? "active" : "" },
-          h("th", { class: "r", scope: "row" }, `#${one.id}`),
-          h("td", {}, one.name ?? ""),
-          h("td", { class: "nm" }, t(`thread.${one.status}`), one.frames.length && one.frames[0].line ? t("threads.line", { n: String(one.frames[0].line) }) : ""))))),
-    );
   }
 
   /** Draw the line from each open upvalue to its slot, where both are in one column. */
@@ -299,22 +290,4 @@ function upvalueWriter(trace, id, tick) {
   let last = trace.lastWriter(Write.UPVALUE, id, -1, tick);
   for (let index = 0; index < 8; index++) last = Math.max(last, trace.lastWriter(Write.UPVALUE, id, index, tick));
   return last;
-}
-
-/**
- * The step that called each frame on the stack, by level.
- * @param {import("../trace.js").TraceWindow} trace
- * @param {number} tick
- * @returns {Map<number, number>}
- */
-function callSteps(trace, tick) {
-  const out = new Map();
-  let depth = trace.depth(tick + 1) || trace.depth(tick);
-  const innermost = depth;
-  for (let n = tick; n > Math.max(0, tick - LOOK_BACK) && depth > 1; n--) {
-    if (trace.depth(n) >= depth || !(trace.flags(n) & Flag.CALL)) continue;
-    depth = trace.depth(n);
-    out.set(innermost - depth - 1, n);
-  }
-  return out;
 }

@@ -1,10 +1,12 @@
 // @ts-check
 // Everything of the page that is Lua's own: a chunk that only visitors of that room load.
 import constants from "./lua-constants.js";
-import heap from "./lua-heap.js";
+import { late } from "./late.js";
 import state from "./lua-state.js";
 
 export { lua as adapter } from "./rooms/lua.js";
+
+const heap = late({ id: "lua-heap", titleKey: "pane.heap", tabKey: "tab.heap" }, () => import("./lua-heap.js"));
 
 /** @type {import("./index.js").Pane[]} */
 export const panes = [state, heap, constants];

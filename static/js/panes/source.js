@@ -21,6 +21,8 @@ export default {
     const about = h("p", { class: "about", tabindex: "0", "aria-label": t("source.about") });
     fill(body, about, tabs, host, problems);
     let pair = 0;
+    /** Names with a meaning of their own at the shown step. @type {import("./rooms/adapter.js").Mark[]} */
+    let names = [];
     // Until the editor has arrived its text is there to read.
     const plain = h("pre", { class: "plain" });
     fill(host, plain);
@@ -97,8 +99,19 @@ export default {
         pair,
         spans: mine.map((d) => d.span ?? []),
         messages: mine.map((d) => d.message),
+        names: stale ? [] : names,
       });
       return now;
+    }
+
+    /** @param {import("../store.js").State} state */
+    async function findNames(state) {
+      const { view, program } = state;
+      const shown = state.files[state.file];
+      const found = (view && program && !state.stale && (await ctx.adapter().marks?.(state, shown))) || [];
+      if (gone || state.view !== view || state.files[state.file] !== shown || (!found.length && !names.length)) return;
+      names = found;
+      marks(state);
     }
 
     /** @param {import("../store.js").Diagnostic} d */
@@ -172,6 +185,7 @@ export default {
         }
         ctx.section.classList.toggle("edited", state.stale);
         if (state.stale) ctx.meta(t("source.edited"));
+        if (changed.has("view") || changed.has("program") || changed.has("file") || changed.has("stale")) void findNames(state);
         const now = marks(state);
         if (now && !state.stale && (changed.has("tick") || changed.has("trace"))) editor?.reveal(now);
         if (changed.has("diagnostics")) {

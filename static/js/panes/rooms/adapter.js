@@ -18,6 +18,11 @@
  */
 
 /**
+ * A stretch of a source text with a meaning of its own at the shown step. `kind` is a style class, `title` says it in words.
+ * @typedef {{from: number, to: number, kind: string, title: string}} Mark
+ */
+
+/**
  * @typedef {object} Adapter
  * @property {string} name
  * @property {string} listingKey                                  catalogue key of the listing pane's title
@@ -30,6 +35,7 @@
  * @property {(state: import("../../store.js").State, write: StepWrite, step: Step) => string} place  a written place's name
  * @property {(row: Row) => string} tip                           what the pointer shows on an opcode
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} cue   class of the row's comment
+ * @property {(state: import("../../store.js").State, file: import("../../store.js").SourceFile) => Promise<Mark[]>} [marks]  names in a text
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => Decoded} decode
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} sentence  what the instruction does
  * @property {(state: import("../../store.js").State, step: Step) => string[]} more   what to add about this very step

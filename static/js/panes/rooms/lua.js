@@ -176,7 +176,7 @@ function placeholders(state, row, routine) {
 }
 
 /**
- * The upvalue that an instruction uses, as the view has it, if its function is on the call stack.
+ * The upvalue that an instruction uses, as the view has it: of the call in progress, or of a closure that is within reach.
  * @param {any} state
  * @param {Row} row
  * @param {Routine} routine
@@ -187,7 +187,12 @@ function upvalueOf(state, row, routine) {
   if (!operand) return undefined;
   const thread = state.view?.threads?.find((/** @type {any} */ one) => one.id === state.view.thread);
   const frame = thread?.frames.find((/** @type {any} */ f) => f.function?.proto === routine.id);
-  return frame?.upvalues[operands(row)[operand]];
+  const index = operands(row)[operand];
+  if (frame) return frame.upvalues[index];
+  const { functions, upvalues } = state.view?.heap ?? { functions: [] };
+  const named = functions.find((/** @type {any} */ f) => f.proto === routine.id)?.upvalues[index];
+  const cell = named && upvalues.find((/** @type {any} */ u) => u.id === named.id);
+  return cell && { ...cell, name: named.name };
 }
 
 /** @type {import("./adapter.js").Adapter} */
@@ -239,6 +244,9 @@ export const lua = {
     const up = row.comment === "" ? undefined : upvalueOf(state, row, routine);
     // Every function that uses a global has _ENV: marking it would only be noise.
     return up && up.name !== "_ENV" ? (up.open ? "uo" : "uc") : "";
+  },
+  async marks(state, file) {
+    return (await import("./lua-captures.js")).marksOf(state, file);
   },
   more(state, step) {
     const at = state.program?.at(step.where);
