@@ -37,6 +37,7 @@ gen: build ## Rewrite the generated files from their tables
 	@$(PY) -m engine.tracegen
 	@$(PY) -m engine.lua.opgen
 	@$(PY) -m app.settingsgen
+	@$(PY) -m engine.gallerygen
 
 format: build-test ## Format the Python sources
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .

@@ -116,7 +116,7 @@ def oembed() -> Response:
     link = re.fullmatch(r"/(?:s|embed)/(\w+)", url.path)
     if link:
         shown = of_link(link[1])
-    elif url.path in ("/", "/embed"):
+    elif url.path in ("/", "/play", "/embed"):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         shown = of_example(query.get("room", ""), query.get("example", ""), query.get("tick", ""))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
 from app.catalogue import LANGUAGES, language_of
+from app.front import front_page
 from app.security import NotFound, csp_nonce
 from app.services import services
 from app.store import Shared
@@ -76,9 +77,19 @@ def workbench(shared: Shared | None = None, error: GlassboxError | None = None, 
     return response
 
 
+#: With one of these in its query, the address of the front page is one of the workbench.
+OPENS = ("example", "room", "tour")
+
+
 @blueprint.get("/")
 def index() -> Response:
-    """The workbench with an example; with `?tour=NAME`, a tour to play in it."""
+    """The front page; where the query names what to open, the workbench."""
+    return play() if any(name in request.args for name in OPENS) else front_page()
+
+
+@blueprint.get("/play")
+def play() -> Response:
+    """The workbench with an example; with `?tour=NAME`, a tour to play in it; with `?new=ROOM`, an empty program."""
     if request.args.get("tour", "") not in ("", *all_tours()):
         return workbench(error=no_such_tour(language_of(request)), status=404)
     return workbench()

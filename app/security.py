@@ -60,6 +60,7 @@ def content_security_policy(nonce: str, host: str, ancestors: str = "'self'") ->
             "img-src 'self' data:",
             f"connect-src 'self'{sockets}",
             "font-src 'self'",
+            "frame-src 'self'",
             "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",

@@ -17,7 +17,7 @@ const LATER = new Set(["share", "export", "replay", "x86", "flag", "memory", "fi
 
 /**
  * `words:en` is the catalogue in one language, {key: sentence}, without what is in `words:en-later`, and with the
- * opcode table's sentences as `op.NAME`; the table itself goes into the bundle without them. `article.…` is for pages that the server makes: no script asks for it.
+ * opcode table's sentences as `op.NAME`; the table itself goes into the bundle without them. `article.…` and `front.…` are for pages that the server makes: no script asks for it.
  */
 const words = {
   name: "words",
@@ -36,7 +36,7 @@ const words = {
       const catalogue = JSON.parse(readFileSync(file, "utf8"));
       const missing = Object.keys(catalogue).filter((key) => typeof catalogue[key][language] !== "string");
       const errors = missing.map((key) => ({ text: `${key} has no text in ${language}` }));
-      const asked = Object.entries(catalogue).filter(([key]) => !key.startsWith("article."));
+      const asked = Object.entries(catalogue).filter(([key]) => !/^(article|front)\./.test(key));
       const wanted = asked.filter(([key]) => LATER.has(key.split(".")[0]) === (later !== undefined));
       const texts = Object.fromEntries(wanted.map(([key, entry]) => [key, entry[language]]));
       if (!later) for (const row of OPCODES) texts[`op.${row.name}`] = row[language];
@@ -98,9 +98,11 @@ const result = await bundle([
   { in: "css/workbench.css", out: "workbench" },
   { in: "css/tour.css", out: "tour" },
   { in: "css/tour-bar.css", out: "tour-bar" },
+  { in: "css/front.css", out: "front" },
 ]);
 /** The page for frames is bundled for itself: sharing pieces with it would tear the first load into smaller ones. */
 const frames = await bundle([{ in: "js/embed.js", out: "embed" }, { in: "css/embed.css", out: "embed" }]);
+const front = await bundle([{ in: "js/front.js", out: "front" }]);
 
 /**
  * The outputs that loading `start` loads: what it imports at once, and what that imports.
@@ -127,7 +129,7 @@ const manifest = {};
 const loads = { always: [], language: [], machine: [], later: [] };
 const sizes = [];
 mkdirSync(dist, { recursive: true });
-for (const file of [...result.outputFiles, ...frames.outputFiles]) {
+for (const file of [...result.outputFiles, ...frames.outputFiles, ...front.outputFiles]) {
   const name = basename(file.path);
   if (sizes.some((other) => other.name === name)) continue;
   const plain = name.replace(/-[A-Z0-9]{8}\./, ".");

@@ -3,6 +3,7 @@
 import { byId } from "./dom.js";
 import { language, laterWords, setLanguage, t } from "./i18n.js";
 import { keyDialog, listenToKeys } from "./keys.js";
+import { remember, remembered } from "./preferences.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
 import { mountTimeline } from "./timeline.js";
@@ -15,30 +16,6 @@ const boot = JSON.parse(byId("boot").textContent ?? "{}");
 const nonce = document.documentElement.dataset.nonce ?? "";
 const store = new Store();
 const session = new Session(store, `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
-
-/**
- * A setting kept in the browser; private windows may refuse.
- * @param {string} name
- */
-function remembered(name) {
-  try {
-    return localStorage.getItem(`glassbox.${name}`);
-  } catch {
-    return null;
-  }
-}
-
-/**
- * @param {string} name
- * @param {string} value
- */
-function remember(name, value) {
-  try {
-    localStorage.setItem(`glassbox.${name}`, value);
-  } catch {
-    // Nothing is lost but the preference.
-  }
-}
 
 function themeName() {
   return document.documentElement.dataset.theme ?? "system";
@@ -71,7 +48,7 @@ const actions = {
   },
   blank: (/** @type {any} */ room) => {
     asks++;
-    address("/");
+    address(`/play?new=${room.name}`);
     session.load({ room, files: [{ name: room.main_file, text: "" }] });
   },
   choose: (/** @type {string} */ name, /** @type {string} */ value) => session.choose(name, value),
@@ -151,7 +128,7 @@ async function openFragment() {
   try {
     openShared(await unpack(location.hash, boot.rooms));
   } catch (error) {
-    history.replaceState(null, "", "/");
+    history.replaceState(null, "", "/play");
     refuse(error instanceof Error ? error.message : String(error));
   }
 }
@@ -188,6 +165,8 @@ function first() {
   if (boot.shared) return openShared(boot.shared.payload);
   if (tours) return tours.openNote(boot, open);
   const asked = new URLSearchParams(location.search);
+  const empty = boot.rooms.find((/** @type {any} */ r) => r.name === asked.get("new"));
+  if (empty) return actions.blank(empty);
   const named = boot.examples.find((/** @type {any} */ e) => e.name === asked.get("example") && (!asked.get("room") || e.room === asked.get("room")));
   const example = named ?? firstExample();
   void open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick);

@@ -16,7 +16,7 @@ def test_only_the_page_for_frames_can_be_shown_by_other_sites(client):
     assert answer.status_code == 200
     assert answer.headers["Content-Security-Policy"].endswith("frame-ancestors *")
     assert "X-Frame-Options" not in answer.headers
-    for path in ("/", "/?example=closure", "/embed?example=missing"):
+    for path in ("/", "/play", "/?example=closure", "/embed?example=missing"):
         answer = client.get(path)
         assert "frame-ancestors *" not in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"

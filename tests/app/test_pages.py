@@ -27,7 +27,7 @@ def policy_of(answer):
 
 
 def test_the_page_knows_every_machine_and_example(client):
-    answer = client.get("/")
+    answer = client.get("/play")
     assert answer.status_code == 200
     boot = boot_of(answer)
     assert [room["name"] for room in boot["rooms"]] == [room.name for room in ROOMS]
@@ -95,13 +95,13 @@ def test_the_source_of_a_link_is_there_as_plain_text(client, payload, suffix):
 def test_the_language_is_the_visitors(client, asked, cookie, query, language):
     if cookie:
         client.set_cookie("lang", cookie)
-    answer = client.get("/" + query, headers={"Accept-Language": asked})
+    answer = client.get("/play" + query, headers={"Accept-Language": asked})
     assert boot_of(answer)["language"] == language
     assert answer.headers["Content-Language"] == language
 
 
 def test_the_policy_of_the_page_allows_nothing_inline_but_styles_with_this_answers_nonce(client):
-    first, second = client.get("/"), client.get("/")
+    first, second = client.get("/play"), client.get("/play")
     policy = policy_of(first)
     assert policy["default-src"] == ["'none'"]
     assert policy["script-src"] == ["'self'"]
@@ -122,7 +122,9 @@ def test_a_host_that_is_no_name_does_not_get_into_the_policy():
     assert "*" not in policy
 
 
-@pytest.mark.parametrize("path", ["/", "/examples", "/health", "/nothing", "/api/links/x", "/static/workbench-1a2b.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/play", "/examples", "/health", "/nothing", "/api/links/x", "/static/workbench-1a2b.js"]
+)
 def test_every_answer_carries_the_security_headers(client, path):
     headers = client.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -164,7 +166,7 @@ def test_a_page_that_was_never_built_says_what_to_do(app, client, tmp_path):
     assert assets.url("workbench.js") == "/static/workbench-1a2b.js"
     assets.folder = tmp_path / "nothing"
     app.jinja_env.globals["asset"] = assets.url
-    answer = client.get("/")
+    answer = client.get("/play")
     assert answer.status_code == 503
     assert "make build" in answer.text
 

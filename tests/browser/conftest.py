@@ -47,7 +47,7 @@ class Bench:
     base: str
     errors: list[str] = field(default_factory=list)
 
-    def open(self, path: str = "/", *, ready: bool = True) -> Bench:
+    def open(self, path: str = "/play", *, ready: bool = True) -> Bench:
         """Go to an address; `ready`: wait until a run is there to be stepped."""
         self.page.goto(self.base + path)
         return self.ready() if ready else self

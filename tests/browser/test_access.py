@@ -205,7 +205,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(bench: Callable[..., Be
 
 def test_the_policy_allows_no_inline_script(bench: Callable[..., Bench]) -> None:
     one = bench().open("/?example=closure")
-    policy = one.page.request.get(one.base + "/").headers["content-security-policy"]
+    policy = one.page.request.get(one.base + "/play").headers["content-security-policy"]
     assert re.search(r"script-src 'self'(;|$)", policy)
     assert "unsafe" not in policy
     one.page.evaluate(

@@ -50,7 +50,7 @@ def pattern(field: str) -> re.Pattern[str]:
 
 
 def test_the_bytes_of_an_instruction_are_named_by_what_they_are(bench: Callable[..., Bench]) -> None:
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.choose_room("x86")
     one.page.locator("#example").select_option("blank")
     one.type_program("bits 16\n" + "\n".join(text for text, _ in FORMS) + "\n")

@@ -35,7 +35,7 @@ def add(one: Bench, name: str, text: str) -> None:
 @pytest.fixture
 def two(bench: Callable[..., Bench]) -> Bench:
     """A main program and the module that it requires, run, at tick 0."""
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.page.locator("#example").select_option("blank")
     one.type_program(MAIN)
     add(one, "greet.lua", GREET)

@@ -18,7 +18,7 @@ LONG = "local early = 7\nlocal n = 0\nfor i = 1, 80000 do\n  n = n + i\nend\npri
 
 
 def program(bench: Callable[..., Bench], text: str) -> Bench:
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.page.locator("#example").select_option("blank")
     one.type_program(text)
     one.run()

@@ -28,7 +28,7 @@ print(up(5))
 @pytest.fixture
 def closure(bench: Callable[..., Bench]) -> Bench:
     """The program above, run, at tick 0."""
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.page.locator("#example").select_option("blank")
     one.type_program(CLOSURE)
     one.run()
@@ -144,7 +144,7 @@ def test_a_breakpoint_on_a_row_of_the_listing_stops_there(closure: Bench) -> Non
 
 
 def test_a_syntax_error_is_underlined_with_the_compilers_message(bench: Callable[..., Bench]) -> None:
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.page.locator("#example").select_option("blank")
     one.type_program("local x = 1\nlocal y = = 2\n")
     one.page.locator("#run").click()
@@ -159,7 +159,7 @@ def test_a_syntax_error_is_underlined_with_the_compilers_message(bench: Callable
 
 
 def test_an_error_of_the_program_is_said_and_leads_to_its_step(bench: Callable[..., Bench]) -> None:
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.page.locator("#example").select_option("blank")
     one.type_program("local t\nprint('before')\nprint(t.x)\n")
     one.run()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_address_and_the_title_follow_the_chosen_example(bench: Callable[..., Bench]) -> None:
-    one = bench().open("/")
+    one = bench().open("/play")
     one.page.locator("#example").select_option("x86/sum")
     one.ready()
     expect(one.page).to_have_title(re.compile("^Sum a table"))

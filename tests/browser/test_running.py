@@ -18,7 +18,7 @@ ENDLESS = "bits 16\norg 0\nagain: inc ax\njmp again\n"
 @pytest.fixture
 def endless(bench: Callable[..., Bench]) -> Bench:
     """A loop without end, at work."""
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.choose_room("x86")
     one.page.locator("#example").select_option("blank")
     one.type_program(ENDLESS)
@@ -64,7 +64,7 @@ def test_a_lost_connection_is_said_and_running_again_brings_the_step_back(bench:
         sockets.append(socket)
 
     one.page.route_web_socket(re.compile("/live$"), relay)
-    one.page.goto(one.base + "/")
+    one.page.goto(one.base + "/play")
     expect(one.page.locator("#run")).to_be_visible()
     one.choose_room("x86")
     one.page.locator("#example").select_option("blank")

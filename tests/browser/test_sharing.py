@@ -42,7 +42,7 @@ def test_an_edited_example_has_no_readable_link_and_the_packed_one_carries_the_e
     one.page.on("request", lambda request: requests.append(f"{request.method} {request.url}"))
     one.page.locator("#share").click()
     link = one.page.locator("#share-packed").input_value()
-    assert link.startswith(f"{one.base}/#v1=")
+    assert link.startswith(f"{one.base}/play#v1=")
     assert len(link) <= 1800
     expect(one.page.locator("#share-readable")).to_have_count(0)
     assert [line for line in requests if line.startswith("POST")] == []

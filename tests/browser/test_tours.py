@@ -26,7 +26,7 @@ def shows(page: Page, tour: str, number: int, language: str = "en") -> None:
 
 def test_from_the_list_to_the_article_to_the_step_and_back(bench: Callable[..., Bench]) -> None:
     one = bench()
-    one.open("/")
+    one.open("/play")
     one.page.get_by_role("link", name="Tours", exact=True).click()
     one.page.get_by_role("link", name="Closures and upvalues", exact=True).click()
     expect(one.page.locator("h1")).to_have_text("Closures and upvalues")

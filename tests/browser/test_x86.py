@@ -31,7 +31,7 @@ start:  mov sp, 0x100
 @pytest.fixture
 def program(bench: Callable[..., Bench]) -> Bench:
     """The program above, run, at tick 0."""
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.choose_room("x86")
     one.page.locator("#example").select_option("blank")
     one.type_program(SUM)
@@ -112,7 +112,7 @@ def test_a_shared_step_opens_in_another_browser_at_the_same_step(program: Bench,
 
 
 def test_every_problem_of_the_source_is_underlined_and_listed(bench: Callable[..., Bench]) -> None:
-    one = bench().open("/", ready=False)
+    one = bench().open("/play", ready=False)
     one.choose_room("x86")
     one.page.locator("#example").select_option("blank")
     one.type_program("bits 16\nmov ax, nowhere\nfrob cx\nhlt\n")

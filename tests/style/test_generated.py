@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATORS = ("engine.tracegen", "engine.lua.opgen", "app.settingsgen")
+GENERATORS = ("engine.tracegen", "engine.lua.opgen", "app.settingsgen", "engine.gallerygen")
 FILES = [
     (path, text, module) for module in GENERATORS for path, text in importlib.import_module(module).generated().items()
 ]

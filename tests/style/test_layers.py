@@ -41,6 +41,7 @@ APP_MAY_IMPORT = (
     "engine.worker",
     "engine.rooms",
     "engine.examples",
+    "engine.gallery",
     "engine.tours",
     "engine.wire",
     "engine.errors",
@@ -107,7 +108,7 @@ def test_the_engine_knows_no_web() -> None:
 
 def test_only_a_machines_own_files_name_it() -> None:
     allowed = re.compile(
-        r"^(engine/(lua|x86)/|engine/rooms\.py|static/js/panes/|static/js/gen/|static/js/languages/|tests/|examples/|docs/)"
+        r"^(engine/(lua|x86)/|engine/rooms\.py|static/js/panes/|static/js/gen/|static/js/languages/|templates/rooms/|tests/|examples/|docs/)"
     )
     named = re.compile(r"\b(lua|x86|unicorn|kvm|nasm)\b", re.IGNORECASE)
     for path in [*sources(), *sorted((ROOT / "static" / "js").rglob("*.js"))]:

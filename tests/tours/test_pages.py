@@ -142,7 +142,7 @@ def test_the_workbench_is_given_the_tour_that_it_shall_play(client: FlaskClient)
 
 
 def test_the_workbench_without_a_tour_carries_nothing_of_one(client: FlaskClient) -> None:
-    answer = client.get("/")
+    answer = client.get("/play")
     assert boot_of(answer.text)["tour"] is None
     assert 'id="tour"' not in answer.text
     assert "tour-bar.css" not in answer.text

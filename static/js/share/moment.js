@@ -59,7 +59,7 @@ export async function packedLink(moment, origin) {
   const packed = await all(new Blob([JSON.stringify(moment)]).stream().pipeThrough(new CompressionStream("deflate-raw")), Infinity);
   let text = "";
   for (const byte of packed) text += String.fromCharCode(byte);
-  return `${origin}/${MARK}${btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+  return `${origin}/play${MARK}${btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
 }
 
 /**
