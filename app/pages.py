@@ -78,7 +78,7 @@ def workbench(shared: Shared | None = None, error: GlassboxError | None = None, 
 
 
 #: With one of these in its query, the address of the front page is one of the workbench.
-OPENS = ("example", "room", "tour")
+OPENS = ("example", "room", "tour", "new")
 
 
 @blueprint.get("/")
