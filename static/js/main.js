@@ -5,6 +5,7 @@ import { language, laterWords, setLanguage, t } from "./i18n.js";
 import { keyDialog, listenToKeys } from "./keys.js";
 import { remember, remembered } from "./preferences.js";
 import { Session } from "./session.js";
+import { mountSplitters, restoreLayout } from "./splitters.js";
 import { Store } from "./store.js";
 import { mountTimeline } from "./timeline.js";
 import { mountTopbar } from "./topbar.js";
@@ -116,6 +117,7 @@ function build() {
     mountTopbar(byId("topbar"), boot, store, actions),
     mountTimeline(byId("timeline"), store, session),
     mountNotice(byId("notice"), store, session),
+    mountSplitters(),
     () => bench.destroy(),
   ];
   if (tours) parts.push(tours.mountTour(boot, store, session, open));
@@ -178,6 +180,7 @@ function roomRank(example) {
 }
 
 const asked = new URLSearchParams(location.search);
+restoreLayout();
 setTheme(asked.get("theme") ?? remembered("theme") ?? "system");
 await setLanguage(asked.get("lang") ?? remembered("language") ?? boot.language ?? "en");
 const tours = boot.tour ? await import("./tour.js") : null;

@@ -12,12 +12,15 @@ export function remembered(name) {
 
 /**
  * @param {string} name
- * @param {string} value
+ * @param {string | null} value  null forgets it
+ * @returns {boolean} whether the browser keeps it
  */
 export function remember(name, value) {
   try {
-    localStorage.setItem(`glassbox.${name}`, value);
+    if (value === null) localStorage.removeItem(`glassbox.${name}`);
+    else localStorage.setItem(`glassbox.${name}`, value);
+    return true;
   } catch {
-    // Not kept.
+    return false;
   }
 }

@@ -26,6 +26,7 @@ VARIANTS = {
         *("decimal", "parts", "step", "reason", "detail", "data"),
     ],
     "ended.": [str(reason) for reason in (StopReason.HALT, StopReason.FAULT, StopReason.LIMIT)],
+    "line.": ["source", "listing", "state", "foot", "upper"],
     "thread.": ["running", "suspended", "normal", "dead"],
     "theme.": ["system", "light", "dark", "contrast"],
     "transport.": ["first", "backContinue", "back", "play", "pause", "step", "over", "out", "continue", "last"],
