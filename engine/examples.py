@@ -17,12 +17,13 @@ FOLDER = Path(__file__).resolve().parent.parent / "examples"
 @dataclass(frozen=True)
 class Expectation:
     """What the program must do, given these lines of input: its output lines, the error that ends it (None: it ends
-    well), final registers."""
+    well), final registers. `plays`: it looks for keys as time goes by, and ends if nobody types for long enough."""
 
     output: tuple[str, ...] = ()
     input: tuple[str, ...] = ()
     error: str | None = None
     registers: tuple[tuple[str, str], ...] = ()
+    plays: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def parse(name: str, machine: Room, text: str) -> Example:
         kind, _, which = key.partition(".")
         if kind in texts:
             texts[kind][which or "en"] = info.pop(key)
+    plays = info.pop("plays", "no") == "yes"
     order, tick = int(info.pop("order", "1000")), int(info.pop("tick", "0"))
     if info:
         raise ValueError(f"{name}: unknown mark `{next(iter(info))}`")
@@ -115,7 +117,7 @@ def parse(name: str, machine: Room, text: str) -> Example:
         options=texts["option"],
         order=order,
         tick=tick,
-        expectation=Expectation(tuple(output), tuple(typed), error, tuple(registers)),
+        expectation=Expectation(tuple(output), tuple(typed), error, tuple(registers), plays),
     )
 
 

@@ -35,7 +35,8 @@ class StopReason(StrEnum):
 class Stop:
     """The answer of `run`. HALT, FAULT and LIMIT are final: further runs return the same Stop and execute nothing.
 
-    detail: FAULT {message, traceback}; LIMIT {limit, message}; INPUT {channel}; others empty.
+    detail: FAULT {message, traceback}; LIMIT {limit, message}; others empty; INPUT {channel}, and `polls` true when the
+    program only looks whether there is input: it goes on without, as docs/views.md says.
     """
 
     reason: StopReason
@@ -114,7 +115,11 @@ class Checkpoint(Protocol):
 
 
 class Machine(Protocol):
-    """One running program. Implementations: `engine.lua.machine.LuaMachine`, `engine.x86.machine.X86Machine`."""
+    """One running program. Implementations: `engine.lua.machine.LuaMachine`, `engine.x86.machine.X86Machine`.
+
+    A machine may have `glance()` besides: the fields of its view that change while it runs on and are worth seeing then
+    (a screen), or None. It must be quick: it is asked some times a second.
+    """
 
     journal: Journal
 

@@ -33,7 +33,7 @@ log = logging.getLogger("glassbox.session")
 #: Frames that may be sent before the page grants more, and the most that it can have open.
 FIRST_CREDIT = 32
 MAX_CREDIT = 1024
-#: Steps that one `run` streams; afterwards it goes on without.
+#: Steps of a recording that `run` streams; afterwards it goes on without.
 TRACE_WINDOW = 100_000
 #: Commands that may wait while one is at work.
 MAX_WAITING = 64
@@ -132,7 +132,7 @@ class Session:
         self._rows: dict[int, list[int]] = {}
         self._waiting: deque[object] = deque()
         self._credit = FIRST_CREDIT
-        self._is_pausing = False
+        self._is_pausing = self._is_recording = False
         self._at_work: int | None = None  # the id of the command at work
         self._has_grown = False
         self._listed = (0, 0)  # size of the listing that the page has
@@ -235,10 +235,18 @@ class Session:
             self._progress_at = now
             opened = self._program
             fields = {"frontier": opened.timeline.frontier, "at": opened.inquiry.search.reached}
-            self._event(self._at_work, "progress", fields)
+            self._event(self._at_work, "progress", {**fields, "glance": self._glance()})
         if self._has_grown and now >= self._grow_again_at:
             self._announce_growth()
         return self._is_pausing
+
+    def _glance(self) -> dict[str, Any] | None:
+        """The part of the view that is worth seeing while the recording grows, where the machine has one."""
+        if not self._is_recording:
+            return None
+        glance = getattr(self._program.machine, "glance", None)
+        seen: dict[str, Any] | None = glance() if glance else None
+        return seen
 
     def _hear(self, message: object) -> None:
         """One command while another is at work: now if it may be, else later."""
@@ -337,8 +345,12 @@ class Session:
             raise CommandError("`to` of `run` is a tick: 0 or more")
         arrival = timeline.seek(timeline.frontier, self._poll)
         if arrival.reason != "pause":
-            stream = FrameStream(self, self._trace_window)
-            arrival = timeline.run_forward(to, trace=stream, poll=self._poll)
+            stream = FrameStream(self, max(0, self._trace_window - timeline.frontier))
+            self._is_recording = True
+            try:
+                arrival = timeline.run_forward(to, trace=stream, poll=self._poll)
+            finally:
+                self._is_recording = False
         return self._stopped(arrival)
 
     def _seek(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "run",
-        "Extend the recording: run forward from the frontier, streaming trace frames while the window lasts, until the "
+        "Extend the recording: run forward from the frontier, streaming trace frames of its first steps, until the "
         "program ends, a limit, `to`, or `pause`. Then the position is the frontier.",
         (Arg("to", int, "stop at this tick at the latest", required=False),),
         result="stopped",
@@ -323,7 +323,11 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(
         "progress",
         "A command is at work.",
-        (("frontier", "how far the recording reaches"), ("at", "the tick that a search has come to, or null")),
+        (
+            ("frontier", "how far the recording reaches"),
+            ("at", "the tick that a search has come to, or null"),
+            ("glance", "during `run`: the fields of the view that are worth seeing while it grows, or null"),
+        ),
     ),
     EventSpec(
         "output",

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
@@ -74,6 +74,19 @@ const player = {
   },
 };
 
+/** `css:NAME`: css/NAME.css as a text, for parts of the page that bring their style along. */
+const styles = {
+  name: "styles",
+  setup(setup) {
+    setup.onResolve({ filter: /^css:/ }, ({ path }) => ({ path: path.slice(4), namespace: "styles" }));
+    setup.onLoad({ filter: /.*/, namespace: "styles" }, async ({ path }) => {
+      const file = join(here, "css", `${path}.css`);
+      const { code } = await transform(readFileSync(file, "utf8"), { loader: "css", minify: true });
+      return { contents: code.trim(), loader: "text", watchFiles: [file] };
+    });
+  },
+};
+
 /** @param {{in: string, out: string}[]} entryPoints */
 const bundle = (entryPoints) => build({
   absWorkingDir: here,
@@ -88,7 +101,7 @@ const bundle = (entryPoints) => build({
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
   outdir: "dist",
-  plugins: [words, player, trees],
+  plugins: [words, player, trees, styles],
   write: false,
   metafile: true,
 });

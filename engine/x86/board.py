@@ -122,7 +122,7 @@ class Board:
         `wants_keys`: the program serves IRQ 1 itself, so a timer tick counts as a look for a key (NeedInput).
         """
         before = self.save()
-        self.pit.clock = self.cmos.clock = clock
+        self.pit.clock = self.cmos.clock = self.keyboard.clock = clock
         if self.pit.edges():
             self.pic.request(IRQ_TIMER)
             try:

@@ -53,7 +53,7 @@ def on_event(machine: X86Machine) -> Stop | None:
     try:
         machine.board.advance(machine.vcpu.clock, wants_keys=_wants_keys(machine))
     except NeedInput as needed:
-        return Stop(StopReason.INPUT, machine.tick, {"channel": needed.channel})
+        return Stop(StopReason.INPUT, machine.tick, needed.detail)
     arm(machine)
     return None
 
@@ -63,7 +63,7 @@ def on_wait(machine: X86Machine) -> Stop | None:
     try:
         clock = _next_interrupt(machine)
     except NeedInput as needed:
-        return Stop(StopReason.INPUT, machine.tick, {"channel": needed.channel})
+        return Stop(StopReason.INPUT, machine.tick, needed.detail)
     raw = machine.vcpu.raw
     raw.wait = lib.WAIT_HALT if clock is None else lib.WAIT_WAKE
     raw.wake_at = clock or 0
@@ -120,11 +120,12 @@ class Services:
             image=machine.program.assembly.image,
         )
         function, before = call.ah, board.save()
+        board.keyboard.clock = machine.vcpu.clock
         try:
             rom.SERVICES[vector](call)
         except NeedInput as needed:
             board.restore(before)
-            return Stop(StopReason.INPUT, machine.tick, {"channel": needed.channel})
+            return Stop(StopReason.INPUT, machine.tick, needed.detail)
         machine.vcpu.serve(call.registers, call.pieces(), call.idle)
         data = {"reason": "bios", "service": f"int {vector:02x}h", "function": function, "name": call.name}
         self.done = (call, data)

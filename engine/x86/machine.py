@@ -14,7 +14,7 @@ from engine.events import Event, StepFlag
 from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason
 from engine.pages import PageImage
 from engine.trace import TraceBatch
-from engine.x86 import edit, interrupts, picture
+from engine.x86 import edit, interrupts, picture, screen
 from engine.x86.board import RAM_BYTES, Board
 from engine.x86.core.vcpu import Vcpu, lib
 from engine.x86.decoder import Decoder, Instruction
@@ -318,7 +318,7 @@ class X86Machine:
             self.board.advance(self.vcpu.clock)
             self.vcpu.feed(self.board.read_all(port.port, port.size, port.count))
         except NeedInput as needed:
-            return Stop(StopReason.INPUT, self.tick, {"channel": needed.channel})
+            return Stop(StopReason.INPUT, self.tick, needed.detail)
         return None
 
     def _settle(self, batch: Any) -> Stop | None:  # noqa: ANN401 - cffi data
@@ -503,6 +503,11 @@ class X86Machine:
     def view(self) -> dict[str, Any]:
         """The visible state (docs/views.md)."""
         return picture.view(self)
+
+    def glance(self) -> dict[str, Any] | None:
+        """The screen, while the machine runs on."""
+        shown = screen.picture(self)
+        return {"screen": shown} if shown else None
 
     def inspect(self, query: Mapping[str, Any]) -> dict[str, Any]:
         """A deep view (docs/views.md)."""

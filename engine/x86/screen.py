@@ -11,15 +11,13 @@ if TYPE_CHECKING:
 TEXT_BASE, COLUMNS, ROWS = 0xB8000, 80, 25
 #: What code page 437 shows for the codes that are control characters elsewhere.
 _LOW = " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼"
+#: Every byte's glyph. Made at import: a confined process cannot load a codec any more.
+_GLYPHS = _LOW + bytes(range(32, 127)).decode("ascii") + "⌂" + bytes(range(128, 255)).decode("cp437") + " "
 
 
 def character(byte: int) -> str:
     """The glyph of a byte in code page 437."""
-    if byte < 32:
-        return _LOW[byte]
-    if byte == 127:
-        return "⌂"
-    return " " if byte == 255 else bytes([byte]).decode("cp437")
+    return _GLYPHS[byte]
 
 
 def picture(machine: X86Machine) -> dict[str, Any] | None:
@@ -30,7 +28,7 @@ def picture(machine: X86Machine) -> dict[str, Any] | None:
     rows, attributes = [], []
     for row in range(ROWS):
         cells = data[2 * row * COLUMNS : 2 * (row + 1) * COLUMNS]
-        rows.append("".join(map(character, cells[::2])))
+        rows.append("".join(map(_GLYPHS.__getitem__, cells[::2])))
         runs, at = [], 0
         for attribute, group in groupby(cells[1::2]):
             length = len(list(group))

@@ -70,6 +70,9 @@ export class Session {
       notice: null,
       stale: false,
       waiting: null,
+      polls: false,
+      live: false,
+      glance: null,
       inputs: [],
       thread: 0,
       object: null,
@@ -157,7 +160,13 @@ export class Session {
     const stopped = await this.wire.send("run");
     if (run !== this.#run) return;
     this.#stopped(stopped);
-    this.store.set({ phase: "ready", waiting: stopped.reason === "input" ? stopped.detail.channel : null });
+    const asks = stopped.reason === "input";
+    this.store.set({
+      phase: this.state.live ? "running" : "ready",
+      waiting: asks ? stopped.detail.channel : null,
+      polls: asks && stopped.detail.polls === true,
+      glance: null,
+    });
     // The machine may have had to change something on the way, like its CPU.
     if (stopped.notice) this.store.set({ notice: { ...notice(stopped.notice), tone: "info" } });
   }
@@ -174,6 +183,32 @@ export class Session {
       await this.#give(run, { text, end });
     } catch (error) {
       if (run === this.#run) this.#failed(error);
+    }
+  }
+
+  /**
+   * Play along: give the program an input whenever it asks, until there is none or somebody stops it.
+   * @param {(polls: boolean) => Promise<string | null>} next the next input; null ends it
+   */
+  async converse(next) {
+    const run = this.#run;
+    if (this.state.live || this.state.waiting === null) return;
+    this.stop();
+    this.store.set({ live: true, phase: "running" });
+    try {
+      while (run === this.#run && this.state.live && this.state.waiting !== null) {
+        const text = await next(this.state.polls);
+        if (text === null || run !== this.#run) break;
+        await this.#give(run, { text });
+      }
+      if (run !== this.#run) return;
+      this.store.set({ live: false, phase: "ready" });
+      await this.#fetchTrace();
+      await this.#fetchSummary();
+    } catch (error) {
+      if (run !== this.#run) return;
+      this.store.set({ live: false, phase: "ready" });
+      this.#failed(error);
     }
   }
 
@@ -206,6 +241,9 @@ export class Session {
       // Somebody may have typed on while it compiled.
       stale: this.#written() !== this.#ran,
       waiting: null,
+      polls: false,
+      live: false,
+      glance: null,
       inputs: [],
       thread: 0,
       object: null,
@@ -237,6 +275,7 @@ export class Session {
 
   /** Ask the machine to stop the command at work; what is recorded stays. */
   pause() {
+    if (this.state.live) this.store.set({ live: false });
     if (this.wire.busy) this.wire.send("pause").catch(() => {});
   }
 
@@ -503,7 +542,7 @@ export class Session {
         this.#grew(event.listing);
         break;
       case "progress":
-        this.store.set({ frontier: event.frontier });
+        this.store.set({ frontier: event.frontier, glance: event.glance });
         break;
     }
   }

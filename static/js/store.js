@@ -36,6 +36,9 @@ import { TraceWindow } from "./trace.js";
  * @property {Notice | null} notice
  * @property {boolean} stale        the source was edited after the run
  * @property {string | null} waiting   the channel that the program waits for input on, at the frontier
+ * @property {boolean} polls        it only looks whether there is input: a NUL lets it go on without for a moment
+ * @property {boolean} live         somebody plays along: whenever the program asks, it is answered and runs on
+ * @property {any | null} glance    while it runs: fields of the view at the end of the recording
  * @property {{text: string, end: boolean}[]} inputs   what this run was given so far
  * @property {boolean} playing
  * @property {number} thread        whose frames the state pane shows, 0 = of what runs
@@ -70,6 +73,9 @@ function initial() {
     notice: null,
     stale: false,
     waiting: null,
+    polls: false,
+    live: false,
+    glance: null,
     inputs: [],
     playing: false,
     thread: 0,

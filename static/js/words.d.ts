@@ -4,6 +4,12 @@ declare module "words:*" {
   export default texts;
 }
 
+// `css:NAME` is css/NAME.css as a text: a style sheet that comes with a part of the page.
+declare module "css:*" {
+  const text: string;
+  export default text;
+}
+
 // Made by build.mjs from js/player and css/player.css.
 declare module "player:file" {
   export const script: string;

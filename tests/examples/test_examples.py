@@ -13,7 +13,8 @@ EXAMPLES = load_examples()
 def run_to_end(example: Example) -> tuple[Machine, Stop, list[Event]]:
     module = room(example.room).module
     typed = iter([f"{line}\n".encode() for line in example.expectation.input])
-    journal = Journal(source=lambda channel: next(typed, b"") if example.expectation.input else None)
+    rest = b"\0" if example.expectation.plays else b"" if example.expectation.input else None
+    journal = Journal(source=lambda channel: next(typed, rest))
     machine = module.start(module.build(example.files, example.options), journal, Limits())
     events: list[Event] = []
     for _ in range(2000):

@@ -228,6 +228,40 @@ def test_looking_for_a_key_goes_on_without_one_until_the_program_clearly_waits(c
         machine.close()
 
 
+def test_a_silence_lets_a_program_that_only_looks_run_on_for_a_tick_of_the_timer(cpu) -> None:
+    source = (
+        "again: inc bx\nxor cx, cx\nmov dx, 55000\nmov ah, 0x86\nint 0x15\nmov ah, 1\nint 0x16\njz again\n"
+        "mov ah, 0\nint 0x16\ncli\nhlt"
+    )
+
+    def frames(machine) -> int:
+        return int(next(r["value"] for r in machine.view()["registers"] if r["name"] == "bx"), 16)
+
+    machine = boot(source, cpu)
+    try:
+        assert machine.run(5000).detail == {"channel": "serial", "polls": True}
+        before = frames(machine)
+        for shown in range(1, 4):
+            machine.journal.append("serial", b"\0")
+            assert machine.run(5000).detail["polls"]
+            # Two looks of 55.0 ms do not fit into 65,536 clocks, 54.9 ms: the second one comes after the silence.
+            assert frames(machine) == before + shown
+        machine.journal.append("serial", b"q")
+        assert machine.run(5000).reason is StopReason.HALT
+        assert {r["name"]: r["value"] for r in machine.view()["registers"]}["ax"] == "1071"
+    finally:
+        machine.close()
+
+
+def test_a_silence_is_no_key_for_who_waits_for_one(cpu) -> None:
+    machine = boot("mov ah, 0\nint 0x16\ncli\nhlt", cpu, typed=[b"\0\0x"])
+    try:
+        assert machine.run(100).reason is StopReason.HALT
+        assert {r["name"]: r["value"] for r in machine.view()["registers"]}["ax"] == "2d78"
+    finally:
+        machine.close()
+
+
 def test_int_19h_boots_again_with_the_sector_as_it_was(start, cpu) -> None:
     source = (
         "start: inc byte [0x600]\ninc byte [spot]\ncmp byte [0x600], 2\njae end\nint 0x19\nend: cli\nhlt\nspot: db 5"

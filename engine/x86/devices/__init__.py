@@ -7,7 +7,7 @@ outside comes through `SerialInput`, which asks the machine's journal.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Device(Protocol):
@@ -28,8 +28,17 @@ class Device(Protocol):
 
 
 class NeedInput(Exception):
-    """The journal does not hold yet what a device wants to read from `channel`."""
+    """The journal does not hold yet what a device wants to read from `channel`.
 
-    def __init__(self, channel: str) -> None:
+    `polls`: the program only looked. It goes on without input when it is given a NUL: nobody typed for a moment.
+    """
+
+    def __init__(self, channel: str, *, polls: bool = False) -> None:
         super().__init__(channel)
         self.channel = channel
+        self.polls = polls
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The detail of the Stop that it becomes."""
+        return {"channel": self.channel, "polls": True} if self.polls else {"channel": self.channel}

@@ -4,14 +4,21 @@ Keys come from what is typed to the program: each character is a key pressed and
 arrow keys. A program that only looks whether there is a key goes on without one; when it has looked in vain often
 enough, it is taken to wait, and the machine waits with it. That makes a run repeatable: nothing depends on when
 somebody typed.
+
+A NUL among the typed bytes is no key: it says that nobody types for the next `QUIET` of the machine's clock. Whoever
+gives one whenever a program that only looks is taken to wait lets it run on as if in time: from then on every look
+after such a silence asks again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from engine.x86.devices import NeedInput
 from engine.x86.devices.serial_input import SerialInput
 
+#: Clocks of the 8254 in which nobody types after a NUL: a tick of the BIOS's timer, 55 ms.
+QUIET = 1 << 16
 #: Fruitless looks in a row after which the program waits for a key.
 PATIENCE = 16
 
@@ -58,7 +65,10 @@ def key_of(byte: int) -> Key:
 
 @dataclass(frozen=True)
 class KeyboardState:
-    """Codes that wait at port 0x60, the last one read, a key that int 16h has looked at, and looks in vain."""
+    """Codes that wait at port 0x60, the last one read, a key that int 16h has looked at, and looks in vain.
+
+    `quiet_until`: nobody types before that clock. `is_paced`: silences are told, so no look in vain is waited for.
+    """
 
     codes: tuple[int, ...] = ()
     last: int = 0
@@ -66,6 +76,8 @@ class KeyboardState:
     looks: int = 0
     argument: bool = False
     is_announced: bool = False
+    quiet_until: int = 0
+    is_paced: bool = False
 
 
 class Keyboard:
@@ -76,11 +88,16 @@ class Keyboard:
     def __init__(self, source: SerialInput) -> None:
         self.source = source
         self.state = KeyboardState()
+        #: The machine's clock, as the board last told it. It is no state of the keyboard's own.
+        self.clock = 0
 
     def _typed(self) -> Key | None:
-        """The next key; None after the end of the input. NeedInput when nobody knows yet."""
+        """The next key; None after the end of the input, or for a silence. NeedInput when nobody knows yet."""
         byte = self.source.take()
         if byte is None:
+            return None
+        if byte == 0:
+            self.state = replace(self.state, quiet_until=self.clock + QUIET, is_paced=True)
             return None
         following = self.source.state.pending
         if byte == 0x1B and len(following) >= 2 and following[0] == ord("[") and following[1] in _ARROWS:
@@ -92,10 +109,21 @@ class Keyboard:
     def look(self, *, must_wait: bool = False) -> Key | None:
         """The next key, which stays; None when there is none (yet). NeedInput when the program waits for one."""
         state = self.state
-        if state.key is None and (must_wait or self.source.state.pending or state.looks + 1 >= PATIENCE):
-            key = self._typed()
+        if state.key is not None:
+            return state.key
+        if must_wait:
+            while self.state.key is None and not self.source.state.has_ended:
+                key = self._typed()
+                self.state = replace(self.state, key=key, looks=0)
+        elif self.clock < state.quiet_until:
+            pass
+        elif self.source.state.pending or state.is_paced or state.looks + 1 >= PATIENCE:
+            try:
+                key = self._typed()
+            except NeedInput as needed:
+                raise NeedInput(needed.channel, polls=True) from None
             self.state = replace(self.state, key=key, looks=0)
-        elif state.key is None:
+        else:
             self.state = replace(state, looks=state.looks + 1)
         return self.state.key
 

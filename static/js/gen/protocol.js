@@ -371,7 +371,8 @@ export const EVENTS = Object.freeze({
   "progress": {
     "fields": [
       "frontier",
-      "at"
+      "at",
+      "glance"
     ],
     "ends": false
   },

@@ -3,6 +3,7 @@
 import { fill, h } from "../dom.js";
 import { has, t } from "../i18n.js";
 import { RECENT_STEPS } from "../values.js";
+import { withScreen } from "./x86-screen.js";
 
 const ROW = 8;
 
@@ -10,8 +11,11 @@ const ROW = 8;
 export default {
   id: "x86-memory",
   titleKey: "pane.memory",
-  tabKey: "tab.memory",
-  mount(body, ctx) {
+  tabKey: "x86.tab.memory",
+  shortKey: "x86.tab.memory",
+  mount(pane, ctx) {
+    const body = h("div", { class: "below" });
+    const screen = withScreen(pane, ctx, body);
     body.addEventListener("click", (event) => {
       const cell = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("td[data-at]"));
       if (!cell) return;
@@ -21,6 +25,7 @@ export default {
     });
     return {
       update(state, changed) {
+        screen.update(state, changed);
         if (!["view", "viewTick", "trace", "program", "stale"].some((name) => changed.has(name))) return;
         ctx.section.classList.toggle("stale", state.stale);
         const windows = state.view?.memory;
@@ -30,7 +35,7 @@ export default {
           return;
         }
         ctx.meta(state.stale ? t("pane.stale") : t("memory.meta"));
-        const { scrollTop } = body;
+        const { scrollTop } = pane;
         fill(
           body,
           h("table", { class: "hex" },
@@ -44,7 +49,7 @@ export default {
             ]))),
           legend(),
         );
-        body.scrollTop = scrollTop;
+        pane.scrollTop = scrollTop;
       },
     };
   },
