@@ -12,7 +12,7 @@ from functools import cache
 
 import iced_x86 as iced
 
-from engine.x86.decoder_kinds import Kind
+from engine.x86.decoder_kinds import Fpu, Kind
 from engine.x86.decoder_system import WITH_MEMORY, WITHOUT_STACK, divide, far_target, system_kind
 
 #: Names by number, as in traces: general registers in encoding order, then what the core numbers from 16 on.
@@ -21,6 +21,12 @@ GENERAL_32 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 GENERAL_64 = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 HIGH_8_TO_15 = ("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
 SYSTEM = ("flags", "es", "cs", "ss", "ds", "fs", "gs", "cr0", "cr2", "cr3", "cr4", "efer")
+#: x87's physical registers (mmN is the same as fpN) with their signs and exponents; XMM registers in halves.
+FPU = (
+    *("fctrl", "fstat", "ftag", "mxcsr"),
+    *(f"fp{n}{half}" for half in ("", "e") for n in range(8)),
+    *(f"xmm{n}{half}" for half in ("", "h") for n in range(16)),
+)
 
 NO_REGISTER = 0xFF
 RSP = 4
@@ -42,6 +48,7 @@ class Trait(IntFlag):
     CHECK = 32
     BREAKPOINT = 64
     ALONE = 128
+    FPU = 256
 
 
 class Access(IntFlag):
@@ -103,6 +110,7 @@ class Instruction:
     is_protected: bool = False
     divide: int = 0
     target: int = 0
+    fpu: Fpu = Fpu.NONE
 
     @property
     def text(self) -> str:
@@ -249,7 +257,8 @@ class Decoder:
         memory = tuple(self._memory(found, mnemonic, info))[:MAX_OPERANDS]
         if kind in WITHOUT_STACK:
             memory = tuple(operand for operand in memory if kind in WITH_MEMORY and operand.base != RSP)
-        traits = self._traits(found, kind, memory, used)
+        fpu = Fpu.NONE if kind == Kind.RAISE else _fpu(found, mnemonic, [name for name, _ in used])
+        traits = self._traits(found, kind, memory, used) | (Trait.FPU if fpu else Trait(0))
         is_string_io = mnemonic[:3] in ("ins", "out") and kind in (Kind.IN, Kind.OUT) and mnemonic not in ("in", "out")
         operands = [names[r] for r in (found.op_register(i) for i in range(found.op_count)) if r]
         bits = next((m.address_bits for m in memory), self.bits) if memory else self.bits
@@ -279,6 +288,7 @@ class Decoder:
             bits=self.bits,
             is_protected=self.is_protected,
             divide=divide(found, names) if self.is_protected else 0,
+            fpu=fpu,
             target=far_target(found) if kind in (Kind.FAR_JUMP, Kind.FAR_CALL) else 0,
         )
 
@@ -405,6 +415,7 @@ _ACCESS = {
 
 #: iced's CPUID features whose instructions raise nothing by themselves, but for the few of `_FAULTING`.
 _PLAIN = ("INTEL8086", "INTEL8086_ONLY", "INTEL186", "INTEL286", "INTEL386", "INTEL486", "CMOV", "CX8", "MULTIBYTENOP")
+_X87 = ("FPU", "FPU287", "FPU387")
 #: What this machine's CPU has; everything else is #UD on every host. VEX and EVEX encodings do not exist in real mode.
 _OFFERED = (
     *_PLAIN,
@@ -433,6 +444,19 @@ _FAULTING = frozenset(("div", "idiv", "bound", "aam", "ud0", "ud1", "ud2"))
 def _may_fault(found: iced.Instruction) -> bool:
     """True for what can raise an exception other than by its memory operands."""
     return _mnemonics()[found.mnemonic] in _FAULTING or not _features(_PLAIN).issuperset(found.cpuid_features())
+
+
+def _fpu(found: iced.Instruction, mnemonic: str, used: Sequence[str]) -> Fpu:
+    """What of the FPU an instruction needs."""
+    if mnemonic in ("fxsave", "fxrstor", "fxsave64", "fxrstor64"):
+        return Fpu.STATE
+    if mnemonic == "wait":
+        return Fpu.WAIT
+    if mnemonic in ("ldmxcsr", "stmxcsr") or any(name.startswith("xmm") for name in used):
+        return Fpu.SSE
+    if mnemonic == "emms" or any(name.startswith("mm") for name in used):
+        return Fpu.MMX
+    return Fpu.NONE if _features(_X87).isdisjoint(found.cpuid_features()) else Fpu.X87
 
 
 def _is_far_return(found: iced.Instruction) -> bool:

@@ -46,3 +46,14 @@ class Kind(IntEnum):
     FAR_CALL = 35
     FAR_RETURN = 36
     PROTECTED_IRET = 37
+
+
+class Fpu(IntEnum):
+    """What of the FPU an instruction needs (core.h)."""
+
+    NONE = 0
+    X87 = 1
+    WAIT = 2
+    MMX = 3
+    SSE = 4
+    STATE = 5

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import CommandError
 from engine.machine import Plain
-from engine.x86 import picture
+from engine.x86 import registers
 
 if TYPE_CHECKING:
     from engine.x86.machine import X86Machine
@@ -31,7 +31,7 @@ def edit(machine: X86Machine, target: Mapping[str, Any], value: Plain) -> dict[s
 
 
 def _edit_register(machine: X86Machine, register: object, value: int) -> dict[str, Any]:
-    names = picture.register_names(machine)
+    names = registers.register_names(machine)
     number = names.index(register.lower()) if isinstance(register, str) and register.lower() in names else register
     if type(number) is not int or not (0 <= number < 8 or number in (NUMBER_IP, NUMBER_FLAGS)):
         raise CommandError(f"register {str(register)[:20]!r} cannot be changed")

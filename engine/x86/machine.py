@@ -146,6 +146,7 @@ class X86Machine:
         self.vcpu.raw.wide = self.rows.is_wide + self.rows.is_long
         self.vcpu.set_state(self.vcpu.state_bytes())
         self._start = self.save()
+        self.fpu_at_reset = bytes(self.vcpu.state.fpu)
         interrupts.arm(self)
 
     def close(self) -> None:

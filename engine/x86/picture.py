@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import CommandError
-from engine.x86 import screen, tables
-from engine.x86.decoder import GENERAL_16, GENERAL_32, GENERAL_64, HIGH_8_TO_15, SYSTEM
+from engine.x86 import calls, pointers, registers, screen, stack, tables
+from engine.x86.core.vcpu import lib
 
 if TYPE_CHECKING:
     from engine.x86.machine import X86Machine
@@ -18,55 +18,8 @@ STACK_BYTES = 64
 VIEW_EXITS = 16
 MAX_MEMORY_BYTES = 4096
 MAX_DISASSEMBLY = 64
-
-_FLAG_WORDS = (
-    (0, "CF", "carry"),
-    (2, "PF", "parity"),
-    (4, "AF", "adjust"),
-    (6, "ZF", "zero"),
-    (7, "SF", "sign"),
-    (8, "TF", "trap"),
-    (9, "IF", "interrupt"),
-    (10, "DF", "direction"),
-    (11, "OF", "overflow"),
-)
-_SEGMENTS = ("ES", "CS", "SS", "DS", "FS", "GS")
-_SHOWN_SEGMENTS = (1, 3, 2, 0, 4, 5)
-#: SDM vol. 3, 2.5.
-_CR0_BITS = {
-    "PE": 0,
-    "MP": 1,
-    "EM": 2,
-    "TS": 3,
-    "ET": 4,
-    "NE": 5,
-    "WP": 16,
-    "AM": 18,
-    "NW": 29,
-    "CD": 30,
-    "PG": 31,
-}
-_EFER_BITS = {"SCE": 0, "LME": 8, "LMA": 10, "NXE": 11}
-_CR4_BITS = {
-    "VME": 0,
-    "PVI": 1,
-    "TSD": 2,
-    "DE": 3,
-    "PSE": 4,
-    "PAE": 5,
-    "MCE": 6,
-    "PGE": 7,
-    "OSFXSR": 9,
-    "OSXMMEXCPT": 10,
-}
-
-
-def register_names(machine: X86Machine) -> list[str]:
-    """Names by number, as in traces. 32-bit names once any instruction of the program uses one of them."""
-    general, ip = (GENERAL_32, "eip") if machine.rows.is_wide else (GENERAL_16, "ip")
-    if machine.rows.is_long:
-        general, ip = GENERAL_64, "rip"
-    return [*general, *HIGH_8_TO_15, ip, *SYSTEM]
+MAX_CALLS = 256
+_KINDS = ("memory", "disassembly", "exits", "gdt", "idt", "pages", "pointer", "accesses", "calls")
 
 
 def listing(machine: X86Machine) -> dict[str, Any]:
@@ -75,59 +28,10 @@ def listing(machine: X86Machine) -> dict[str, Any]:
         "machine": "x86",
         "mode": machine.mode,
         "cpu": machine.cpu,
-        "registers": register_names(machine),
+        "registers": registers.register_names(machine),
         "labels": [{"name": name, "address": address} for name, address in machine.program.assembly.labels],
         "functions": machine.rows.functions(),
     }
-
-
-def _registers(machine: X86Machine) -> list[dict[str, Any]]:
-    state, is_wide = machine.vcpu.state, machine.rows.is_wide
-    bits = 64 if machine.rows.is_long else 32 if is_wide else 16
-    names = register_names(machine)
-    shown: tuple[int, ...] = (0, 3, 1, 2, 6, 7, 5, 4)  # ax bx cx dx si di bp sp, as people list them
-    if bits == 64:
-        shown = (*shown, *range(8, 16))
-    rows = [{"name": names[i], "bits": bits, "value": f"{int(state.gpr[i]):0{bits // 4}x}"} for i in shown]
-    return [*rows, {"name": names[16], "bits": bits, "value": f"{int(state.rip):0{bits // 4}x}"}]
-
-
-def _segments(machine: X86Machine) -> list[dict[str, Any]]:
-    rows = []
-    for i in _SHOWN_SEGMENTS:
-        segment = machine.vcpu.state.seg[i]
-        rows.append(
-            {
-                "name": _SEGMENTS[i],
-                "selector": f"{int(segment.selector):04x}",
-                "base": f"{int(segment.base):05x}",
-                "limit": f"{int(segment.limit):04x}",
-                "attributes": f"{int(segment.attributes):04x}",
-            }
-        )
-    return rows
-
-
-def _flags(machine: X86Machine) -> dict[str, Any]:
-    value = int(machine.vcpu.state.rflags)
-    bits = [{"name": n, "word": word, "bit": bit, "set": bool(value >> bit & 1)} for bit, n, word in _FLAG_WORDS]
-    return {"value": f"{value:04x}", "bits": bits}
-
-
-def _control(machine: X86Machine) -> list[dict[str, Any]]:
-    state = machine.vcpu.state
-    rows = []
-    shown: list[tuple[str, int, dict[str, int]]] = [("CR0", int(state.cr0), _CR0_BITS)]
-    if int(state.cr0) & 1:
-        shown += [("CR2", int(state.cr2), {}), ("CR3", int(state.cr3), {})]
-    shown.append(("CR4", int(state.cr4), _CR4_BITS))
-    if int(state.efer) or machine.rows.is_long:
-        shown.append(("EFER", int(state.efer), _EFER_BITS))
-    for name, value, table in shown:
-        rows.append(
-            {"name": name, "value": f"{value:08x}", "bits": [n for n, bit in table.items() if value >> bit & 1]}
-        )
-    return rows
 
 
 def _window(machine: X86Machine, name: str, address: int, before: int, length: int) -> dict[str, Any] | None:
@@ -137,14 +41,9 @@ def _window(machine: X86Machine, name: str, address: int, before: int, length: i
 
 
 def _memory(machine: X86Machine) -> list[dict[str, Any]]:
-    state = machine.vcpu.state
-    mask = {-16: 0xFFFF, 64: (1 << 64) - 1}.get(
-        machine.vcpu.bits, 0xFFFFFFFF if state.seg[2].attributes & 0x4000 else 0xFFFF
-    )
-    stack = (0 if machine.vcpu.bits == 64 else int(state.seg[2].base)) + (int(state.gpr[4]) & mask)
     windows = [
         _window(machine, "ip", machine.fetch_address, WINDOW_BEFORE, WINDOW_BYTES),
-        _window(machine, "sp", stack, 8, STACK_BYTES),
+        _window(machine, "sp", pointers.stack_pointer(machine), 8, STACK_BYTES),
     ]
     windows += [_window(machine, name, address, 0, 32) for name, address in data_labels(machine)[:4]]
     return [window for window in windows if window]
@@ -159,21 +58,25 @@ def data_labels(machine: X86Machine) -> list[tuple[str, int]]:
 def view(machine: X86Machine) -> dict[str, Any]:
     """The visible state at this tick."""
     last, following = machine.last_where, machine.where
-    shown = screen.picture(machine)
+    shown, fpu = screen.picture(machine), registers.fpu(machine)
     return {
         "tick": machine.tick,
         "last": None if last is None else {"where": last},
         "next": None if following is None else {"where": following},
         "depth": machine.depth,
-        "registers": _registers(machine),
-        "flags": _flags(machine),
-        "segments": _segments(machine),
-        "control": _control(machine),
+        "registers": registers.general(machine),
+        "flags": registers.flags(machine),
+        "segments": registers.segments(machine),
+        "control": registers.control(machine),
+        "stack": stack.stack(machine),
+        "pointers": pointers.pointers(machine),
+        "operands": pointers.operands(machine),
         "memory": _memory(machine),
         "exits": {"count": machine.exit_count, "last": list(machine.exits)[-VIEW_EXITS:]},
         "mode": machine.mode_now,
         "cpu": machine.cpu,
         **({"screen": shown} if shown else {}),
+        **({"fpu": fpu} if fpu else {}),
     }
 
 
@@ -185,14 +88,12 @@ def _number(query: Mapping[str, Any], name: str, default: int | None, low: int, 
 
 
 def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
-    """Answers `memory`, `disassembly`, `exits`, `gdt`, `idt` and `pages` queries; CommandError for others."""
+    """Answers the queries of docs/views.md; CommandError for others."""
     kind = query.get("kind")
     if kind == "memory":
-        address = _number(query, "address", None, 0, machine.vcpu.ram_bytes - 1)
-        length = _number(query, "length", 256, 1, MAX_MEMORY_BYTES)
-        return {"address": address, "bytes": machine.vcpu.read_memory(address, length).hex()}
+        return _memory_query(machine, query)
     if kind == "disassembly":
-        address = _number(query, "address", None, 0, machine.vcpu.ram_bytes - 1)
+        address = _number(query, "address", None, 0, (1 << 64) - 1)
         return {"rows": list(_disassembly(machine, address, _number(query, "count", 16, 1, MAX_DISASSEMBLY)))}
     if kind == "exits":
         offset, limit = _number(query, "offset", 0, 0, 1 << 32), _number(query, "limit", 32, 1, 64)
@@ -204,7 +105,39 @@ def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
         return {"kind": kind, **tables.descriptors(machine, str(kind))}
     if kind == "pages":
         return tables.pages(machine, _number(query, "address", None, 0, (1 << 64) - 1))
-    raise CommandError(f"unknown query {str(kind)[:40]!r}", hint="memory, disassembly, exits, gdt, idt or pages")
+    if kind == "pointer":
+        address = _number(query, "address", None, 0, (1 << 64) - 1)
+        return {"address": address, "chain": pointers.chain(machine, lib.DS, address)}
+    if kind == "accesses":
+        return pointers.accesses(machine)
+    if kind == "calls":
+        when = query.get("when", "run")
+        if when not in ("setup", "run"):
+            raise CommandError("`when` must be setup or run")
+        return calls.calls(
+            machine, when, _number(query, "offset", 0, 0, 1 << 62), _number(query, "limit", 64, 1, MAX_CALLS)
+        )
+    raise CommandError(f"unknown query {str(kind)[:40]!r}", hint=", ".join(_KINDS))
+
+
+def _memory_query(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
+    """Physical memory, or linear addresses through the page tables (`space`: linear)."""
+    length, space = _number(query, "length", 256, 1, MAX_MEMORY_BYTES), query.get("space", "physical")
+    if space == "physical":
+        address = _number(query, "address", None, 0, machine.vcpu.ram_bytes - 1)
+        return {"address": address, "space": space, "bytes": machine.vcpu.read_memory(address, length).hex()}
+    if space != "linear":
+        raise CommandError("`space` must be physical or linear")
+    address = _number(query, "address", None, 0, (1 << 64) - 1)
+    runs, data, at = [], b"", address
+    while at < address + length:
+        here = min(address + length - at, 4096 - at % 4096)
+        physical, _ = machine.vcpu.translate(at)
+        part = b"" if physical is None else machine.vcpu.read_memory(physical, here)
+        runs.append({"offset": at - address, "length": here, "physical": physical, "backed": len(part)})
+        data += part.ljust(here, b"\xff")
+        at += here
+    return {"address": address, "space": space, "bytes": data.hex(), "pages": runs}
 
 
 def _disassembly(machine: X86Machine, address: int, count: int) -> list[dict[str, Any]]:

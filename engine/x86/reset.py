@@ -16,6 +16,8 @@ DATA_ATTRIBUTES = 0x93  # present, writable data, accessed
 CODE_ATTRIBUTES = 0x9B
 _CODE_32, _CODE_64, _DATA_32 = 0xC09B, 0xA09B, 0xC093
 _CR0_ET, _CR0_PE, _CR0_PG, _CR4_PAE = 0x10, 1, 1 << 31, 0x20
+#: OSFXSR and OSXMMEXCPT: SSE is switched on, as whatever loads a program into these modes would have done.
+_CR4_SSE = 0x600
 _EFER_LME, _EFER_LMA = 0x100, 0x400
 _FLAG_IF = 0x200
 _AX, _DX, _SP = 0, 2, 4
@@ -59,10 +61,10 @@ def _protect(machine: X86Machine) -> None:
         segment.selector = layout.CODE_SELECTOR if i == lib.CS else layout.DATA_SELECTOR
         segment.attributes = (_CODE_64 if is_long else _CODE_32) if i == lib.CS else _DATA_32
     state.gpr[_SP] = layout.STACK_TOP
-    state.cr0 = _CR0_ET | _CR0_PE
+    state.cr0, state.cr4 = _CR0_ET | _CR0_PE, _CR4_SSE
     if is_long:
         machine.vcpu.write_memory(layout.PAGE_TABLES, layout.page_tables())
-        state.cr0, state.cr3, state.cr4 = _CR0_ET | _CR0_PE | _CR0_PG, layout.PAGE_TABLES, _CR4_PAE
+        state.cr0, state.cr3, state.cr4 = _CR0_ET | _CR0_PE | _CR0_PG, layout.PAGE_TABLES, _CR4_PAE | _CR4_SSE
         state.efer = _EFER_LME | _EFER_LMA
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.x86.assembler import Assembly
-from engine.x86.decoder import Decoder, Instruction
+from engine.x86.decoder import Decoder, Instruction, Trait
+from engine.x86.decoder_kinds import Kind
 from engine.x86.firmware import ROM_BASE, ROM_END, vector_at
 
 #: More distinct instructions than this outside its source, and the program is rewriting itself without end.
@@ -32,6 +33,19 @@ def _data_text(data: bytes) -> str:
     return ", ".join(f"0x{byte:02x}" for byte in data[:16]) + (", …" if len(data) > 16 else "")
 
 
+def flag_effect(instruction: Instruction) -> dict[str, list[str]]:
+    """What an instruction does with the flags, by effect; only what there is."""
+    effect = instruction.flags
+    parts = {
+        "reads": effect.read,
+        "writes": effect.written,
+        "clears": effect.cleared,
+        "sets": effect.set,
+        "undefined": effect.undefined,
+    }
+    return {name: list(flags) for name, flags in parts.items() if flags}
+
+
 class Rows:
     """All rows of one program, and the labels."""
 
@@ -47,6 +61,11 @@ class Rows:
         self._lines: dict[int, int] = {}
         self._sweep()
         self.source_count = len(self.rows)
+        found = [(row, row.instruction) for row in self.rows if row.instruction]
+        calls = [row for row, instruction in found if instruction.traits & Trait.CALL or instruction.kind == Kind.INT]
+        self.calls = {row.address + len(row.data): row for row in calls}
+        self.source_uses_fpu = any(instruction.traits & Trait.FPU for _, instruction in found)
+        self._source_starts = [row.address for row in self.rows]
         self._source_where = {row.address: row.where for row in reversed(self.rows)}
 
     def _sweep(self) -> None:
@@ -99,6 +118,20 @@ class Rows:
             return self.assembly.labels[at][0]
         return None
 
+    def is_data(self, address: int) -> bool:
+        """True when the source put data at `address`."""
+        at = bisect.bisect_right(self._source_starts, address) - 1
+        return at >= 0 and self.rows[at].instruction is None
+
+    def symbol_at(self, address: int) -> dict[str, Any] | None:
+        """`{"name", "offset"}`: the last label at or before an address of the source's image; None elsewhere."""
+        end = self.assembly.origin + len(self.assembly.image)
+        at = bisect.bisect_right(self._label_addresses, address) - 1
+        if at < 0 or not self.assembly.origin <= address < end:
+            return None
+        name, start = self.assembly.labels[at]
+        return {"name": name, "offset": address - start}
+
     def _comment(self, row: Row) -> str:
         found = row.instruction
         if found is None:
@@ -132,6 +165,7 @@ class Rows:
             "comment": self._comment(row),
             "jump": jump,
             "data": found is None,
+            **({"flags": effect} if found and (effect := flag_effect(found)) else {}),
         }
 
     def functions(self) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.x86 import decoder
 from engine.x86.core.vcpu import lib
-from engine.x86.decoder import Access, Decoder, Kind, Trait
+from engine.x86.decoder import Access, Decoder, Fpu, Kind, Trait
 
 HEADER = (Path(__file__).resolve().parents[2] / "engine" / "x86" / "core" / "core.h").read_text(encoding="utf-8")
 
@@ -100,6 +100,9 @@ def test_the_enums_of_python_and_c_are_the_same() -> None:
         assert re.search(rf"TRAIT_{trait.name} = {int(trait)}\b", HEADER), trait
     for access in Access:
         assert re.search(rf"ACCESS_{access.name} = {int(access)}\b", HEADER), access
+    order = re.search(r"enum \{ (FPU_NONE.*?) \}", HEADER)
+    assert order
+    assert [f"FPU_{kind.name}" for kind in Fpu] == order[1].split(", ")
     assert decoder.NO_REGISTER == lib.NO_REGISTER
     assert decoder.NO_PORT == lib.NO_PORT
     assert decoder.MAX_OPERANDS == lib.MAX_OPERANDS

@@ -27,7 +27,9 @@ def _cdef() -> str:
     kinds = re.search(r"enum \{ /\* what executes a row \*/.*?\n\};", header, re.S)
     if not batch or not kinds:
         raise SystemExit("the headers of the x86 core are not as build.py expects them")
-    defines = re.findall(r"#define (?:MAX_\w+|SERVICE_BYTES|OLD_BYTES|HASH_BITS|NO_REGISTER|NO_PORT) \w+", header)
+    defines = re.findall(
+        r"#define (?:MAX_\w+|SERVICE_BYTES|OLD_BYTES|HASH_BITS|NO_REGISTER|NO_PORT|RECENT_\w+) \w+", header
+    )
     structs = header[header.index("typedef struct Segment {") : header.index("/* record.c */")]
     calls = header[
         header.index("/* what Python calls */") : header.index("#endif", header.index("/* what Python calls */"))
@@ -43,7 +45,7 @@ CMODULE = CModule(
     name="engine.x86.core._core",
     cdef=_cdef(),
     prelude='#include "core.h"',
-    sources=("record.c", "protected.c", "system.c", "exec.c", "kvm.c", "uc.c"),
+    sources=("record.c", "protected.c", "system.c", "calls.c", "exec.c", "kvm.c", "uc.c"),
     headers=("core.h",),
     libraries=(":libunicorn.so.2",),
     include_dirs=(str(_unicorn() / "include"),),

@@ -16,6 +16,11 @@
 #define MAX_PIECES 220            /* memory entries of one step; together with the registers below TRACE_WRITE_MARGIN */
 #define MAX_ELEMENTS 65536        /* port elements of one string instruction: a 64 KiB segment holds no more */
 #define MAX_UNBACKED 64           /* accesses to memory that is not there, kept per step */
+#define FPU_WRITES 52             /* entries of a step that changes everything the FPU has */
+#define RECENT_ACCESSES 64        /* of memory, kept for whoever asks */
+#define RECENT_TICKS 32           /* a stretch that is not recorded follows them over this many last ticks */
+#define MAX_SETUP_CALLS 96        /* calls to KVM or Unicorn, kept for whoever asks */
+#define MAX_CALLS 256
 #define HASH_BITS 14
 
 /* RFLAGS, Intel SDM vol. 1, 3.4.3. */
@@ -23,7 +28,7 @@ enum { FLAG_CF = 1, FLAG_ZF = 0x40, FLAG_TF = 0x100, FLAG_IF = 0x200, FLAG_DF = 
 /* The bits that are guest state: CF PF AF ZF SF IF DF OF IOPL NT AC ID. TF belongs to us (see exec.c), RF to nobody. */
 #define FLAGS_VISIBLE 0x247ed5u
 
-enum { CR0_PE = 1, CR0_WP = 0x10000, CR4_PSE = 0x10, CR4_PAE = 0x20 };
+enum { CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_WP = 0x10000, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_OSFXSR = 0x200 };
 #define EFER_LME 0x100ull
 #define EFER_LMA 0x400ull
 #define CR0_PG 0x80000000ull
@@ -33,6 +38,9 @@ enum { WALK_WRITE = 1, WALK_MARK = 2 };                                    /* ho
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };      /* hardware encoding order */
 enum { ES, CS, SS, DS, FS, GS, SEGMENTS };
 enum { NUMBER_IP = 16, NUMBER_FLAGS = 17, NUMBER_SEGMENT = 18, NUMBER_CR0 = 24, NUMBER_CR2, NUMBER_CR3, NUMBER_CR4, NUMBER_EFER };
+/* x87: control, status, tags; MXCSR; the eight physical registers' 64 low bits (MMX's mm0-mm7) and then their sign and
+ * exponent; the sixteen XMM registers' low halves and then their high halves. */
+enum { NUMBER_FPU = 29, NUMBER_MXCSR = 32, NUMBER_FP = 33, NUMBER_FP_HIGH = 41, NUMBER_XMM = 49, NUMBER_XMM_HIGH = 65 };
 
 typedef struct Segment {
   uint64_t base;
@@ -108,8 +116,10 @@ enum { /* traits of a row */
   TRAIT_CHECK = 32,    /* it may fault: the state before it must be known */
   TRAIT_BREAKPOINT = 64,
   TRAIT_ALONE = 128, /* an emulator must start afresh with it */
+  TRAIT_FPU = 256,   /* it uses x87, MMX or SSE registers */
 };
 
+enum { FPU_NONE, FPU_X87, FPU_WAIT, FPU_MMX, FPU_SSE, FPU_STATE }; /* what a row needs of CR0 and CR4; STATE: fxsave, fxrstor */
 enum { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_MAYBE = 4 };
 
 /* One memory operand: segment:[base + index * scale + displacement], wrapped to address_bits. */
@@ -129,6 +139,7 @@ typedef struct Row {
   uint32_t divide;   /* div and idiv: size | signed << 8 | register << 16; 0: another instruction */
   uint64_t target;   /* of a far jump: selector << 32 | offset */
   uint8_t port_size, operand_count, address_bits, code_bits, is_protected;
+  uint8_t fpu; /* FPU_x */
   MemoryOperand operands[MAX_OPERANDS];
   struct Row *next;
 } Row;
@@ -160,6 +171,56 @@ typedef struct Walk { /* the entries that translate an address, from the root on
   uint64_t at[4], entry[4];
   uint32_t levels;
 } Walk;
+
+/* A memory operand of a step that ended or is in progress: `size` bytes from a linear address on. */
+typedef struct Access {
+  uint64_t tick, address;
+  uint32_t size, access;
+} Access;
+
+enum { /* calls that are kept; calls.py has their names and arguments */
+  CALL_OPEN = 1,
+  CALL_API_VERSION,
+  CALL_CHECK_EXTENSION,
+  CALL_CREATE_VM,
+  CALL_SET_TSS_ADDR,
+  CALL_ENABLE_CAP,
+  CALL_MEMORY_REGION,
+  CALL_CREATE_VCPU,
+  CALL_SUPPORTED_CPUID,
+  CALL_SET_CPUID,
+  CALL_MMAP_SIZE,
+  CALL_MMAP,
+  CALL_GET_SREGS,
+  CALL_SET_SREGS,
+  CALL_SET_REGS,
+  CALL_GET_XSAVE,
+  CALL_SET_XSAVE,
+  CALL_GUEST_DEBUG,
+  CALL_GET_EVENTS,
+  CALL_SET_EVENTS,
+  CALL_RUN,
+  CALL_UC_OPEN,
+  CALL_UC_CONTROL,
+  CALL_UC_MAP,
+  CALL_UC_MMIO,
+  CALL_UC_HOOK,
+  CALL_UC_CONTEXT_SAVE,
+  CALL_UC_CONTEXT_RESTORE,
+  CALL_UC_REGISTERS,
+  CALL_UC_SEGMENTS,
+  CALL_UC_FPU,
+  CALL_UC_FLUSH,
+  CALL_UC_START,
+};
+
+/* A call to KVM or to Unicorn. `reason` is the exit's (of CALL_RUN) or what ended uc_emu_start. */
+typedef struct Call {
+  uint64_t tick;
+  int64_t result;
+  uint32_t what, reason;
+  uint64_t arguments[6];
+} Call;
 
 typedef struct PortAccess {
   uint32_t port, size, count, is_out;
@@ -247,6 +308,13 @@ struct Machine {
   uint32_t audit, audit_failures;
   uint64_t audit_address;
 
+  uint32_t fpu_is_current; /* st.fpu is what the CPU has */
+  uint64_t until;          /* of the run in progress */
+  uint64_t access_count, call_count;
+  uint32_t setup_count;
+  Access accesses[RECENT_ACCESSES]; /* number n at n % RECENT_ACCESSES; calls likewise */
+  Call setup_calls[MAX_SETUP_CALLS], calls[MAX_CALLS];
+
   uint32_t problem_reason; /* of RUN_UNSUPPORTED and RUN_STUCK: KVM's exit_reason and suberror */
   uint32_t problem_detail;
   char message[160];
@@ -262,6 +330,11 @@ void step_begin(Machine *m, const Row *row, int recording);
 void step_note_write(Machine *m, uint64_t address, uint32_t size, int maybe);
 void step_end(Machine *m, TraceBatch *trace);
 int step_covers(Machine *m, uint64_t address, uint32_t size);
+
+/* calls.c: keep a call that was made. `note_setup` while a CPU is put in, `note_call` from then on. */
+#define ARGUMENTS(...) ((const uint64_t[6]){__VA_ARGS__})
+int64_t note_setup(Machine *m, uint32_t what, int64_t result, const uint64_t arguments[6]);
+int64_t note_call(Machine *m, uint32_t what, int64_t result, uint32_t reason, const uint64_t arguments[6]);
 
 /* protected.c */
 int is_protected(const Machine *m);

@@ -76,10 +76,10 @@ static void on_watch(int signal) {
   kicks = kicks + 1;
 }
 
-static int set_stepping(Kvm *k, int on) {
+static int set_stepping(Machine *m, Kvm *k, int on) {
   struct kvm_guest_debug debug = {.control = on ? KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP : 0};
   k->stepping = on;
-  return ioctl(k->vcpu, KVM_SET_GUEST_DEBUG, &debug);
+  return (int)note_call(m, CALL_GUEST_DEBUG, ioctl(k->vcpu, KVM_SET_GUEST_DEBUG, &debug), 0, ARGUMENTS(debug.control));
 }
 
 static void put_segment(struct kvm_segment *to, const Segment *from) {
@@ -121,7 +121,8 @@ static int push_segments(Machine *m, Kvm *k) {
   s.cr3 = m->st.cr3;
   s.cr4 = m->st.cr4;
   s.efer = m->st.efer;
-  return ioctl(k->vcpu, KVM_SET_SREGS, &s);
+  return (int)note_call(m, CALL_SET_SREGS, ioctl(k->vcpu, KVM_SET_SREGS, &s), 0,
+                        ARGUMENTS(s.cr0, s.cr3, s.cr4, s.efer, (uint64_t)s.cs.selector, s.cs.base));
 }
 
 /* KVM_GET_FPU leaves MXCSR out, so the FPU travels as an XSAVE image: FXSAVE's 512 bytes, then the header (SDM vol. 1,
@@ -131,9 +132,10 @@ static int push_fpu(Machine *m, Kvm *k) {
   if (ioctl(k->vcpu, KVM_GET_XSAVE, &x)) return -1;
   uint8_t *image = (uint8_t *)x.region;
   memcpy(image, m->st.fpu, 28); /* then a mask that is the host's own */
-  memcpy(image + 32, m->st.fpu + 32, 256);
+  memcpy(image + 32, m->st.fpu + 32, 384); /* x87, then xmm0 to xmm15 */
   x.region[128] |= 3; /* x87 and SSE */
-  return ioctl(k->vcpu, KVM_SET_XSAVE, &x);
+  note_call(m, CALL_GET_XSAVE, 0, 0, ARGUMENTS(0));
+  return (int)note_call(m, CALL_SET_XSAVE, ioctl(k->vcpu, KVM_SET_XSAVE, &x), 0, ARGUMENTS(0));
 }
 
 /* Gives the vCPU what changed in `st`; stepping is armed last because it must see the final RIP. */
@@ -146,9 +148,10 @@ static int push(Machine *m, Kvm *k, int stepping) {
                          .rsp = g[RSP], .rbp = g[RBP], .r8 = g[8], .r9 = g[9], .r10 = g[10], .r11 = g[11],
                          .r12 = g[12], .r13 = g[13], .r14 = g[14], .r15 = g[15], .rip = m->st.rip,
                          .rflags = m->st.rflags & ~(uint64_t)FLAG_TF};
-    if (ioctl(k->vcpu, KVM_SET_REGS, &r)) return -1;
+    int failed = ioctl(k->vcpu, KVM_SET_REGS, &r);
+    if (note_call(m, CALL_SET_REGS, failed, 0, ARGUMENTS(r.rip, r.rflags, r.rax, r.rcx, r.rdx, r.rsp))) return -1;
   }
-  if ((m->dirty & (DIRTY_REGS | DIRTY_SEGMENTS) || stepping != k->stepping) && set_stepping(k, stepping)) return -1;
+  if ((m->dirty & (DIRTY_REGS | DIRTY_SEGMENTS) || stepping != k->stepping) && set_stepping(m, k, stepping)) return -1;
   m->dirty = 0;
   return 0;
 }
@@ -221,6 +224,27 @@ static int undo_delivery(Machine *m, const Row *row, const uint8_t *frame) {
   return STEP_RAISED | (int)vector;
 }
 
+/* Keeps a return of KVM_RUN with what its exit reason says about kvm_run's union. */
+static void note_run(Machine *m, const struct kvm_run *run, int rc) {
+  uint64_t data = 0, now = run->immediate_exit;
+  if (rc < 0) {
+    note_call(m, CALL_RUN, -errno, 0, ARGUMENTS(now));
+  } else if (run->exit_reason == KVM_EXIT_IO) {
+    if (run->io.count) memcpy(&data, (const uint8_t *)run + run->io.data_offset, run->io.size);
+    note_call(m, CALL_RUN, rc, KVM_EXIT_IO, ARGUMENTS(now, run->io.direction, run->io.size, run->io.port, run->io.count, data));
+  } else if (run->exit_reason == KVM_EXIT_MMIO) {
+    memcpy(&data, run->mmio.data, 8);
+    note_call(m, CALL_RUN, rc, KVM_EXIT_MMIO, ARGUMENTS(now, run->mmio.phys_addr, run->mmio.len, run->mmio.is_write, data));
+  } else if (run->exit_reason == KVM_EXIT_DEBUG) {
+    const struct kvm_debug_exit_arch *debug = &run->debug.arch;
+    note_call(m, CALL_RUN, rc, KVM_EXIT_DEBUG, ARGUMENTS(now, debug->exception, debug->pc, debug->dr6, debug->dr7));
+  } else if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
+    note_call(m, CALL_RUN, rc, KVM_EXIT_INTERNAL_ERROR, ARGUMENTS(now, run->internal.suberror, run->internal.ndata));
+  } else {
+    note_call(m, CALL_RUN, rc, run->exit_reason, ARGUMENTS(now, run->hw.hardware_exit_reason));
+  }
+}
+
 /* Enters KVM_RUN until the vCPU stops with nothing pending. Answers the exit reason, or RUN_STUCK / RUN_FAILED negated. */
 static int run_to_stop(Machine *m, Kvm *k) {
   struct kvm_run *run = k->run;
@@ -228,6 +252,7 @@ static int run_to_stop(Machine *m, Kvm *k) {
   run->immediate_exit = 0;
   for (;;) {
     int rc = ioctl(k->vcpu, KVM_RUN, 0);
+    note_run(m, run, rc);
     if (rc < 0) {
       if (errno == EINTR && run->immediate_exit) return KVM_EXIT_DEBUG; /* the pending exit is complete */
       if (errno != EINTR && errno != EAGAIN) {
@@ -257,13 +282,14 @@ static int unsupported(Machine *m, uint32_t reason, uint32_t detail) {
 }
 
 /* Exceptions that a refused instruction left queued must not come up later. */
-static void clear_events(Kvm *k) {
+static void clear_events(Machine *m, Kvm *k) {
   struct kvm_vcpu_events events;
   if (ioctl(k->vcpu, KVM_GET_VCPU_EVENTS, &events)) return;
   memset(&events.exception, 0, sizeof events.exception);
   memset(&events.interrupt, 0, sizeof events.interrupt);
   events.flags = 0;
-  ioctl(k->vcpu, KVM_SET_VCPU_EVENTS, &events);
+  note_call(m, CALL_GET_EVENTS, 0, 0, ARGUMENTS(0));
+  note_call(m, CALL_SET_EVENTS, ioctl(k->vcpu, KVM_SET_VCPU_EVENTS, &events), 0, ARGUMENTS(0));
 }
 
 static int kvm_step(Machine *m, const Row *row) {
@@ -295,7 +321,7 @@ static int kvm_step(Machine *m, const Row *row) {
     /* Only a delivery pushes six bytes; a far jump may lead to the same address. */
     int is_delivery = ((sp - m->st.gpr[RSP]) & 0xffff) == 6 && m->st.rip >= TRAP_OFFSET(0);
     if (!protected && cs == TRAP_SELECTOR && is_delivery && reason != KVM_EXIT_SHUTDOWN) {
-      clear_events(k);
+      clear_events(m, k);
       return undo_delivery(m, row, frame);
     }
     if (reason == KVM_EXIT_SHUTDOWN && protected) return unsupported(m, KVM_EXIT_SHUTDOWN, 0);
@@ -305,7 +331,7 @@ static int kvm_step(Machine *m, const Row *row) {
       return RUN_SHUTDOWN;
     }
     if (reason != KVM_EXIT_DEBUG && reason != KVM_EXIT_HLT) {
-      clear_events(k);
+      clear_events(m, k);
       return unsupported(m, (uint32_t)reason, reason == KVM_EXIT_INTERNAL_ERROR ? k->run->internal.suberror : 0);
     }
     uint64_t next = m->before.rip + row->length;
@@ -324,14 +350,14 @@ static void kvm_poke(Machine *m, uint64_t address, const void *bytes, uint32_t s
 static void kvm_pull(Machine *m) {
   Kvm *k = m->cpu_data;
   struct kvm_xsave image;
-  if (m->dirty & DIRTY_FPU || ioctl(k->vcpu, KVM_GET_XSAVE, &image)) return;
+  if (m->dirty & DIRTY_FPU || note_call(m, CALL_GET_XSAVE, ioctl(k->vcpu, KVM_GET_XSAVE, &image), 0, ARGUMENTS(0))) return;
   const uint8_t *from = (const uint8_t *)image.region;
   uint8_t *x = m->st.fpu;
   memset(x, 0, sizeof m->st.fpu);
   memcpy(x, from, 5);            /* control, status, tags; then pointers that CPUs disagree about */
   memcpy(x + 24, from + 24, 4);  /* MXCSR */
   for (int i = 0; i < 8; i++) memcpy(x + 32 + 16 * i, from + 32 + 16 * i, 10);
-  memcpy(x + 160, from + 160, 8 * 16);
+  memcpy(x + 160, from + 160, 16 * 16);
 }
 
 /* Arms or disarms the watch; it belongs to the thread that runs. */
@@ -372,13 +398,22 @@ static const Cpu KVM_CPU = {
     .destroy = kvm_destroy,
 };
 
-static int set_cpuid(Kvm *k) {
+static int set_cpuid(Machine *m, Kvm *k) {
   struct kvm_cpuid2 *table = calloc(1, sizeof *table + MAX_CPUID * sizeof *table->entries);
   if (!table) return -1;
   table->nent = MAX_CPUID;
-  int rc = ioctl(k->device, KVM_GET_SUPPORTED_CPUID, table) || ioctl(k->vcpu, KVM_SET_CPUID2, table);
+  int rc = ioctl(k->device, KVM_GET_SUPPORTED_CPUID, table);
+  if (!note_setup(m, CALL_SUPPORTED_CPUID, rc, ARGUMENTS(table->nent))) {
+    rc = ioctl(k->vcpu, KVM_SET_CPUID2, table);
+    note_setup(m, CALL_SET_CPUID, rc, ARGUMENTS(table->nent));
+  }
   free(table);
   return rc;
+}
+
+static int set_region(Machine *m, Kvm *k, struct kvm_userspace_memory_region *r) {
+  int rc = ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, r);
+  return (int)note_setup(m, CALL_MEMORY_REGION, rc, ARGUMENTS(r->slot, r->flags, r->guest_phys_addr, r->memory_size));
 }
 
 /* SAFETY: `ram` is page-aligned, lives until after the VM is closed, and is mapped nowhere else. */
@@ -395,7 +430,7 @@ static int map_memory(Machine *m, Kvm *k) {
   struct kvm_userspace_memory_region ram = {.slot = 0, .memory_size = m->ram_size, .userspace_addr = (uint64_t)m->ram};
   struct kvm_userspace_memory_region table = {
       .slot = 1, .guest_phys_addr = TRAP_TABLE, .memory_size = 4096, .userspace_addr = (uint64_t)k->trap_table};
-  return ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &ram) || ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &table);
+  return set_region(m, k, &ram) || set_region(m, k, &table);
 }
 
 /* The device by its path, or as `descriptor:N` where it was opened for a process that may open nothing. */
@@ -405,38 +440,41 @@ static int open_device(const char *device) {
   return fcntl(atoi(device + sizeof given - 1), F_DUPFD_CLOEXEC, 3);
 }
 
+static int extension(Machine *m, Kvm *k, int which) {
+  return (int)note_setup(m, CALL_CHECK_EXTENSION, ioctl(k->device, KVM_CHECK_EXTENSION, which), ARGUMENTS((uint64_t)which));
+}
+
 static int open_vm(Machine *m, Kvm *k, const char *device) {
   k->device = open_device(device);
-  if (k->device < 0) return fail(m, device);
-  if (ioctl(k->device, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
+  if (note_setup(m, CALL_OPEN, k->device, ARGUMENTS(0)) < 0) return fail(m, device);
+  if (note_setup(m, CALL_API_VERSION, ioctl(k->device, KVM_GET_API_VERSION, 0), ARGUMENTS(0)) != KVM_API_VERSION) {
     errno = ENOSYS;
     return fail(m, "KVM_GET_API_VERSION");
   }
   int synced = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-  if ((ioctl(k->device, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & synced) != synced ||
-      ioctl(k->device, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0 ||
-      ioctl(k->device, KVM_CHECK_EXTENSION, KVM_CAP_SET_GUEST_DEBUG) <= 0) {
+  if ((extension(m, k, KVM_CAP_SYNC_REGS) & synced) != synced || extension(m, k, KVM_CAP_IMMEDIATE_EXIT) <= 0 ||
+      extension(m, k, KVM_CAP_SET_GUEST_DEBUG) <= 0) {
     errno = ENOSYS;
     return fail(m, "KVM_CAP_SYNC_REGS, KVM_CAP_IMMEDIATE_EXIT, KVM_CAP_SET_GUEST_DEBUG");
   }
-  k->vm = ioctl(k->device, KVM_CREATE_VM, 0);
+  k->vm = (int)note_setup(m, CALL_CREATE_VM, ioctl(k->device, KVM_CREATE_VM, 0), ARGUMENTS(0));
   if (k->vm < 0) return fail(m, "KVM_CREATE_VM");
-  ioctl(k->vm, KVM_SET_TSS_ADDR, TSS_ADDRESS); /* Intel only; others answer with an error that means nothing */
+  note_setup(m, CALL_SET_TSS_ADDR, ioctl(k->vm, KVM_SET_TSS_ADDR, TSS_ADDRESS), ARGUMENTS(TSS_ADDRESS)); /* Intel only; others answer with an error that means nothing */
 #ifdef KVM_CAP_EXIT_ON_EMULATION_FAILURE
   struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = {1}};
-  ioctl(k->vm, KVM_ENABLE_CAP, &cap); /* where it is missing, clear_events does without */
+  note_setup(m, CALL_ENABLE_CAP, ioctl(k->vm, KVM_ENABLE_CAP, &cap), ARGUMENTS(cap.cap, cap.args[0])); /* where it is missing, clear_events does without */
 #endif
   if (map_memory(m, k)) return fail(m, "KVM_SET_USER_MEMORY_REGION");
-  k->vcpu = ioctl(k->vm, KVM_CREATE_VCPU, 0);
+  k->vcpu = (int)note_setup(m, CALL_CREATE_VCPU, ioctl(k->vm, KVM_CREATE_VCPU, 0), ARGUMENTS(0));
   if (k->vcpu < 0) return fail(m, "KVM_CREATE_VCPU");
-  if (set_cpuid(k)) return fail(m, "KVM_SET_CPUID2");
-  int size = ioctl(k->device, KVM_GET_VCPU_MMAP_SIZE, 0);
+  if (set_cpuid(m, k)) return fail(m, "KVM_SET_CPUID2");
+  int size = (int)note_setup(m, CALL_MMAP_SIZE, ioctl(k->device, KVM_GET_VCPU_MMAP_SIZE, 0), ARGUMENTS(0));
   void *run = size > 0 ? mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, k->vcpu, 0) : MAP_FAILED;
-  if (run == MAP_FAILED) return fail(m, "mapping kvm_run");
+  if (note_setup(m, CALL_MMAP, run == MAP_FAILED ? -1 : 0, ARGUMENTS((uint64_t)size))) return fail(m, "mapping kvm_run");
   k->run = run;
   k->run_size = (size_t)size;
   k->run->kvm_valid_regs = (uint64_t)synced;
-  if (ioctl(k->vcpu, KVM_GET_SREGS, &k->fixed)) return fail(m, "KVM_GET_SREGS");
+  if (note_setup(m, CALL_GET_SREGS, ioctl(k->vcpu, KVM_GET_SREGS, &k->fixed), ARGUMENTS(0))) return fail(m, "KVM_GET_SREGS");
   return 0;
 }
 

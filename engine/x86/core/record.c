@@ -128,6 +128,24 @@ static void note_operand(Machine *m, uint64_t linear, uint32_t size, int maybe) 
   }
 }
 
+static void refresh_fpu(Machine *m) {
+  if (!m->fpu_is_current) m->cpu->pull(m);
+  m->fpu_is_current = 1;
+}
+
+/* The operands of the step that begins, for whoever asks what was read and written last. */
+static void note_accesses(Machine *m, const Row *row) {
+  uint64_t count = row->traits & TRAIT_REP ? repetitions(row, &m->st) : 1;
+  for (int i = 0; i < row->operand_count && count; i++) {
+    const MemoryOperand *op = &row->operands[i];
+    if (!op->size) continue;
+    uint64_t linear = linear_of(m, op->segment, operand_offset(m, op)), bytes = count < 0x10000 ? count * op->size : 0x10000;
+    if (m->st.rflags & FLAG_DF && row->traits & TRAIT_REP) linear -= bytes - op->size;
+    m->accesses[m->access_count++ % RECENT_ACCESSES] =
+        (Access){.tick = m->st.tick + 1, .address = linear, .size = (uint32_t)bytes, .access = op->access};
+  }
+}
+
 /* Opens a step: from here to step_end everything that changes belongs to it. `st` must be the state now. */
 void step_begin(Machine *m, const Row *row, int recording) {
   m->row = row;
@@ -140,6 +158,14 @@ void step_begin(Machine *m, const Row *row, int recording) {
   m->before.depth = m->st.depth;
   m->before.rip = m->st.rip;
   m->before.rflags = m->st.rflags;
+  if (row->operand_count && (recording || m->st.tick + RECENT_TICKS >= m->until)) note_accesses(m, row);
+  if (row->traits & TRAIT_FPU) {
+    if (recording) {
+      refresh_fpu(m);
+      memcpy(m->before.fpu, m->st.fpu, sizeof m->st.fpu);
+    }
+    m->fpu_is_current = 0;
+  }
   if (!recording) return;
   memcpy(&m->before, &m->st, offsetof(CpuState, dr));
   for (int i = 0; i < row->operand_count; i++) {
@@ -200,6 +226,36 @@ static void put_registers(const Machine *m, TraceBatch *t) {
   }
 }
 
+static uint64_t bytes_at(const uint8_t *image, uint32_t at, uint32_t size) {
+  uint64_t value = 0;
+  memcpy(&value, image + at, size);
+  return value;
+}
+
+static void put_fpu_field(const Machine *m, TraceBatch *t, uint32_t number, uint32_t old_at, uint32_t at, uint32_t size) {
+  uint64_t old = bytes_at(m->before.fpu, old_at, size), now = bytes_at(m->st.fpu, at, size);
+  if (old == now) return;
+  put(t, WRITE_REGISTER, number, size == 8 ? TAG_BITS64 : size == 4 ? TAG_BITS32 : size == 2 ? TAG_BITS16 : TAG_BITS8, old, now);
+}
+
+/* The FXSAVE image has ST(0) first; the trace has physical registers, which a push or pop does not rename. */
+static void put_fpu(const Machine *m, TraceBatch *t) {
+  uint32_t old_top = m->before.fpu[3] >> 3 & 7, top = m->st.fpu[3] >> 3 & 7;
+  put_fpu_field(m, t, NUMBER_FPU, 0, 0, 2);
+  put_fpu_field(m, t, NUMBER_FPU + 1, 2, 2, 2);
+  put_fpu_field(m, t, NUMBER_FPU + 2, 4, 4, 1);
+  put_fpu_field(m, t, NUMBER_MXCSR, 24, 24, 4);
+  for (uint32_t i = 0; i < 8; i++) {
+    uint32_t old_at = 32 + 16 * ((i - old_top) & 7), at = 32 + 16 * ((i - top) & 7);
+    put_fpu_field(m, t, NUMBER_FP + i, old_at, at, 8);
+    put_fpu_field(m, t, NUMBER_FP_HIGH + i, old_at + 8, at + 8, 2);
+  }
+  for (uint32_t i = 0; i < 16; i++) {
+    put_fpu_field(m, t, NUMBER_XMM + i, 160 + 16 * i, 160 + 16 * i, 8);
+    put_fpu_field(m, t, NUMBER_XMM_HIGH + i, 168 + 16 * i, 168 + 16 * i, 8);
+  }
+}
+
 static void put_piece(Machine *m, TraceBatch *t, uint64_t address, const uint8_t *old, uint32_t size, int maybe) {
   if (address + size > m->ram_size) return;
   const uint8_t *now = m->ram + address;
@@ -214,7 +270,7 @@ static uint32_t piece_size(uint32_t left) { return left >= 8 ? 8 : left >= 4 ? 4
 
 /* Memory entries: pieces of 8, 4, 2, 1 bytes from the lowest address; a rep going down gives one entry an element. */
 static void put_memory(Machine *m, TraceBatch *t) {
-  uint32_t limit = t->write_count + MAX_PIECES;
+  uint32_t limit = t->write_count + MAX_PIECES - (m->row->traits & TRAIT_FPU ? FPU_WRITES : 0);
   if (m->string_operand) {
     uint64_t done = repetitions(m->row, &m->before) - repetitions(m->row, &m->st);
     uint64_t count = done < m->string_count ? done : m->string_count;
@@ -267,6 +323,10 @@ void step_end(Machine *m, TraceBatch *trace) {
   uint32_t i = trace->step_count++, first = trace->write_count;
   if (i == 0) trace->first_tick = m->st.tick;
   put_registers(m, trace);
+  if (row->traits & TRAIT_FPU) {
+    refresh_fpu(m);
+    put_fpu(m, trace);
+  }
   m->row = row;
   put_memory(m, trace);
   m->row = NULL;

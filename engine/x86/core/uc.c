@@ -84,7 +84,7 @@ static uint64_t descriptor_of(const Segment *s) {
 /* Control registers and segments go into an engine that is as it was opened: flat, protected, without paging. The
  * selectors in it are ours; the guest's are only ever read by system.c. */
 static void push_protected(Machine *m, Uc *u) {
-  uc_context_restore(u->uc, u->fresh);
+  note_call(m, CALL_UC_CONTEXT_RESTORE, uc_context_restore(u->uc, u->fresh), 0, ARGUMENTS(0));
   uc_x86_mmr table = {.base = TABLE_ADDRESS, .limit = 8 * SEGMENTS + 7};
   for (int i = 0; i < SEGMENTS; i++) u->table[i + 1] = descriptor_of(&m->st.seg[i]);
   uc_mem_write(u->uc, TABLE_ADDRESS, u->table, 8 * (SEGMENTS + 1));
@@ -123,8 +123,8 @@ static void push_fpu(Machine *m, Uc *u) {
   for (int i = 0; i < 8; i++) {
     if (!(x[4] >> i & 1)) tags |= (uint16_t)(3 << 2 * i);
     uc_reg_write(u->uc, UC_X86_REG_FP0 + i, x + 32 + 16 * ((i - top) & 7));
-    uc_reg_write(u->uc, UC_X86_REG_XMM0 + i, x + 160 + 16 * i);
   }
+  for (int i = 0; i < (u->width == LONG ? 16 : 8); i++) uc_reg_write(u->uc, UC_X86_REG_XMM0 + i, x + 160 + 16 * i);
   uc_reg_write(u->uc, UC_X86_REG_FPCW, &control);
   uc_reg_write(u->uc, UC_X86_REG_FPSW, &status);
   uc_reg_write(u->uc, UC_X86_REG_FPTAG, &tags);
@@ -135,7 +135,7 @@ static void take_fpu(Machine *m, Uc *u) {
   uint8_t *x = m->st.fpu;
   uint16_t control = 0, status = 0, tags = 0;
   uint32_t mxcsr = 0;
-  memset(x, 0, sizeof m->st.fpu);
+  memset(x, 0, 160); /* xmm8 to xmm15 are kept while the CPU is in a mode that does not reach them */
   uc_reg_read(u->uc, UC_X86_REG_FPCW, &control);
   uc_reg_read(u->uc, UC_X86_REG_FPSW, &status);
   uc_reg_read(u->uc, UC_X86_REG_FPTAG, &tags);
@@ -144,8 +144,8 @@ static void take_fpu(Machine *m, Uc *u) {
   for (int i = 0; i < 8; i++) {
     if ((tags >> 2 * i & 3) != 3) x[4] |= (uint8_t)(1 << i);
     uc_reg_read(u->uc, UC_X86_REG_FP0 + i, x + 32 + 16 * ((i - top) & 7));
-    uc_reg_read(u->uc, UC_X86_REG_XMM0 + i, x + 160 + 16 * i);
   }
+  for (int i = 0; i < (u->width == LONG ? 16 : 8); i++) uc_reg_read(u->uc, UC_X86_REG_XMM0 + i, x + 160 + 16 * i);
   memcpy(x, &control, 2);
   memcpy(x + 2, &status, 2);
   memcpy(x + 24, &mxcsr, 4);
@@ -176,8 +176,10 @@ static int choose(Machine *m, Uc *u) {
 static void push(Machine *m, Uc *u) {
   if (m->dirty & DIRTY_MEMORY) {
     uc_ctl_flush_tb(u->uc);
-    uc_ctl_flush_tlb(u->uc);
+    note_call(m, CALL_UC_FLUSH, uc_ctl_flush_tlb(u->uc), 0, ARGUMENTS(0));
   }
+  if (m->dirty & DIRTY_SEGMENTS)
+    note_call(m, CALL_UC_SEGMENTS, 0, 0, ARGUMENTS(m->st.cr0, m->st.cr3, m->st.cr4, m->st.efer, m->st.seg[CS].selector, m->st.seg[CS].base));
   if (m->dirty & DIRTY_SEGMENTS && u->width == REAL) push_real(m, u);
   if (m->dirty & DIRTY_SEGMENTS && u->width != REAL) {
     if (!(m->dirty & DIRTY_FPU)) take_fpu(m, u);
@@ -186,12 +188,17 @@ static void push(Machine *m, Uc *u) {
   }
   if (m->dirty & DIRTY_REGS) {
     int count = u->width == LONG ? 16 : 8;
+    note_call(m, CALL_UC_REGISTERS, 0, 0,
+              ARGUMENTS(m->st.rip, m->st.rflags, m->st.gpr[RAX], m->st.gpr[RCX], m->st.gpr[RDX], m->st.gpr[RSP]));
     for (int i = 0; i < count; i++) uc_reg_write(u->uc, u->width == LONG ? GENERAL[i] : GENERAL_32[i], &m->st.gpr[i]);
   }
   /* Always: a stopped engine keeps flags in two places, and some instructions then take a stale one. */
   uint32_t flags = (uint32_t)m->st.rflags & ~(uint32_t)FLAG_TF;
   uc_reg_write(u->uc, UC_X86_REG_EFLAGS, &flags);
-  if (m->dirty & DIRTY_FPU) push_fpu(m, u);
+  if (m->dirty & DIRTY_FPU) {
+    note_call(m, CALL_UC_FPU, 0, 0, ARGUMENTS(0));
+    push_fpu(m, u);
+  }
   m->dirty = 0;
 }
 
@@ -311,8 +318,10 @@ static int engine(Machine *m, Uc *u) {
   push(m, u);
   u->ended = 0;
   u->vector = -1;
-  uint64_t start = u->width == REAL ? m->st.seg[CS].base + m->st.rip : m->st.rip;
+  uint64_t begun = m->st.tick, start = u->width == REAL ? m->st.seg[CS].base + m->st.rip : m->st.rip;
   uc_err error = uc_emu_start(u->uc, start, NOWHERE, 0, 0);
+  uint64_t vector = u->vector >= 0 ? (uint64_t)u->vector + 1 : 0;
+  note_call(m, CALL_UC_START, error, (uint32_t)u->how, ARGUMENTS(start, NOWHERE, begun, vector));
   take_regs(m);
   if (u->vector >= 0 || error == UC_ERR_READ_UNMAPPED || error == UC_ERR_WRITE_UNMAPPED) {
     /* Unicorn still remembers the exception that it did not deliver, and would make the next one a double fault. */
@@ -320,7 +329,7 @@ static int engine(Machine *m, Uc *u) {
     uint64_t ip = 0;
     uc_reg_read(u->uc, u->width == LONG ? UC_X86_REG_RIP : UC_X86_REG_EIP, &ip);
     take_fpu(m, u);
-    uc_context_restore(u->uc, u->fresh);
+    note_call(m, CALL_UC_CONTEXT_RESTORE, uc_context_restore(u->uc, u->fresh), 0, ARGUMENTS(0));
     if (u->width != REAL && m->row->traits & TRAIT_JUMP && ip != m->before.rip) {
       m->st.rip = ip & ip_mask(m);
       m->dirty = DIRTY_ALL;
@@ -342,6 +351,11 @@ static void take_position(Machine *m, Uc *u) {
   m->st.rip = ip & ip_mask(m);
 }
 
+/* Some versions come back from an instruction that they do not know without a word, and without having moved. */
+static int has_not_moved(const Machine *m) {
+  return !(m->row->traits & (TRAIT_REP | TRAIT_JUMP)) && m->st.rip == m->before.rip;
+}
+
 static int uc_step(Machine *m, const Row *row) {
   Uc *u = m->cpu_data;
   if (row->kind == KIND_HLT) {
@@ -356,7 +370,7 @@ static int uc_step(Machine *m, const Row *row) {
   if (ended == JUMPED_AWAY) return STEP_DONE;
   if (ended) return ended;
   take_position(m, u);
-  return STEP_DONE;
+  return has_not_moved(m) ? STEP_RAISED | 6 : STEP_DONE;
 }
 
 /* Executes plain rows until something else comes. 0 when exec.c has to look at the next row itself. */
@@ -372,7 +386,7 @@ static int uc_run_plain(Machine *m, uint64_t until, TraceBatch *trace) {
   if (ended) return finish_plain(m, ended, trace);
   if (!m->row) return u->ended;
   take_position(m, u); /* it went where nothing can be fetched */
-  return finish_plain(m, STEP_DONE, trace);
+  return finish_plain(m, has_not_moved(m) ? STEP_RAISED | 6 : STEP_DONE, trace);
 }
 
 static void uc_poke(Machine *m, uint64_t address, const void *bytes, uint32_t size) {
@@ -418,14 +432,20 @@ static uc_err open_engine(Machine *m, Uc *u, int width) {
   uc_engine *uc;
   uc_hook hook;
   uc_err error = uc_open(UC_ARCH_X86, modes[width], &uc);
-  if (error) return error;
+  if (note_setup(m, CALL_UC_OPEN, error, ARGUMENTS(UC_ARCH_X86, modes[width]))) return error;
   u->engines[width] = uc;
   /* The default, 1 GiB, is really used by a program that changes its code all the time. */
-  uc_ctl_set_tcg_buffer_size(uc, 16u << 20);
-  uc_ctl_set_cpu_model(uc, UC_CPU_X86_HASWELL); /* knows popcnt, lzcnt, tzcnt, movbe */
-  if ((error = uc_mem_map_ptr(uc, 0, m->ram_size, UC_PROT_ALL, m->ram))) return error;
-  if ((error = uc_mmio_map(uc, m->ram_size, HOLE_END - m->ram_size, on_hole_read, m, on_hole_write, m))) return error;
-  if (width != REAL && (error = uc_mem_map_ptr(uc, TABLE_ADDRESS, TABLE_SIZE, UC_PROT_ALL, u->table))) return error;
+  note_setup(m, CALL_UC_CONTROL, uc_ctl_set_tcg_buffer_size(uc, 16u << 20), ARGUMENTS(0, 16u << 20));
+  /* knows popcnt, lzcnt, tzcnt, movbe */
+  note_setup(m, CALL_UC_CONTROL, uc_ctl_set_cpu_model(uc, UC_CPU_X86_HASWELL), ARGUMENTS(1, UC_CPU_X86_HASWELL));
+  error = uc_mem_map_ptr(uc, 0, m->ram_size, UC_PROT_ALL, m->ram);
+  if (note_setup(m, CALL_UC_MAP, error, ARGUMENTS(0, m->ram_size, UC_PROT_ALL))) return error;
+  error = uc_mmio_map(uc, m->ram_size, HOLE_END - m->ram_size, on_hole_read, m, on_hole_write, m);
+  if (note_setup(m, CALL_UC_MMIO, error, ARGUMENTS(m->ram_size, HOLE_END - m->ram_size))) return error;
+  if (width != REAL) {
+    error = uc_mem_map_ptr(uc, TABLE_ADDRESS, TABLE_SIZE, UC_PROT_ALL, u->table);
+    if (note_setup(m, CALL_UC_MAP, error, ARGUMENTS(TABLE_ADDRESS, TABLE_SIZE, UC_PROT_ALL))) return error;
+  }
   const struct { int type, instruction; void *callback; } hooks[] = {
       {UC_HOOK_CODE, 0, (void *)on_code},
       {UC_HOOK_INTR, 0, (void *)on_exception},
@@ -437,9 +457,12 @@ static uc_err open_engine(Machine *m, Uc *u, int width) {
   size_t count = sizeof hooks / sizeof *hooks - (m->audit ? 0 : 1);
   for (size_t i = 0; i < count && !error; i++) {
     error = uc_hook_add(uc, &hook, hooks[i].type, hooks[i].callback, m, 1, 0, hooks[i].instruction);
+    note_setup(m, CALL_UC_HOOK, error, ARGUMENTS((uint64_t)hooks[i].type, (uint64_t)hooks[i].instruction));
   }
   if (error || (error = uc_context_alloc(uc, &u->as_opened[width]))) return error;
-  return uc_context_save(uc, u->as_opened[width]);
+  error = uc_context_save(uc, u->as_opened[width]);
+  note_setup(m, CALL_UC_CONTEXT_SAVE, error, ARGUMENTS(0));
+  return error;
 }
 
 int uc_attach(Machine *m) {
