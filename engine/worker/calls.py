@@ -11,8 +11,10 @@ from __future__ import annotations
 import fcntl
 import platform
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 #: Audit numbers of the architectures, by `platform.machine()`.
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -20,6 +22,7 @@ ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050001  # the last: an error, EPERM
 #: linux/bpf_common.h: load a word, jump if equal, return.
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+_STEP = struct.Struct("=HBBI")
 
 #: Requests that a machine makes of /dev/kvm, its own VM and its own vCPU (linux/kvm.h).
 KVM_REQUESTS = {
@@ -154,10 +157,25 @@ def program(calls: Sequence[Call], column: int, architecture: int) -> Iterator[S
     yield RETURN, 0, 0, REFUSE
 
 
+#: Stands for the process id where the filter is compiled once for all workers; no process has it.
+_ANY_PID = 0x7FFFFFFF
+
+
+@cache
+def _template(machine: str) -> tuple[bytes, int]:
+    """The compiled filter, and where the process id belongs in it."""
+    steps = list(program(allowed_calls(_ANY_PID), *ARCHITECTURES[machine]))
+    at = next(at for at, step in enumerate(steps) if step[3] == _ANY_PID)
+    return b"".join(_STEP.pack(*step) for step in steps), at * _STEP.size + _STEP.size - 4
+
+
 def worker_filter(pid: int) -> bytes | None:
-    """The filter of the worker `pid` as the kernel takes it; None for a kind of processor that has no table."""
-    if platform.machine() not in ARCHITECTURES:
+    """The filter of the worker `pid` as the kernel takes it; None for a kind of processor that has no table.
+
+    Compiled at the first call: the warm process makes that, so that no worker needs to.
+    """
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
         return None
-    return b"".join(
-        struct.pack("=HBBI", *step) for step in program(allowed_calls(pid), *ARCHITECTURES[platform.machine()])
-    )
+    code, at = _template(machine)
+    return code[:at] + pid.to_bytes(4, sys.byteorder) + code[at + 4 :]

@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,12 +24,15 @@ from engine.examples import Example, load_examples
 from engine.machine import Limits
 from engine.rooms import ROOMS, Room
 from engine.session import Session
+from engine.worker.server import as_json
 
 log = logging.getLogger("glassbox.worker")
 
 _SECONDS = 30.0
 #: How much of each example is played: enough to reach what it is about, little enough for every start of the service.
 BEGINNING_TICKS = 500
+#: After so many calls CPython has adapted a function's code.
+PRACTICE_ROUNDS = 20
 
 
 def warm_rooms() -> tuple[dict[str, str | None], list[int]]:
@@ -88,6 +92,29 @@ def _play(room: Room, writer: int) -> None:
         json.dump(sorted(sys.modules), stream)
 
 
+def practise() -> None:
+    """Play short sessions in this very process, so that the interpreter has adapted the code before it is shared.
+
+    Rooms that need a program of the system are left out: nothing is started here. Each round takes another example.
+    """
+    for room in ROOMS:
+        examples = [example for example in load_examples() if example.room == room.name]
+        if hasattr(room.module, "delegate") or not examples:
+            continue
+        for turn in range(PRACTICE_ROUNDS):
+            example = examples[turn % len(examples)]
+            session = Session(_to_nobody, _to_nobody, limits=Limits(max_ticks=20_000), trace_window=200)
+            steps = [{"do": "step", "count": count} for count in (1, 1, 5, -1, -3)] * 2
+            for number, command in enumerate([*_commands(room, [example]), *steps]):
+                session.execute({"v": 1, "id": number, **command})
+            session.close()
+
+
+def _to_nobody(answer: object) -> None:
+    if not isinstance(answer, bytes):
+        as_json(answer)
+
+
 def read_all(reader: int, seconds: float) -> bytes:
     """Everything until the other side closes; what came so far when the time is over."""
     data, deadline = b"", time.monotonic() + seconds
@@ -107,20 +134,23 @@ def rehearse(room: Room) -> list[str]:
     pid = os.fork()
     if pid == 0:
         # Nothing may return from here: the parent's stack belongs to the parent.
-        with contextlib.suppress(BaseException):
+        try:
             os.close(reader)
             _play(room, writer)
-        os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
     os.close(writer)
     data = read_all(reader, _SECONDS)
     os.close(reader)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     try:
         wanted = json.loads(data)
     except ValueError:
-        log.error("the rehearsal of %s did not finish", room.title)
+        log.error("the rehearsal of %s did not finish: status %d, %d bytes", room.title, status, len(data))
         return []
     added = [name for name in wanted if name not in sys.modules]
     for name in added:

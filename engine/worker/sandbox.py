@@ -57,16 +57,19 @@ def _yield_to_others() -> Outcome:
     """Behind the web process for the processor, and before it when the host runs out of memory."""
     os.nice(NICENESS)
     try:
-        with open("/proc/self/oom_score_adj", "wb") as stream:
-            stream.write(b"1000")
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(descriptor, b"1000")
+        os.close(descriptor)
     except OSError as error:
         return str(error)
     return True
 
 
 def _address_bytes_now() -> int:
-    with open("/proc/self/statm", "rb") as stream:
-        return int(stream.read().split()[0]) * resource.getpagesize()
+    descriptor = os.open("/proc/self/statm", os.O_RDONLY)
+    pages = int(os.read(descriptor, 200).split()[0])
+    os.close(descriptor)
+    return pages * resource.getpagesize()
 
 
 def _limit_resources(limits: WorkerLimits, own_uid: bool) -> Outcome:
@@ -120,14 +123,16 @@ def confine(
 
     A worker (`scratch` is None) stays in the folder `empty` without a file system; a helper gets a scratch folder and
     may run programs of the system. `parent` is the zygote's process id: if it is gone already, so are we.
+
+    Nothing here goes through more of Python's library than it must: each page of it that is touched becomes the
+    worker's own. Of signals, the zygote ignores SIGINT and leaves the others as they should be.
     """
     done: dict[str, Outcome] = {}
-    for sig in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
-        signal.signal(sig, signal.SIG_DFL)
     os.setpgid(0, 0)
     _silence_standard_streams()
     close_other_descriptors(keep)
-    os.environ.clear()
+    if os.environ:
+        os.environ.clear()
     os.umask(0o077)
     is_root = os.geteuid() == 0
     done["yields_to_others"] = _yield_to_others()

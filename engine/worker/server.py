@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +14,32 @@ from engine.session import CLOSED, Closed, Session
 from engine.worker.frames import BINARY, JSON, TO_WEB, FrameSocket
 from engine.worker.limits import WorkerLimits
 
+_libc = ctypes.CDLL(None)
+
+
+#: A session that was asked nothing for so long gives back what memory it has left over.
+REST_S = 2.0
+
+
+def give_back_memory() -> None:
+    """Hand free pages of the C heap to the kernel, if this C library can (glibc)."""
+    trim = getattr(_libc, "malloc_trim", None)
+    if trim is not None:
+        # SAFETY: takes a number, and only touches what is free.
+        trim(0)
+
+
+def as_json(event: object) -> bytes:
+    """An event as it is sent; a lone surrogate of a visitor's text becomes its JSON escape."""
+    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "backslashreplace")
+
 
 def serve(frames: FrameSocket, limits: WorkerLimits, find_room: Callable[[str], Room] = rooms.room) -> None:
     """Answer commands until the pipe ends. EOFError and BrokenPipeError are that end, wherever they are noticed."""
 
     def send_event(event: dict[str, Any]) -> None:
-        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        # A lone surrogate of a visitor's text becomes its JSON escape.
-        payload = text.encode("utf-8", "backslashreplace")
+        payload = as_json(event)
         if len(payload) > TO_WEB[JSON]:
             raise LimitExceeded("answer", "the answer is too long to be sent", hint="ask for a smaller part")
         frames.send(JSON, payload)
@@ -30,7 +49,10 @@ def serve(frames: FrameSocket, limits: WorkerLimits, find_room: Callable[[str], 
 
     def next_message(timeout_s: float | None) -> object | Closed | None:
         try:
-            frame = frames.receive(timeout_s)
+            frame = frames.receive(REST_S if timeout_s is None else timeout_s)
+            if frame is None and timeout_s is None:
+                give_back_memory()
+                frame = frames.receive(None)
         except EOFError:
             return CLOSED
         if frame is None:

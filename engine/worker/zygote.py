@@ -10,7 +10,6 @@ worker's second pipe makes it fork a helper, which reads it (engine/worker/outsi
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import logging
@@ -30,13 +29,15 @@ from pathlib import Path
 from typing import Any
 
 from engine.rooms import ROOMS
+from engine.worker.calls import worker_filter
 from engine.worker.cgroup import Cgroup
 from engine.worker.frames import TO_WORKER, FrameSocket
 from engine.worker.limits import WorkerLimits
 from engine.worker.outside import ANSWERS, HELPER_S, REQUESTS, Outside, answer_one
-from engine.worker.rehearsal import read_all, rehearse, warm_rooms
+from engine.worker.rehearsal import practise, read_all, rehearse, warm_rooms
 from engine.worker.sandbox import confine
 from engine.worker.selftest import failed_protections
+from engine.worker.settling import fork, settle
 
 log = logging.getLogger("glassbox.worker")
 
@@ -174,7 +175,7 @@ class Zygote:
         parent = os.getpid()
         try:
             asks, answers = socket.socketpair()
-            pid = os.fork()
+            pid = fork()
         except OSError as error:
             self._report({"event": "refused", "id": number, "reason": "crashed", "message": f"no process: {error}"})
             return
@@ -213,7 +214,7 @@ class Zygote:
         parent, scratch = os.getpid(), f"{self._folder}/{child.number}"
         try:
             os.mkdir(scratch, 0o700)
-            pid = os.fork()
+            pid = fork()
         except OSError as error:
             self._kill(child, "crashed", f"The session's process could get no help: {error.strerror}")
             return
@@ -234,7 +235,7 @@ class Zygote:
         """A throwaway worker confines itself and tries what must fail; see engine/worker/selftest.py."""
         reader, writer = os.pipe()
         parent = os.getpid()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             # Nothing may return from here: the parent's stack belongs to the parent.
             with contextlib.suppress(BaseException):
@@ -372,9 +373,12 @@ def main(arguments: list[str]) -> None:
     rooms, keep = warm_rooms()
     for room in ROOMS:
         rehearse(room)
-    gc.collect()
-    gc.freeze()
+    worker_filter(0)
+    tempfile.gettempdir()
+    os.environ.clear()
+    settled = settle(practise)
     Zygote(control, WorkerLimits.from_json(arguments[1]), entry, keep).serve(rooms)
+    del settled  # kept for as long as there are children
 
 
 if __name__ == "__main__":

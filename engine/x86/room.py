@@ -11,6 +11,7 @@ from engine.errors import CommandError
 from engine.machine import Journal, Limits
 from engine.rooms import SourceFile
 from engine.x86.assembler import assemble, delegate, outside, parse_hex
+from engine.x86.assembler_sandbox import landlock_version
 from engine.x86.core.vcpu import keep_kvm_open
 from engine.x86.devices.cmos import CHANNEL as CLOCK_CHANNEL
 from engine.x86.firmware.boot_sector import as_boot_sector
@@ -23,6 +24,7 @@ __all__ = ["build", "cli", "debug_view", "delegate", "notice", "outside", "prepa
 
 def prepare() -> list[int]:
     """What must be open before a worker is confined: the KVM device, where this host has one."""
+    landlock_version()  # which is remembered: it is the same for all workers
     return keep_kvm_open()
 
 
