@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from engine.errors import LimitExceeded
 from engine.events import Event
-from engine.trace import TraceBatch
+from engine.trace import TraceBatch, ValueTag, WriteKind
 
 #: A value that somebody may put into a machine: nil, a boolean, a number, a string.
 Plain = None | bool | int | float | bytes
@@ -100,6 +100,43 @@ class Journal:
         del self.entries[count:]
 
 
+@dataclass(frozen=True)
+class WriteTarget:
+    """One thing that can be written to, as the trace's write columns name it.
+
+    A field's key by tag and payload, a string's by its first 60 bytes and, unless `text_length` is None, its length.
+    MEMORY: `size` bytes from address `key` on.
+    """
+
+    kind: WriteKind
+    owner: int = 0
+    key_tag: int = ValueTag.INTEGER
+    key: int = 0
+    size: int = 1
+    text: bytes = b""
+    text_length: int | None = None
+
+
+@dataclass
+class Watch:
+    """What an untraced run looks out for, and what it noted: the steps that *may* have written to a target.
+
+    It never misses one that a trace would show, and may note a few that turn out to be none: who asks looks at
+    the trace of `first` … `last`, the ticks of the first and the last step noted. A machine that cannot watch for these
+    targets, or could not in this run, sets `is_blind`; then the notes say nothing.
+    """
+
+    targets: tuple[WriteTarget, ...]
+    first: int | None = None
+    last: int | None = None
+    is_blind: bool = False
+
+    def note(self, first: int, last: int) -> None:
+        """Take note of steps from `first` to `last`, later than those noted so far."""
+        self.first = first if self.first is None else self.first
+        self.last = last
+
+
 class Checkpoint(Protocol):
     """A saved state. Opaque to everybody but the machine that made it; immutable; may share pages with others."""
 
@@ -143,12 +180,15 @@ class Machine(Protocol):
         """Journal entries consumed so far: the number of the one that it will ask for next."""
         ...
 
-    def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
+    def run(
+        self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False, watch: Watch | None = None
+    ) -> Stop:
         """Execute up to `budget` instructions and say why it stopped.
 
         With `trace`, every executed step is appended to it; the run ends with BUDGET when the batch is full.
         With `breakpoints`, stop before an instruction whose row is in the set, except at the very first instruction
         of this call (so that continuing from a breakpoint makes progress).
+        With `watch` (and without the others), note in it which steps may have written to its targets.
         """
         ...
 

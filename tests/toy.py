@@ -17,13 +17,15 @@ import cffi
 
 from engine.errors import CommandError, Diagnostic, SourceError, Span
 from engine.events import Event, StepFlag
-from engine.machine import Journal, Limits, Plain, Stop, StopReason
+from engine.machine import Journal, Limits, Plain, Stop, StopReason, Watch
 from engine.pages import PageImage, capture, restore
 from engine.rooms import SourceFile
 from engine.trace import COLUMNS, TraceBatch, ValueTag, WriteKind
 
 FFI = cffi.FFI()
 MEMORY_BYTES = 64 << 10
+#: A watch notes writes that are so near to its target as well, as it may.
+WIDE_OF_THE_MARK = 2
 STATE = struct.Struct("<4Q5Q")  # registers, pc, depth, output bytes, journal entries used, grown
 NAMES = ("add", "store", "jnz", "out", "in", "call", "ret", "grow", "fault", "halt")
 
@@ -56,6 +58,7 @@ class ToyMachine:
         self.journal_used = 0
         self.grown = 0
         self.listed = 0  # as listings do, this only grows
+        self.watch: Watch | None = None
         self.final: Stop | None = None
         self.events: list[Event] = []
         self.breakpoints: frozenset[int] = frozenset()
@@ -77,7 +80,10 @@ class ToyMachine:
         self.registers[target["register"]] = value
         return {"old": {"t": "bits", "s": f"{old:016x}"}, "new": {"t": "bits", "s": f"{value:016x}"}}
 
-    def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
+    def run(
+        self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False, watch: Watch | None = None
+    ) -> Stop:
+        self.watch = watch
         for done in range(budget):
             if self.final:
                 return self.final
@@ -142,7 +148,15 @@ class ToyMachine:
             self.final = Stop(StopReason.HALT, self.tick)
         if trace is not None:
             self._trace(trace, pc, depth, flags, write)
+        if self.watch is not None and write is not None:
+            self._note(self.watch, write[0], write[1])
         return self.final
+
+    def _note(self, watch: Watch, kind: int, key: int) -> None:
+        for target in watch.targets:
+            is_near = target.key - WIDE_OF_THE_MARK <= key < target.key + target.size + WIDE_OF_THE_MARK
+            if target.kind == kind and is_near:
+                watch.note(self.tick, self.tick)
 
     def _set(self, register: int, value: int) -> tuple[int, int, int, int]:
         old = self.registers[register]

@@ -24,7 +24,8 @@ from engine.lua.diagnostics import LuaSourceError
 from engine.lua.dump import SIGNATURE, dump
 from engine.lua.functions import Functions
 from engine.lua.undump import undump
-from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason
+from engine.lua.watch import LuaWatch
+from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason, Watch
 from engine.trace import COLUMNS, TraceBatch, ValueTag
 
 #: Bytes that a built-in function may handle before the host looks again whether to go on.
@@ -123,6 +124,7 @@ class LuaMachine:
         self._held: list[bytes] = []  # what the core may still read during its next run
         self._is_silent = False
         self._looked_for = 0
+        self._watch = LuaWatch(self._lib, self._ffi)
         self._pointer = self._ffi.new("uint8_t **")
         self._load(program)
         self._recent = self.save()
@@ -173,12 +175,18 @@ class LuaMachine:
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
+    def run(
+        self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False, watch: Watch | None = None
+    ) -> Stop:
         """Execute up to `budget` instructions and say why it stopped; see `engine.machine.Machine.run`."""
         if self._stop is not None:
             return self._stop
         begun = self.tick
-        if trace is not None or budget < 2:
+        if watch is not None:
+            with self._watch.noting(self._machine, watch, begun):
+                stop = self._advance(begun, budget, None, False)
+            self._is_last_known = self._is_last_known and stop.tick == begun
+        elif trace is not None or budget < 2:
             batch = trace if trace is not None else self._fresh_batch()
             stop = self._advance(begun, budget, batch, breakpoints)
             self._learn_last(batch, begun)

@@ -50,6 +50,11 @@ class Checkpoints:
         """The last one at or before `tick`."""
         return self._kept[self._ticks[bisect_right(self._ticks, tick) - 1]].checkpoint
 
+    def after(self, tick: int, otherwise: int) -> int:
+        """The tick of the first one at or after `tick`; `otherwise` without one."""
+        at = bisect_left(self._ticks, tick)
+        return self._ticks[at] if at < len(self._ticks) else otherwise
+
     def has(self, tick: int) -> bool:
         """Is there one exactly at `tick`?"""
         return tick in self._kept

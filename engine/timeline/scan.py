@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from engine import cbuild
+from engine.machine import WriteTarget
 from engine.trace import COLUMNS, TraceBatch, ValueTag, WriteKind
 
 #: A batch that the scanner fills: large, because it costs nothing to send.
@@ -47,6 +48,13 @@ class Pattern:
     mask: int = 0
     first: int = 0
     last: int = FAR
+
+    @property
+    def target(self) -> WriteTarget | None:
+        """What a write of this pattern goes to; None when steps are looked for."""
+        if self.kind is None:
+            return None
+        return WriteTarget(self.kind, self.owner, self.key_tag, self.key, self.size, self.text, self.text_length)
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,10 @@ class Scanner:
         self._seen = self._ffi.new("uint32_t *")
         self._kept: list[Any] = []
         self._count = len(patterns)
+        #: What a watch has to look out for; empty when it could miss a hit.
+        self.targets = tuple(pattern.target for pattern in patterns if pattern.target is not None)
+        if len(self.targets) < len(patterns):
+            self.targets = ()
         self._patterns = self._ffi.new("Pattern[]", max(1, len(patterns)))
         for to, pattern in zip(self._patterns, patterns, strict=False):
             self._fill(to, pattern)

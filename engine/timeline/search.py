@@ -1,7 +1,9 @@
 """Questions to a recording: who wrote this, when was this row executed, where is the next call.
 
-Every search replays stretches of the recording with the trace on and looks through it in C. Backwards it goes from
-checkpoint to checkpoint. It stops when `poll` says so; the position is afterwards where it was before.
+A search replays stretches of the recording, from checkpoint to checkpoint, with the trace on and looks through it in C.
+Where only writes are looked for, the machine first watches out for them in a run without a trace (engine/machine.py,
+`Watch`), and only what lies between the first and the last step that it noted is traced. A search stops when `poll`
+says so; the position is afterwards where it was before.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from engine.machine import Watch
 from engine.timeline.scan import Hit, Pattern, Scanner
 from engine.timeline.timeline import Arrival, Poll, Timeline, never
 from engine.trace import TraceBatch
@@ -16,6 +19,10 @@ from engine.trace import TraceBatch
 #: A motion looks so far ahead at first, then twice as far each time.
 FIRST_STRETCH = 64
 LONGEST_STRETCH = 1 << 22
+#: To trace so few steps costs no more than to watch them.
+FEW_STEPS = 4096
+#: Of the steps that a watch has noted, so many of the last ones are traced first, then eight times as many.
+NEWEST_STEPS = 64
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Search:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self.reached: int | None = None
+        self._is_paused = False
 
     # -- lists -------------------------------------------------------------------------------------------------------
 
@@ -63,23 +71,35 @@ class Search:
             self.reached = None
 
     def _oldest(self, scanner: Scanner, first: int, last: int, limit: int, poll: Poll) -> Page:
-        if first > last:
-            return Page((), None)
-        is_done = self._timeline.replay(first, last, scanner, self._noting(poll))
-        hits = list(scanner.found)
-        if len(hits) > limit or scanner.is_full:
-            cut = hits[min(limit, len(hits)) - 1].tick
-            return Page(tuple(hit for hit in hits if hit.tick <= cut), cut + 1)
-        if not is_done:
-            return Page(tuple(hits), max(first, self._timeline.position + 1), is_complete=False)
-        return Page(tuple(hits), None)
+        while first <= last:
+            end = min(last, self._timeline.checkpoint_after(first + FEW_STEPS)) if scanner.targets else last
+            low, high = self._watched(scanner, first, end, poll)
+            if low <= high:
+                is_done = self._timeline.replay(low, high, scanner, self._noting(poll))
+                hits = list(scanner.found)
+                if len(hits) > limit or scanner.is_full:
+                    cut = hits[min(limit, len(hits)) - 1].tick
+                    return Page(tuple(hit for hit in hits if hit.tick <= cut), cut + 1)
+                if not is_done:
+                    return Page(tuple(hits), max(first, self._timeline.position + 1), is_complete=False)
+            elif self._is_paused:
+                return Page(tuple(scanner.found), first, is_complete=False)
+            first = end + 1
+        return Page(tuple(scanner.found), None)
 
     def _newest(self, scanner: Scanner, first: int, last: int, limit: int, poll: Poll) -> Page:
         hits: list[Hit] = []
+        some = NEWEST_STEPS if limit == 1 else last
         while first <= last:
             begin = max(first, self._timeline.checkpoint_before(last - 1) + 1)
+            low, high = self._watched(scanner, begin, last, poll)
+            if self._is_paused:
+                return Page(tuple(hits), last, is_complete=False)
+            if low <= high and high - low >= some:
+                low = begin = high - some + 1
+                some *= 8
             scanner.clear()
-            if not self._timeline.replay(begin, last, scanner, self._noting(poll)):
+            if low <= high and not self._timeline.replay(low, high, scanner, self._noting(poll)):
                 return Page(tuple(hits), last, is_complete=False)
             hits = [*scanner.found, *hits]
             if len(hits) > limit or scanner.is_full:
@@ -87,6 +107,22 @@ class Search:
                 return Page(tuple(hit for hit in hits if hit.tick >= cut), cut - 1)
             last = begin - 1
         return Page(tuple(hits), None)
+
+    def _watched(self, scanner: Scanner, first: int, last: int, poll: Poll) -> tuple[int, int]:
+        """Between which of these steps there may be hits; (last + 1, last) if nowhere, or when paused."""
+        self._is_paused = False
+        if not scanner.targets or last - first < FEW_STEPS:
+            return first, last
+        watch = Watch(scanner.targets)
+        if not self._timeline.watch(first, last, watch, self._noting(poll)):
+            if watch.is_blind:
+                scanner.targets = ()  # and will be: no use to ask again
+                return first, last
+            self._is_paused = True
+            return last + 1, last
+        if watch.first is None or watch.last is None:
+            return last + 1, last
+        return watch.first, watch.last
 
     def _noting(self, poll: Poll) -> Poll:
         def noting() -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from engine.errors import CommandError, MachineFault
 from engine.events import Event
-from engine.machine import Checkpoint, Machine, Plain, Stop, StopReason
+from engine.machine import Checkpoint, Machine, Plain, Stop, StopReason, Watch
 from engine.timeline.branches import MAX_BRANCHES, TRUNK, Branch, Recording
 from engine.timeline.checkpoints import Checkpoints
 from engine.timeline.eventlog import EventLog
@@ -252,6 +252,23 @@ class Timeline:
                 sink.deliver(batch)
         return True
 
+    def watch(self, first: int, last: int, watch: Watch, poll: Poll = never) -> bool:
+        """Let the machine note in `watch` what happens from step `first` to `last`, at nearly the speed of a bare run.
+
+        The position is afterwards at a checkpoint before `first`. False if `poll` ended it, or the machine is blind.
+        """
+        base = self._checkpoints.before(first - 1)
+        self._restore(base)
+        while self.position < last and not watch.is_blind:
+            if poll():
+                self._restore(base)
+                return False
+            goal = last if self.position >= first - 1 else first - 1
+            watcher = watch if self.position >= first - 1 else None
+            self._advance(min(goal, self.position + self._pace.slice_ticks), None, False, watcher)
+        self._restore(base)
+        return not watch.is_blind
+
     @contextmanager
     def excursion(self) -> Iterator[None]:
         """Whatever happens inside, the position afterwards is the one before."""
@@ -264,6 +281,10 @@ class Timeline:
     def checkpoint_before(self, tick: int) -> int:
         """The tick of the last checkpoint at or before `tick`: from there on, looking at what came costs no more."""
         return self._checkpoints.before(tick).tick
+
+    def checkpoint_after(self, tick: int) -> int:
+        """The tick of the first checkpoint at or after `tick`; the frontier if there is none."""
+        return self._checkpoints.after(tick, self.frontier)
 
     # -- branches ----------------------------------------------------------------------------------------------------
 
@@ -380,14 +401,14 @@ class Timeline:
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def _advance(self, to: int, batch: TraceBatch | None, breakpoints: bool) -> Stop:
+    def _advance(self, to: int, batch: TraceBatch | None, breakpoints: bool, watch: Watch | None = None) -> Stop:
         """One call of the machine's `run`, towards `to`: recording if it starts at the frontier, else not across it."""
         machine, at = self._machine, self._machine.tick
         is_recording = at == self.frontier
         goal = to if is_recording else min([to, self.frontier, *(fork for fork in self.branch.forks if fork > at)])
         started = self._clock()
         try:
-            stop = machine.run(goal - at, batch, breakpoints=breakpoints)
+            stop = machine.run(goal - at, batch, breakpoints=breakpoints, watch=watch)
         except Exception:
             # The machine cannot go on; what it did up to here is as good as any recording.
             if is_recording:

@@ -11,7 +11,7 @@ from typing import Any
 from engine import pages
 from engine.errors import HostUnavailable, MachineFault
 from engine.events import Event, StepFlag
-from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason
+from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason, Watch
 from engine.pages import PageImage
 from engine.trace import TraceBatch
 from engine.x86 import edit, interrupts, picture, screen
@@ -236,8 +236,12 @@ class X86Machine:
             self.vcpu.set_breakpoint(where, True)
         self._breakpoints = wanted
 
-    def run(self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False) -> Stop:
+    def run(
+        self, budget: int, trace: TraceBatch | None = None, *, breakpoints: bool = False, watch: Watch | None = None
+    ) -> Stop:
         """Execute up to `budget` instructions; see engine/machine.py."""
+        if watch is not None:
+            watch.is_blind = True  # stepping takes the time, not recording
         if self._final is not None:
             return self._final
         started, batch = self.tick, self.vcpu.bind(trace)

@@ -143,11 +143,14 @@ def recorded(request: pytest.FixtureRequest) -> Any:
     everything = Everything()
     timeline.trace(1, timeline.frontier, everything)
     # Searches backwards shall cross checkpoints, of which so short a run has none but the first.
-    for tick in range(97, timeline.frontier, 301):
+    for tick in range(97, timeline.frontier, 131):
         timeline.seek(tick)
         timeline.keep()
     assert len(timeline.checkpoint_ticks) > 3
-    yield Recorded(timeline, everything)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.timeline.search.FEW_STEPS", 16)  # so that this short run is watched
+        patch.setattr("engine.timeline.search.NEWEST_STEPS", 4)
+        yield Recorded(timeline, everything)
     machine.close()
 
 

@@ -4,6 +4,7 @@
 #include "gc.h"
 #include "record.h"
 #include "vm.h"
+#include "watch.h"
 
 #define ERROR_STACK (MAX_STACK + 200) /* size while a stack overflow is being handled */
 #define NATIVE_RESERVE 65536          /* bytes of native stack that a call must find */
@@ -323,6 +324,7 @@ void call_finish(Thread *L, CallInfo *ci, int nres) {
   if (unlikely(L->hookmask && !has_tbc_results(wanted))) hook_return(L, ci, nres);
   move_results(L, ci->func, nres, wanted);
   L->ci = ci->previous;
+  note_results(L, L->ci, ci->func, wanted == 0 ? 0 : L->top - ci->func);
 }
 
 static inline CallInfo *next_frame(Thread *L, StkId func, int nresults, int status, StkId top) {
@@ -374,6 +376,7 @@ CallInfo *call_prepare(Thread *L, StkId func, int nresults) {
         CallInfo *ci = next_frame(L, func, nresults, 0, func + 1 + frame);
         ci->u.l.savedpc = p->code;
         for (; given < p->numparams; given++) set_nil(L->top++);
+        note_slots(L, func, 1 + p->numparams);
         return ci;
       }
       default: func = call_try_metamethod(L, func);

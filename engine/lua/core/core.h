@@ -26,6 +26,24 @@ int machine_argument(Machine *m, int number, const char *bytes, size_t size); /*
  * first one excepted; 2 also before the first one (to go on after an exit in the middle of an instruction). `trace` may
  * be NULL; with it every step is recorded (record.c). */
 int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace);
+
+#define WATCH_ANY_LENGTH 0xFFFFFFFF
+/* What runs without a trace look for, and what they have noted (watch.h): a stack slot and one thing of an object. */
+typedef struct Watch {
+  int64_t slot;
+  uint64_t key;
+  uint64_t after;              /* steps up to this tick are not asked for: one of them may still be in progress */
+  uint64_t first, last, count; /* ticks of the first and the last step noted; the notes, of a step perhaps several */
+  uint32_t thread;             /* whose slot; 0: none */
+  uint32_t kind, owner;        /* WriteKind of the object's write, 0: none; whose identity */
+  uint32_t key_tag;            /* FIELD: the ValueTag of its key */
+  uint32_t text_length;        /* key_tag STRING: its true length, or WATCH_ANY_LENGTH */
+  uint32_t text_bytes;         /* how many of its first bytes are in `text` */
+  uint32_t is_blind;           /* 1: the run could not be watched, the notes say nothing */
+  uint8_t text[64];
+} Watch;
+/* Watch the following runs that have no trace; NULL: no more. It must stay alive until then. */
+void machine_watch(Machine *m, Watch *watch);
 uint64_t machine_tick(Machine *m);
 int64_t machine_where(Machine *m); /* listing row of the next instruction, -1 when the program is over or not begun */
 uint32_t machine_depth(Machine *m);

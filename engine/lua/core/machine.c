@@ -12,6 +12,7 @@
 #include "record.h"
 #include "table.h"
 #include "vm.h"
+#include "watch.h"
 
 #define OUTPUT_CAPACITY 65536
 #define OUTPUT_RECORD 16 /* tick, stream, size */
@@ -31,6 +32,7 @@ struct Machine {
   uint64_t *break_bits;
   uint32_t break_count;
   int64_t work_budget;
+  Watch *watch; /* the host's, for the next runs */
 };
 
 static Machine *resident; /* whose memory is at ARENA_BASE: a fact about this process's address space */
@@ -324,9 +326,7 @@ void vm_exit(int reason) {
   switch_arrived(1);
 }
 
-static int64_t ticks_left(void) { return CTL->checked ? CTL->left_checked : CTL->left_fast; }
-
-static uint64_t tick_now(void) { return CTL->tick_end - (uint64_t)ticks_left(); }
+static uint64_t tick_now(void) { return CTL->tick_end - (uint64_t)CTL->left[CTL->mode]; }
 
 int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace) {
   machine_activate(m);
@@ -335,12 +335,13 @@ int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace)
   if (budget > MAX_BUDGET) budget = MAX_BUDGET;
   uint64_t tick = tick_now();
   CTL->trace = trace;
-  CTL->recording = trace != NULL;
+  CTL->recording = trace ? RECORD_STEPS : m->watch ? RECORD_WATCH : RECORD_NOTHING;
+  if (CTL->recording == RECORD_WATCH) watch_begin(m->watch);
   CTL->breakpoints = breakpoints && m->break_count > 0;
   CTL->skip_break = breakpoints != 2;
-  CTL->checked = CTL->recording || CTL->breakpoints || G->hooked_threads > 0;
-  CTL->left_checked = CTL->checked ? (int64_t)budget : 0;
-  CTL->left_fast = CTL->checked ? 0 : (int64_t)budget;
+  CTL->mode = mode_wanted();
+  memset(CTL->left, 0, sizeof CTL->left);
+  CTL->left[CTL->mode] = (int64_t)budget;
   CTL->tick_end = tick + budget;
   CTL->work_left = m->work_budget;
   CTL->exit_reason = EXIT_NONE;
@@ -353,8 +354,9 @@ int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace)
   native_switch(&CTL->host_sp, CTL->vm_sp);
   switch_arrived(0);
   if (trace) record_pause();
-  CTL->recording = 0;
+  CTL->recording = RECORD_NOTHING;
   CTL->trace = NULL;
+  CTL->watch = NULL;
   CTL->answer_state = 0;
   int reason = CTL->exit_reason;
   CTL->finished = reason == EXIT_HALT || reason == EXIT_FAULT || reason == EXIT_LIMIT;
@@ -491,6 +493,8 @@ void machine_set_breakpoints(Machine *m, const uint64_t *bits, uint32_t count) {
   if (m->break_bits) memcpy(m->break_bits, bits, words * 8);
 }
 
+void machine_watch(Machine *m, Watch *watch) { m->watch = watch; }
+
 void machine_set_work_budget(Machine *m, int64_t bytes) { m->work_budget = bytes; }
 
 void machine_set_stress(Machine *m, int on) {
@@ -532,8 +536,9 @@ void machine_restore_end(Machine *m) {
   bind_host(m);
   CTL->output_used = 0;
   CTL->answer_state = 0;
-  CTL->recording = 0;
+  CTL->recording = RECORD_NOTHING;
   CTL->trace = NULL;
+  CTL->watch = NULL;
 }
 
 static inline uint64_t mix(uint64_t a, uint64_t b) {

@@ -20,6 +20,7 @@
 
 #include "analyses.h"
 #include "opcodes_gen.h"
+#include "watch.h"
 
 #define MAX_OLD 200
 #define TEXT_BYTES 60
@@ -144,7 +145,7 @@ static inline void put_slot(TraceBatch *batch, uint32_t thread, uint64_t slot, u
 }
 
 /* Instructions begun so far; the checked loop counts one just before it calls record_step_begin. */
-static inline uint64_t current_tick(void) { return CTL->tick_end - (uint64_t)CTL->left_checked; }
+static inline uint64_t current_tick(void) { return CTL->tick_end - (uint64_t)CTL->left[LOOP_CHECKED]; }
 
 /* A step that was interrupted by a stop goes on: in its entry if that is still the last one of the batch, else, in an
  * empty batch, in a second entry with the same tick. Answers 0 if neither can be. */
@@ -195,6 +196,7 @@ static void put_value(TraceBatch *batch, int kind, uint32_t owner, const TValue 
 void record_table_write(Thread *L, Table *t, const TValue *key, const TValue *old, const TValue *new_value) {
   (void)L;
   if (is_nil(key) || (is_float(key) && flt_of(key) != flt_of(key))) return; /* the error comes next */
+  if (watching()) return watch_object(WRITE_FIELD, t->id, key);
   TraceBatch *batch = open_batch();
   if (batch) put_value(batch, WRITE_FIELD, t->id, key, old, new_value);
 }
@@ -210,6 +212,11 @@ static Integer upvalue_index(const Thread *L, const UpVal *uv) {
 }
 
 void record_upvalue_write(Thread *L, UpVal *uv, const TValue *new_value) {
+  if (watching()) {
+    watch_object(WRITE_UPVALUE, uv->id, NULL);
+    if (upval_is_open(uv)) watch_slots(uv->u.open.thread, uv->v, 1);
+    return;
+  }
   TraceBatch *batch = open_batch();
   if (!batch) return;
   TValue key;
@@ -219,6 +226,7 @@ void record_upvalue_write(Thread *L, UpVal *uv, const TValue *new_value) {
 }
 
 void record_slot_write(Thread *of, StkId slot, const TValue *new_value) {
+  if (watching()) return watch_slots(of, slot, 1);
   TraceBatch *batch = open_batch();
   if (!batch) return;
   uint8_t old_tag = TAGS[slot->tag & 0x7F];
@@ -227,9 +235,10 @@ void record_slot_write(Thread *of, StkId slot, const TValue *new_value) {
 
 void record_metatable_write(Thread *L, GCObject *object, Table *old, Table *new_value) {
   (void)L;
+  uint32_t owner = object->tag == V_TABLE ? ((Table *)object)->id : ((Userdata *)object)->id;
+  if (watching()) return watch_object(WRITE_METATABLE, owner, NULL);
   TraceBatch *batch = open_batch();
   if (!batch) return;
-  uint32_t owner = object->tag == V_TABLE ? ((Table *)object)->id : ((Userdata *)object)->id;
   TValue key, before, after;
   set_nil(&key);
   set_nil(&before);
@@ -240,6 +249,7 @@ void record_metatable_write(Thread *L, GCObject *object, Table *old, Table *new_
 }
 
 void record_upvalue_closed(Thread *L, UpVal *uv) {
+  if (watching()) return watch_object(WRITE_UPVALUE, uv->id, NULL);
   TraceBatch *batch = open_batch();
   CTL->step_flags |= STEP_UPVALUE_CLOSE;
   if (!batch) return;

@@ -186,13 +186,20 @@ typedef struct Global {
 /* What the run in progress needs and what the VM asks of the host. In the arena (the VM never dereferences host handles
  * after a restore without machine_run having refreshed them), outside of the digest. */
 typedef struct ErrorJump ErrorJump;
+typedef struct Watch Watch;
+/* The variants of the loop (macros, because vm_loop.h asks for them in #if). */
+#define LOOP_FAST 0
+#define LOOP_CHECKED 1
+#define LOOP_WATCHED 2
+#define LOOP_VARIANTS 3
+enum { RECORD_NOTHING, RECORD_STEPS, RECORD_WATCH };
 typedef struct Control {
-  /* `left_*`: ticks until the next stop; the loop variant that is not in charge finds zero and leaves. */
-  int64_t left_fast, left_checked;
+  /* Ticks until the next stop, by loop variant: those that are not in charge find zero and leave. */
+  int64_t left[LOOP_VARIANTS];
   uint64_t tick_end;    /* tick at which `left` reaches zero: tick = tick_end - left (while saved) */
   int64_t work_left;    /* bytes of native work until EXIT_WORK */
-  uint8_t checked;      /* 1: the checked loop is in charge */
-  uint8_t recording;    /* 1: a trace batch is being filled */
+  uint8_t mode;         /* which variant of the loop is in charge: LOOP_* */
+  uint8_t recording;    /* RECORD_*: what is noted of the steps */
   uint8_t breakpoints;  /* 1: stop at breakpoints */
   uint8_t skip_break;   /* 1: the next instruction does not break (first of a run) */
   uint8_t started, finished;
@@ -203,6 +210,9 @@ typedef struct Control {
   const uint64_t *break_bits; /* host memory: one bit per `where` */
   uint32_t break_count;       /* bits in it */
   TraceBatch *trace;          /* host memory */
+  Watch *watch;               /* host memory: what RECORD_WATCH looks for and has found */
+  uint32_t watch_thread;      /* whose slot is looked for; no thread has number 0 */
+  int64_t watch_slot;
   uint8_t *output;            /* host memory: records that the host drains, see core.h */
   size_t output_used, output_capacity;
   uint64_t output_limit; /* bytes that the program may write in all */

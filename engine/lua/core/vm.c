@@ -1,4 +1,4 @@
-/* Execution: the operations behind the instructions, and the two variants of the loop. */
+/* Execution: the operations behind the instructions, and the variants of the loop. */
 #include <math.h>
 #include <string.h>
 
@@ -8,6 +8,7 @@
 #include "record.h"
 #include "table.h"
 #include "vm.h"
+#include "watch.h"
 #include "vm_macros.h"
 
 #define META_CHAIN_MAX 2000
@@ -335,28 +336,42 @@ void finish_interrupted_op(Thread *L) {
 #define FLT_DIV(x, y) ((x) / (y))
 
 #define EXECUTE execute_fast
-#define CHECKED 0
+#define MODE LOOP_FAST
 #include "vm_loop.h"
 #undef EXECUTE
-#undef CHECKED
+#undef MODE
 
 #define EXECUTE execute_checked
-#define CHECKED 1
+#define MODE LOOP_CHECKED
 #include "vm_loop.h"
 #undef EXECUTE
-#undef CHECKED
+#undef MODE
+
+#define EXECUTE execute_watched
+#define MODE LOOP_WATCHED
+#include "vm_loop.h"
+#undef EXECUTE
+#undef MODE
+
+uint8_t mode_wanted(void) {
+  if (CTL->recording == RECORD_WATCH && (CTL->breakpoints || G->hooked_threads > 0)) watch_give_up();
+  if (CTL->recording == RECORD_WATCH) return LOOP_WATCHED;
+  return CTL->recording || CTL->breakpoints || G->hooked_threads > 0 ? LOOP_CHECKED : LOOP_FAST;
+}
 
 void mode_update(void) {
-  uint8_t checked = CTL->recording || CTL->breakpoints || G->hooked_threads > 0;
-  if (checked == CTL->checked) return;
-  int64_t left = CTL->checked ? CTL->left_checked : CTL->left_fast;
-  CTL->checked = checked;
-  CTL->left_checked = checked ? left : 0;
-  CTL->left_fast = checked ? 0 : left;
+  uint8_t mode = mode_wanted();
+  if (mode == CTL->mode) return;
+  int64_t left = CTL->left[CTL->mode];
+  CTL->left[CTL->mode] = 0;
+  CTL->left[mode] = left;
+  CTL->mode = mode;
 }
 
 void execute(Thread *L, CallInfo *ci) {
   const Proto *p = ci_closure(ci)->p;
   if (unlikely(L->hookmask) && ci->u.l.savedpc == p->code && !p->is_vararg) hook_call(L, ci);
-  while (!(CTL->checked ? execute_checked(L, ci) : execute_fast(L, ci))) ci = L->ci;
+  static int (*const variants[LOOP_VARIANTS])(Thread *, CallInfo *) = {
+      [LOOP_FAST] = execute_fast, [LOOP_CHECKED] = execute_checked, [LOOP_WATCHED] = execute_watched};
+  while (!variants[CTL->mode](L, ci)) ci = L->ci;
 }

@@ -73,6 +73,7 @@ void short_source(char *out, const char *source, size_t length); /* out: 60 byte
 const char *find_local(Thread *L, CallInfo *ci, int n, StkId *slot);
 /* The checked loop, before each instruction while L->hookmask is set: count and line hooks. */
 void hook_trace(Thread *L, CallInfo *ci, const Instruction *pc);
+uint8_t mode_wanted(void);
 void mode_update(void); /* which loop variant is in charge, after hooks, breakpoints or recording changed */
 
 /* ---- undump.c and verify.c ---- */

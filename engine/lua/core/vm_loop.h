@@ -1,5 +1,6 @@
-/* The interpreter loop. vm.c includes this file twice: EXECUTE names the function, CHECKED is 0 for the fast variant and 1
- * for the one that looks at breakpoints and debug hooks and calls the recorder before every instruction.
+/* The interpreter loop. vm.c includes this file once for each variant: EXECUTE names the function, MODE is LOOP_FAST,
+ * LOOP_CHECKED (looks at breakpoints and debug hooks, calls the recorder before every instruction) or LOOP_WATCHED (notes
+ * which instructions write to one stack slot, see watch.h).
  *
  * Locals hold the frame: `base` = R[0], `k` = the constants, `pc` = the next instruction, `left` = ticks until the next
  * stop. Rules:
@@ -7,14 +8,42 @@
  *  - `left` is written back before and read again after each call that may execute instructions or leave the VM;
  *  - after PROTECT… `base` is right, `ra` and other slots must be computed anew.
  */
-#if CHECKED
-#define LEFT CTL->left_checked
+#define CHECKED (MODE == LOOP_CHECKED)
+#define WATCHED (MODE == LOOP_WATCHED)
+#define LEFT CTL->left[MODE]
+#if MODE == LOOP_FAST
+#define RECORD(hook) ((void)0)
+#elif MODE == LOOP_CHECKED
 #define RECORD(hook) hook
+#else
+#define RECORD(hook)                                                                                                   \
+  do {                                                                                                                 \
+    LEFT = left; /* the notes bear the tick */                                                                         \
+    hook;                                                                                                              \
+  } while (0)
+#endif
+#if CHECKED
 #define HOOKED (L->hookmask)
 #else
-#define LEFT CTL->left_fast
-#define RECORD(hook) ((void)0)
 #define HOOKED 0
+#endif
+/* LOOP_WATCHED: `distance` is where the slot looked for is, counted from `base`. */
+#if WATCHED
+#define REBASE() (distance = watch_distance(L, base))
+#define NOTE_RANGE(reg, count)                                                                                         \
+  do {                                                                                                                 \
+    if (unlikely((uint64_t)(distance - (reg)) < (uint64_t)(count))) watch_note(left);                                  \
+  } while (0)
+#define NOTE_REGISTER(i)                                                                                               \
+  do {                                                                                                                 \
+    if (unlikely(distance == GETARG_A(i))) watch_register(i, left);                                                    \
+  } while (0)
+#define NOTE(statement) statement
+#else
+#define REBASE() ((void)0)
+#define NOTE_RANGE(reg, count) ((void)0)
+#define NOTE_REGISTER(i) ((void)0)
+#define NOTE(statement) ((void)0)
 #endif
 
 #if CHECKED
@@ -24,6 +53,7 @@
   do {                                                                                                                 \
     if (unlikely(--left < 0)) goto out_of_ticks;                                                                       \
     i = *pc++;                                                                                                         \
+    NOTE_REGISTER(i);                                                                                                  \
     goto *labels[GET_OPCODE(i)];                                                                                       \
   } while (0)
 #endif
@@ -37,6 +67,9 @@ static int EXECUTE(Thread *L, CallInfo *ci) {
   const Instruction *pc;
   Instruction i;
   int64_t left = LEFT;
+#if WATCHED
+  int64_t distance;
+#endif
 #if CHECKED
   int hook_done = 0; /* the hooks have seen the instruction at pc */
 #endif
@@ -45,22 +78,26 @@ returning:
   k = cl->p->k;
   pc = ci->u.l.savedpc;
   base = ci->func + 1;
+  REBASE();
+  NOTE(watch_waiting(L, ci, pc, left));
   NEXT();
 
 out_of_ticks:
   left = 0;
   LEFT = 0;
-  RECORD(if (recording()) record_step_end(L, ci, pc));
+#if CHECKED
+  if (recording()) record_step_end(L, ci, pc);
+#endif
   SAVE_PC();
-  if (CTL->checked == CHECKED) vm_exit(EXIT_BUDGET);
-  if (CTL->checked != CHECKED) return 0;
+  if (CTL->mode == MODE) vm_exit(EXIT_BUDGET);
+  if (CTL->mode != MODE) return 0;
   left = LEFT;
   NEXT();
 
 #if CHECKED
 checked_step:
   if (unlikely(--left < 0)) goto out_of_ticks;
-  if (CTL->breakpoints) {
+  if (CTL->breakpoints && !hook_done) {
     uint32_t where = cl->p->where + (uint32_t)(pc - cl->p->code);
     if (CTL->skip_break)
       CTL->skip_break = 0;
@@ -71,17 +108,18 @@ checked_step:
       SAVE_PC();
       CTL->break_where = where;
       vm_exit(EXIT_BREAKPOINT);
-      if (!CTL->checked) return 0;
+      if (CTL->mode != MODE) return 0;
       left = LEFT;
       goto checked_step;
     }
   }
   if (HOOKED && !hook_done) {
-    LEFT = left;
+    LEFT = ++left; /* the hook's instructions come before this one, which is counted after them */
     RECORD(if (recording()) record_before_hook(L, ci, pc));
     hook_trace(L, ci, pc);
     RELOAD();
-    hook_done = 1; /* also when the batch turns out to be full and this instruction has to be begun again */
+    hook_done = 1; /* also when the ticks or the batch are used up and this instruction has to be begun again */
+    goto checked_step;
   }
   if (recording()) {
     LEFT = left;
@@ -90,7 +128,7 @@ checked_step:
       SAVE_PC();
       LEFT = left;
       vm_exit(EXIT_BUDGET);
-      if (!CTL->checked) return 0;
+      if (CTL->mode != MODE) return 0;
       left = LEFT;
       goto checked_step;
     }
@@ -142,6 +180,7 @@ checked_step:
   CASE(OP_LOADNIL) {
     StkId ra = RA(i);
     int b = GETARG_B(i);
+    NOTE_RANGE(GETARG_A(i), b + 1);
     do set_nil(ra++);
     while (b--);
     NEXT();
@@ -264,6 +303,7 @@ checked_step:
     TValue object;
     set_value(&object, t);
     set_value(ra + 1, t);
+    NOTE_RANGE(GETARG_A(i) + 1, 1);
     if (likely(FAST_GET(&object, slot, table_get_string(table_of(&object), string_of(key)))))
       set_value(ra, slot);
     else
@@ -344,16 +384,19 @@ checked_step:
   CASE(OP_MMBIN) {
     Instruction before = pc[-2];
     PROTECT(meta_binary(L, RA(i), RB(i), RA(before), GETARG_C(i)));
+    NOTE_RANGE(GETARG_A(before), 1);
     NEXT();
   }
   CASE(OP_MMBINI) {
     Instruction before = pc[-2];
     PROTECT(meta_binary_int(L, RA(i), GETARG_sB(i), GETARG_k(i), RA(before), GETARG_C(i)));
+    NOTE_RANGE(GETARG_A(before), 1);
     NEXT();
   }
   CASE(OP_MMBINK) {
     Instruction before = pc[-2];
     PROTECT(meta_binary_flipped(L, RA(i), KB(i), GETARG_k(i), RA(before), GETARG_C(i)));
+    NOTE_RANGE(GETARG_A(before), 1);
     NEXT();
   }
   CASE(OP_UNM) {
@@ -545,6 +588,8 @@ checked_step:
     int wanted = ci->nresults;
     L->ci = ci->previous;
     L->top = base - 1;
+    NOTE(LEFT = left);
+    NOTE(watch_results(L, L->ci, base - 1, wanted));
     for (; unlikely(wanted > 0); wanted--) set_nil(L->top++);
     goto leave;
   }
@@ -561,6 +606,8 @@ checked_step:
     }
     int wanted = ci->nresults;
     L->ci = ci->previous;
+    NOTE(LEFT = left);
+    NOTE(watch_results(L, L->ci, base - 1, wanted < 0 ? 1 : wanted));
     if (wanted == 0)
       L->top = base - 1;
     else {
@@ -582,6 +629,8 @@ enter: /* `ci` and `cl` are those of a new frame */
   ci->u.l.savedpc = pc;
   k = cl->p->k;
   base = ci->func + 1;
+  REBASE();
+  NOTE_RANGE(-1, 1 + cl->p->numparams);
 #if CHECKED
   if (HOOKED && !cl->p->is_vararg) PROTECT_TOP(hook_call(L, ci));
 #endif
@@ -592,18 +641,22 @@ enter: /* `ci` and `cl` are those of a new frame */
     if (is_integer(ra + 2)) {
       Unsigned count = (Unsigned)int_of(ra + 1);
       if (count > 0) {
+        NOTE_RANGE(GETARG_A(i), 4);
         Integer index = INT_ADD(int_of(ra), int_of(ra + 2));
         set_int(ra + 1, (Integer)(count - 1)); /* with their tags: foreign code may have put anything here */
         set_int(ra, index);
         set_int(ra + 3, index);
         pc -= GETARG_Bx(i);
       }
-    } else if (for_loop_float(ra))
+    } else if (for_loop_float(ra)) {
+      NOTE_RANGE(GETARG_A(i), 4);
       pc -= GETARG_Bx(i);
+    }
     NEXT();
   }
   CASE(OP_FORPREP) {
     SAVE_STATE();
+    NOTE_RANGE(GETARG_A(i), 4);
     if (for_prepare(L, RA(i))) pc += GETARG_Bx(i) + 1;
     NEXT();
   }
@@ -630,6 +683,7 @@ generic_call : {
 generic_loop : {
   StkId ra = RA(i);
   if (!is_nil(ra + 4)) {
+    NOTE_RANGE(GETARG_A(i) + 2, 1);
     set_value(ra + 2, ra + 4);
     pc -= GETARG_Bx(i);
   }
@@ -653,7 +707,7 @@ generic_loop : {
     if (last > t->array_size) table_resize(L, t, last, table_has_dummy(t) ? 0 : table_nodes(t));
     for (; n > 0; n--, last--) {
       const TValue *value = ra + n;
-#if CHECKED
+#if MODE != LOOP_FAST
       if (recording()) {
         TValue key;
         set_int(&key, last);
@@ -674,10 +728,12 @@ generic_loop : {
   }
   CASE(OP_VARARG) {
     PROTECT(varargs_get(L, ci, RA(i), GETARG_C(i) - 1));
+    NOTE_RANGE(GETARG_A(i), GETARG_C(i) ? GETARG_C(i) - 1 : L->top - RA(i));
     NEXT();
   }
   CASE(OP_VARARGPREP) {
     PROTECT_TOP(varargs_adjust(L, GETARG_A(i), ci, cl->p));
+    NOTE_RANGE(0, cl->p->numparams);
 #if CHECKED
     if (HOOKED) {
       PROTECT_TOP(hook_call(L, ci));
@@ -689,6 +745,12 @@ generic_loop : {
   CASE(OP_EXTRAARG) NEXT();
 }
 
+#undef CHECKED
+#undef WATCHED
+#undef REBASE
+#undef NOTE_RANGE
+#undef NOTE_REGISTER
+#undef NOTE
 #undef LEFT
 #undef RECORD
 #undef HOOKED

@@ -1,4 +1,5 @@
-/* What both variants of the loop are written with; see vm_loop.h for the rules. LEFT, RECORD and NEXT are the variant's. */
+/* What the variants of the loop are written with; see vm_loop.h for the rules. LEFT, RECORD, NEXT, REBASE and the NOTEs are
+ * the variant's. */
 #ifndef LUA_VM_MACROS_H
 #define LUA_VM_MACROS_H
 
@@ -12,7 +13,13 @@
 /* An error leaves the loop for good: what it has counted must be in memory by then. */
 #define SAVE_PC() (ci->u.l.savedpc = pc, LEFT = left)
 #define SAVE_STATE() (SAVE_PC(), L->top = ci->top)
-#define RELOAD() (left = LEFT, base = ci->func + 1)
+#define RELOAD()                                                                                                       \
+  do {                                                                                                                 \
+    left = LEFT;                                                                                                       \
+    base = ci->func + 1;                                                                                               \
+    REBASE();                                                                                                          \
+    NOTE_REGISTER(i);                                                                                                  \
+  } while (0)
 #define PROTECT(expression)                                                                                            \
   do {                                                                                                                 \
     SAVE_STATE();                                                                                                      \
