@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from engine.lua.diagnostics import LuaSourceError
 from engine.lua.parser import Parser
 from engine.lua.proto import Proto
 from engine.lua.tokens import MAX_LEVELS
@@ -20,10 +21,28 @@ def compile_source(text: bytes, chunk_name: bytes, *, levels: int = 1) -> Proto:
     `levels`: how many of the 200 levels of C calls are in use (1 as in `lua FILE`, more for a `load` by a program).
     Raises `LuaSourceError` with the reference implementation's message.
     """
+    _allow_nesting()
+    return Parser(text, chunk_name, levels).chunk()
+
+
+def check_beginning(text: bytes, chunk_name: bytes, *, levels: int = 1) -> None:
+    """Raise the error that is in the beginning of a chunk, whatever follows it; return if there is none yet.
+
+    A `load` with a reader function asks after each piece: it stops reading where a compiler that reads along does.
+    """
+    _allow_nesting()
+    parser = Parser(text, chunk_name, levels)
+    try:
+        parser.chunk()
+    except LuaSourceError:
+        if not parser.is_at_end:
+            raise
+
+
+def _allow_nesting() -> None:
     if sys.getrecursionlimit() < _RECURSION:
         # Raised for good: lowering it again could hit another thread that is compiling. Python frames need no C stack.
         sys.setrecursionlimit(_RECURSION)
-    return Parser(text, chunk_name, levels).chunk()
 
 
 def file_text(data: bytes) -> bytes:

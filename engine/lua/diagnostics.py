@@ -24,9 +24,13 @@ def chunk_id(name: bytes) -> bytes:
 
 
 class LuaSourceError(SourceError):
-    """A Lua text that does not compile. `raw` is the message as the bytes that a Lua program sees."""
+    """A Lua text that does not compile. `raw` is the message as the bytes that a Lua program sees.
 
-    def __init__(self, raw: bytes, file: bytes, span: Span | None) -> None:
+    `is_limit`: nested too deep, which the reference implementation raises as an error of the program that loads.
+    """
+
+    def __init__(self, raw: bytes, file: bytes, span: Span | None, *, is_limit: bool = False) -> None:
         text = raw.decode("utf-8", "replace")
         super().__init__([Diagnostic(text, file.decode("utf-8", "replace"), span)])
         self.raw = raw
+        self.is_limit = is_limit

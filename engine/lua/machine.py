@@ -19,9 +19,9 @@ from engine import cbuild, pages
 from engine.errors import CommandError, MachineFault, ProgramError
 from engine.events import Event
 from engine.lua import view
-from engine.lua.compiler import compile_source
+from engine.lua.compiler import check_beginning, compile_source
 from engine.lua.diagnostics import LuaSourceError
-from engine.lua.dump import SIGNATURE, dump
+from engine.lua.dump import dump
 from engine.lua.functions import Functions
 from engine.lua.undump import undump
 from engine.lua.watch import LuaWatch
@@ -291,23 +291,23 @@ class LuaMachine:
 
     def _compile(self) -> None:
         """Answer a `load`: the binary chunk, or the error message that `load` gives to the program."""
+        lib, machine = self._lib, self._machine
         name, source = self._request(0), self._request(1)
-        first = int(self._lib.inspect_next_function(self._machine))
-        is_error = 0
+        levels = int(lib.machine_compile_levels(machine))
         try:
-            if source.startswith(SIGNATURE):
-                proto, answer = undump(source, name.decode("utf-8", "replace")), source
+            if lib.machine_compile_partial(machine):
+                check_beginning(source, name, levels=levels)
+                kind, answer = lib.COMPILE_GO_ON, b""
             else:
-                proto = compile_source(source, name)
-                answer = dump(proto)
-            if self.functions.add(proto, first) and not self._is_silent:
-                self._events.append(Event("program_grew", self.tick))
+                first = int(lib.inspect_next_function(machine))
+                proto = compile_source(source, name, levels=levels)
+                kind, answer = lib.COMPILE_CHUNK, dump(proto)
+                if self.functions.add(proto, first) and not self._is_silent:
+                    self._events.append(Event("program_grew", self.tick))
         except LuaSourceError as error:
-            answer, is_error = error.raw, 1
-        except ProgramError as error:
-            answer, is_error = error.message.encode("utf-8", "replace"), 1
+            kind, answer = lib.COMPILE_RAISED if error.is_limit else lib.COMPILE_REFUSED, error.raw
         self._held.append(answer)
-        self._lib.machine_answer_compile(self._machine, answer, len(answer), is_error)
+        lib.machine_answer_compile(machine, answer, len(answer), kind)
 
     def _take_output(self) -> None:
         where = self._pointer

@@ -71,6 +71,11 @@ class TokenStream:
             raise self._lexical_error(value, line)
         return kind
 
+    @property
+    def is_at_end(self) -> bool:
+        """Might more text change the current token? The character behind a token is read with it."""
+        return self.end >= len(self.source)
+
     # What to expect
 
     def accept(self, kind: str) -> bool:
@@ -177,4 +182,4 @@ class TokenStream:
 
     def limit_error(self, message: str) -> LuaSourceError:
         """An error of the implementation: the message has no position, as in the reference implementation."""
-        return LuaSourceError(message.encode(), chunk_id(self.chunk_name), self._span())
+        return LuaSourceError(message.encode(), chunk_id(self.chunk_name), self._span(), is_limit=True)

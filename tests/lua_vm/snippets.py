@@ -21,6 +21,8 @@ FOLDER = Path(__file__).resolve().parent / "snippets"
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.lua")))
 #: Programs whose output depends on when collections happen: they count what is still there.
 COUNTING = frozenset({"collector", "hooks"})
+#: Programs that allocate so much that a collection at every allocation would take minutes.
+HEAVY = frozenset({"limits", "calls", "arithmetic", "depths"})
 _ADDRESS = re.compile(rb"0x[0-9a-f]+")
 _MEMORY = 128 << 20  # a stack overflow (a million frames) takes 80 MiB, as in the reference
 
@@ -81,7 +83,7 @@ def main() -> None:
     chance = random.Random(1)
     for name in NAMES:
         subject = machine(name)
-        if name not in ("limits", "calls", "arithmetic"):  # these allocate so much that it would take minutes
+        if name not in HEAVY:
             set_stress(subject)
         begin = saved = subject.save()
         for _ in range(40):

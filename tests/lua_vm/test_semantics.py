@@ -15,7 +15,7 @@ def test_a_program_does_what_it_does_on_the_reference(name: str) -> None:
     assert snippets.run(snippets.machine(name)) == snippets.reference(name, puc_lua())
 
 
-@pytest.mark.parametrize("name", sorted(set(snippets.NAMES) - snippets.COUNTING - {"limits", "calls", "arithmetic"}))
+@pytest.mark.parametrize("name", sorted(set(snippets.NAMES) - snippets.COUNTING - snippets.HEAVY))
 def test_a_collection_at_every_allocation_changes_nothing(name: str) -> None:
     stressed = snippets.machine(name)
     snippets.set_stress(stressed)

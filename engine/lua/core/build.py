@@ -10,6 +10,7 @@ from engine.cbuild import CModule
 FOLDER = Path(__file__).resolve().parent
 _MARKED = re.compile(r"/\* cdef begins \*/(.*?)/\* cdef ends \*/", re.DOTALL)
 _EXITS = re.compile(r"enum MachineExit \{.*?\};", re.DOTALL)
+_ANSWERS = re.compile(r"enum CompileAnswer \{.*?\};", re.DOTALL)
 _BATCH = re.compile(r"typedef struct TraceBatch \{.*?\} TraceBatch;", re.DOTALL)
 
 
@@ -21,8 +22,9 @@ def _found(pattern: re.Pattern[str], path: Path) -> str:
 
 
 def _cdef() -> str:
-    """What Python sees of the core: the marked parts of its headers, the exit reasons and the trace's columns."""
+    """What Python sees of the core: the marked parts of its headers, two enums and the trace's columns."""
     parts = [_found(_BATCH, FOLDER.parents[1] / "trace_columns.h"), _found(_EXITS, FOLDER / "state.h")]
+    parts += [_found(_ANSWERS, FOLDER / "state.h")]
     parts += [_found(_MARKED, FOLDER / name) for name in ("core.h", "inspect.h", "hostfiles.h")]
     return "\n".join(parts)
 

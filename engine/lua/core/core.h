@@ -50,8 +50,11 @@ uint32_t machine_depth(Machine *m);
 /* What an exit is about: COMPILE: 0 chunk name, 1 source; JOURNAL: 0 channel; FAULT: 0 message, 1 traceback;
  * LIMIT: 0 name of the limit, 1 message. Valid until the next call that runs or restores. */
 const char *machine_request(Machine *m, int index, size_t *size);
-/* The host's bytes must stay alive until the next machine_run returns. */
-void machine_answer_compile(Machine *m, const char *bytes, size_t size, int is_error);
+/* The COMPILE that it asks for is about the beginning of a text: can that still become a chunk? */
+int machine_compile_partial(Machine *m);
+int machine_compile_levels(Machine *m); /* levels of nesting that the program uses already */
+/* `kind`: a COMPILE_*. The host's bytes (chunk or message) must stay alive until the next machine_run returns. */
+void machine_answer_compile(Machine *m, const char *bytes, size_t size, int kind);
 void machine_answer_journal(Machine *m, const char *bytes, size_t size);
 uint64_t machine_journal_count(Machine *m); /* entries consumed so far: the number of the one it asks for */
 

@@ -263,51 +263,18 @@ static int finish_load(Thread *L, int status, int env) {
   return 1;
 }
 
-/* Collects the pieces that a reader function gives; the whole text is left on the stack's top. Runs inside a protected
-   call: load answers a reader's error instead of raising it. Stack: reader. */
-static int base_load_read(Thread *L) {
-  Buf text;
-  ensure_stack(L, 3, "too many nested functions");
-  buf_init(L, &text);
-  for (;;) {
-    push_value(L, 1);
-    call(L, 0, 1);
-    if (type_at(L, -1) == TYPE_NIL) break;
-    if (unlikely(!is_string_at(L, -1))) {
-      push_where(L, 2); /* the caller of load, not of this helper */
-      push_literal(L, "reader function must return a string");
-      concat(L, 2);
-      error_value(L);
-    }
-    size_t length;
-    to_bytes(L, -1, &length);
-    if (length == 0) break;
-    native_charge(L, length);
-    buf_add_value(&text);
-  }
-  pop(L, 1);
-  buf_push(&text);
-  return 1;
-}
-
 static int base_load(Thread *L) {
   const char *mode = opt_bytes(L, 3, "bt", NULL);
   int env = is_none(L, 4) ? 0 : 4;
   size_t size;
   const char *text = to_bytes(L, 1, &size);
-  const char *name;
   if (text) {
-    name = opt_bytes(L, 2, text, NULL);
-  } else {
-    name = opt_bytes(L, 2, "=(load)", NULL);
-    arg_type(L, 1, TYPE_FUNCTION);
-    push_native(L, base_load_read, 0);
-    push_value(L, 1);
-    int status = pcall(L, 1, 1, 0);
-    if (status != STATUS_OK) return finish_load(L, status, 0);
-    text = to_bytes(L, -1, &size);
+    const char *name = opt_bytes(L, 2, text, NULL);
+    return finish_load(L, load_chunk(L, text, size, name, mode), env);
   }
-  return finish_load(L, load_chunk(L, text, size, name, mode), env);
+  const char *name = opt_bytes(L, 2, "=(load)", NULL);
+  arg_type(L, 1, TYPE_FUNCTION);
+  return finish_load(L, load_pieces(L, 1, name, mode), env);
 }
 
 static int base_loadfile(Thread *L) {
@@ -391,7 +358,6 @@ const NativeReg base_natives[] = {
 
 const NativeReg base_inner_natives[] = {
     {"ipairs_iterator", base_ipairs_step, NULL},
-    {"load_reader", base_load_read, NULL},
     {NULL, NULL, NULL},
 };
 

@@ -292,7 +292,7 @@ static void vm_main(void) {
   switch_arrived(1);
   Thread *L = G->main_thread;
   push_arguments(L);
-  L->ccalls = 2; /* as deep as the stock interpreter runs a script, so that the limits fall at the same depth */
+  L->ccalls = 1; /* as deep as the stock interpreter calls a script, so that the limits fall at the same depth */
   StkId func = L->stack + 2; /* the handler lies below it */
   int status = protected_call(L, call_main, func, stack_offset(L, func), stack_offset(L, L->stack + 1));
   int reason = EXIT_HALT;
@@ -404,9 +404,17 @@ static void answer(Machine *m, const char *bytes, size_t size, int state) {
   CTL->answer_state = state;
 }
 
-void machine_answer_compile(Machine *m, const char *bytes, size_t size, int is_error) {
-  answer(m, bytes, size, is_error ? 2 : 1);
+int machine_compile_partial(Machine *m) {
+  machine_activate(m);
+  return CTL->compile_partial;
 }
+
+int machine_compile_levels(Machine *m) {
+  machine_activate(m);
+  return CTL->compile_levels;
+}
+
+void machine_answer_compile(Machine *m, const char *bytes, size_t size, int kind) { answer(m, bytes, size, 1 + kind); }
 
 void machine_answer_journal(Machine *m, const char *bytes, size_t size) { answer(m, bytes, size, 1); }
 

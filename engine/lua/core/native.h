@@ -208,6 +208,8 @@ int is_yieldable(Thread *L);
 /* Text goes to the host's compiler (an exit); binary chunks are undumped. Pushes the function, or an error message and
  * answers STATUS_SYNTAX (STATUS_MEMORY). `mode` "b", "t", "bt" or NULL. The first upvalue becomes the globals table. */
 int load_chunk(Thread *L, const char *bytes, size_t size, const char *chunk_name, const char *mode);
+/* The same with a function at index `reader` that gives the bytes piece by piece: asked only as long as need be. */
+int load_pieces(Thread *L, int reader, const char *chunk_name, const char *mode);
 
 /* ---- introspection (the debug library's ground) ---- */
 typedef struct Activation {

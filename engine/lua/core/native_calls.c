@@ -1,12 +1,8 @@
-/* The stack API of native.h: calls, loading code, the collector's controls. */
+/* The stack API of native.h: calls, the collector's controls. */
 #include "call.h"
 #include "gc.h"
 #include "native.h"
-#include "record.h"
-#include "table.h"
 #include "vm.h"
-
-static const TValue *globals_table(void) { return table_get_int(table_of(&G->registry), REGISTRY_GLOBALS); }
 
 /* ---- calls ---- */
 
@@ -101,61 +97,6 @@ void close_slot(Thread *L, int index) {
 Thread *new_thread(Thread *L) {
   gc_check(L);
   return thread_new(L);
-}
-
-/* ---- code ---- */
-
-typedef struct LoadRequest {
-  const char *bytes, *name, *mode;
-  size_t size;
-} LoadRequest;
-
-static void check_mode(Thread *L, const char *mode, const char *kind) {
-  if (mode && strchr(mode, kind[0]) == NULL) {
-    push_format(L, "attempt to load a %s chunk (mode is '%s')", kind, mode);
-    throw_status(L, STATUS_SYNTAX);
-  }
-}
-
-/* The host has the compiler: leave with the source, come back with a chunk or a message. */
-static void compile(Thread *L, const LoadRequest *request) {
-  CTL->request[0] = request->name;
-  CTL->request_size[0] = strlen(request->name);
-  CTL->request[1] = request->bytes;
-  CTL->request_size[1] = request->size;
-  CTL->answer_state = 0;
-  record_flag(STEP_COMPILE);
-  while (CTL->answer_state == 0) vm_exit(EXIT_COMPILE);
-  if (CTL->answer_state == 2) {
-    push_bytes(L, CTL->answer, CTL->answer_size);
-    throw_status(L, STATUS_SYNTAX);
-  }
-  undump(L, CTL->answer, CTL->answer_size, request->name);
-}
-
-static void run_load(Thread *L, void *argument) {
-  const LoadRequest *request = argument;
-  if (request->size > 0 && request->bytes[0] == '\x1b') {
-    check_mode(L, request->mode, "binary");
-    undump(L, request->bytes, request->size, request->name);
-  } else {
-    check_mode(L, request->mode, "text");
-    compile(L, request);
-  }
-}
-
-int load_chunk(Thread *L, const char *bytes, size_t size, const char *chunk_name, const char *mode) {
-  LoadRequest request = {bytes, chunk_name ? chunk_name : "?", mode, size};
-  L->ccalls += 0x10000; /* no yield while loading */
-  int status = protected_call(L, run_load, &request, stack_offset(L, L->top), L->errfunc);
-  L->ccalls -= 0x10000;
-  if (status != STATUS_OK) return status;
-  LClosure *c = lclosure_of(L->top - 1);
-  if (c->nupvalues >= 1) {
-    set_value(c->upvals[0]->v, globals_table());
-    gc_barrier(L, c->upvals[0], globals_table());
-  }
-  return STATUS_OK;
 }
 
 /* ---- the collector ---- */

@@ -142,6 +142,14 @@ enum MachineExit {
   EXIT_LIMIT       /* final: a limit of the machine, request: its name and a message */
 };
 
+/* What the host answers to COMPILE. (build.py reads this enum for cffi.) */
+enum CompileAnswer {
+  COMPILE_CHUNK,   /* a binary chunk */
+  COMPILE_REFUSED, /* a message */
+  COMPILE_RAISED,  /* a message that counts as an error of the running program (a limit of depth) */
+  COMPILE_GO_ON    /* to the beginning of a text: more of it is needed */
+};
+
 /* Collector parameters and state names live in gc.h. */
 typedef struct StringTable {
   TString **chains;
@@ -223,7 +231,9 @@ typedef struct Control {
   /* answers: host memory, valid until the next run returns */
   const char *answer;
   size_t answer_size;
-  int answer_state; /* 0 none yet, 1 given, 2 given as an error message */
+  int answer_state;    /* 0 none yet, 1 given; for COMPILE 1 + what of enum CompileAnswer it is */
+  int compile_partial; /* 1: the request is about the beginning of a text */
+  int compile_levels;  /* how many of the nested native calls (MAX_CCALLS, shared with the parser) are in use */
   uint64_t break_where;
   const char *stack_limit; /* native calls below this address are a C stack overflow */
   /* the heap's book-keeping that need not be in the digest */

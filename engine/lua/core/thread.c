@@ -178,6 +178,7 @@ static void resume_body(Thread *L, void *argument) {
   StkId first = L->top - n;
   CallInfo *ci = L->ci;
   if (L->status == STATUS_OK) { /* it starts: the call does not count another native level */
+    if (unlikely((L->ccalls & 0xFFFF) >= MAX_CCALLS)) check_ccalls(L);
     CallInfo *frame = call_prepare(L, first - 1, MULTRET);
     if (frame) {
       frame->callstatus = CALL_FRESH;

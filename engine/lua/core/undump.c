@@ -269,3 +269,86 @@ LClosure *undump(Thread *L, const char *bytes, size_t size, const char *name) {
   L->top--;
   return c;
 }
+
+/* ---- where a chunk ends ---- */
+
+typedef struct Scan {
+  const unsigned char *at, *end;
+  int is_broken; /* no further bytes would help: undump says what is wrong */
+  int is_short;  /* the bytes end before the chunk does */
+} Scan;
+
+static int scan_stops(const Scan *s) { return s->is_broken || s->is_short; }
+
+static void scan_skip(Scan *s, size_t n) {
+  if (n > (size_t)(s->end - s->at))
+    s->is_short = 1;
+  else
+    s->at += n;
+}
+
+static int scan_byte(Scan *s) {
+  const unsigned char *at = s->at;
+  scan_skip(s, 1);
+  return scan_stops(s) ? 0x80 : *at;
+}
+
+static size_t scan_unsigned(Scan *s, size_t limit) {
+  size_t x = 0;
+  int b;
+  do {
+    b = scan_byte(s);
+    if (x >= limit >> 7) {
+      s->is_broken = 1;
+      return 0;
+    }
+    x = x << 7 | (size_t)(b & 0x7F);
+  } while (!(b & 0x80));
+  return scan_stops(s) ? 0 : x;
+}
+
+static size_t scan_count(Scan *s) { return scan_unsigned(s, INT32_MAX); }
+
+static void scan_string(Scan *s) {
+  size_t size = scan_unsigned(s, SIZE_MAX);
+  if (size > 1) scan_skip(s, size - 1);
+}
+
+static void scan_constant(Scan *s) {
+  switch (scan_byte(s)) {
+    case V_NIL:
+    case V_FALSE:
+    case V_TRUE: break;
+    case V_FLT:
+    case V_INT: scan_skip(s, 8); break;
+    case V_SHORT & ~COLLECTABLE:
+    case V_LONG & ~COLLECTABLE: scan_string(s); break;
+    default: s->is_broken = !s->is_short;
+  }
+}
+
+static void scan_function(Scan *s, int depth) {
+  if (depth > MAX_CCALLS) s->is_broken = 1;
+  if (scan_stops(s)) return;
+  scan_string(s);
+  scan_count(s), scan_count(s); /* lines */
+  scan_skip(s, 3);
+  scan_skip(s, scan_count(s) * sizeof(Instruction));
+  for (size_t n = scan_count(s); n > 0 && !scan_stops(s); n--) scan_constant(s);
+  scan_skip(s, scan_count(s) * 3); /* upvalues */
+  for (size_t n = scan_count(s); n > 0 && !scan_stops(s); n--) scan_function(s, depth + 1);
+  scan_skip(s, scan_count(s)); /* lines of instructions */
+  for (size_t n = scan_count(s); n > 0 && !scan_stops(s); n--) scan_count(s), scan_count(s);
+  for (size_t n = scan_count(s); n > 0 && !scan_stops(s); n--) scan_string(s), scan_count(s), scan_count(s);
+  for (size_t n = scan_count(s); n > 0 && !scan_stops(s); n--) scan_string(s);
+}
+
+int chunk_is_whole(const char *bytes, size_t size) {
+  static const unsigned char header[] = "\x1bLua\x54\0\x19\x93\r\n\x1a\n\4\x08\x08";
+  const size_t fixed = sizeof header - 1;
+  if (memcmp(bytes, header, size < fixed ? size : fixed) != 0) return 1; /* undump refuses it */
+  Scan s = {(const unsigned char *)bytes, (const unsigned char *)bytes + size, 0, 0};
+  scan_skip(&s, fixed + sizeof(Integer) + sizeof(Number) + 1); /* and the number of upvalues */
+  scan_function(&s, 1);
+  return !s.is_short;
+}

@@ -80,5 +80,7 @@ void mode_update(void); /* which loop variant is in charge, after hooks, breakpo
 /* What is wrong with a function (nested ones not included), NULL if it may run; *where: the instruction, or -1. */
 const char *verify_function(const Proto *p, int *where);
 LClosure *undump(Thread *L, const char *bytes, size_t size, const char *name);
+/* Do the bytes reach to a chunk's end, or can no further bytes make them a chunk? 0: more are needed to tell. */
+int chunk_is_whole(const char *bytes, size_t size);
 
 #endif
