@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -15,19 +16,23 @@ MAX_FILES = 16
 MAX_BREAKPOINTS = 256
 MAX_PANES = 32
 MAX_INPUTS = 1024
+#: Notes of a visitor, and characters of one; the page asks for no more (static/js/notes.js).
+MAX_NOTES = 64
+MAX_NOTE = 500
 #: The largest whole number that every JavaScript engine counts exactly.
 MAX_TICK = (1 << 53) - 1
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 PANE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-FIELDS = {"v", "room", "files", "options", "tick", "panes", "breakpoints", "input"}
+FIELDS = {"v", "room", "files", "options", "tick", "panes", "breakpoints", "input", "notes"}
 
 
 def validate_payload(data: object) -> dict[str, Any]:
     """The payload with nothing left out or added, or CommandError naming the field that is wrong.
 
     Shape: `{v: 1, room, files: [{name, text}], options: {name: value}, tick, panes?: [name],
-    breakpoints?: [{line, file?} or {where}], input?: [{text, end?}]}`; `input` is what the program was given so far.
+    breakpoints?: [{line, file?} or {where}], input?: [{text, end?}], notes?: [{tick, text}]}`; `input` is what the
+    program was given so far, `notes` are a visitor's, by tick, one a step.
     """
     if not isinstance(data, Mapping):
         raise CommandError("a link is a JSON object")
@@ -53,6 +58,8 @@ def validate_payload(data: object) -> dict[str, Any]:
         payload["breakpoints"] = _breakpoints(data["breakpoints"])
     if data.get("input") is not None:
         payload["input"] = _input(data["input"])
+    if data.get("notes") is not None:
+        payload["notes"] = _notes(data["notes"])
     return payload
 
 
@@ -147,3 +154,19 @@ def _input(value: object) -> list[dict[str, Any]]:
         if not isinstance(entry["text"], str) or not isinstance(entry.get("end", False), bool):
             raise CommandError("in `input`, `text` must be a text and `end` true or false")
     return [{"text": entry["text"], "end": bool(entry.get("end", False))} for entry in value]
+
+
+def _notes(value: object) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or len(value) > MAX_NOTES:
+        raise CommandError(f"`notes` must be a list of at most {MAX_NOTES} notes")
+    notes: list[dict[str, Any]] = []
+    for entry in value:
+        if not isinstance(entry, Mapping) or set(entry) != {"tick", "text"}:
+            raise CommandError("each of `notes` must be {tick, text}")
+        text = entry["text"]
+        if not isinstance(text, str) or not 0 < len(text) <= MAX_NOTE:
+            raise CommandError(f"a note has 1 to {MAX_NOTE} characters")
+        notes.append({"tick": _count(entry["tick"], "tick", MAX_TICK), "text": text})
+    if any(after["tick"] <= before["tick"] for before, after in itertools.pairwise(notes)):
+        raise CommandError("`notes` go by their ticks, one for each")
+    return notes

@@ -32,6 +32,7 @@ const MARKS = {
   exit: { d: "M1 5h6M5 2.5 8 5 5 7.5", stroke: 1.6 },
   halt: { d: "M1.5 1.5h7v7h-7z" },
   input: { d: "M8.5 5H3M5 2.5 2 5l3 2.5", stroke: 1.6 },
+  note: { d: "M1.5 1h7v5.5H5.5L3 9V6.5H1.5z", stroke: 1.2 },
   compile: { d: "M2 1.5h6M2 5h6M2 8.5h4", stroke: 1.5 },
 };
 

@@ -100,6 +100,10 @@ async function open(example, tick) {
   const room = boot.rooms.find((/** @type {any} */ r) => r.name === example.room);
   session.load({ room, files: example.files, options: example.options, example: example.name ? example : null });
   if (example.breakpoints) store.set({ breakpoints: example.breakpoints });
+  if (example.notes?.length) {
+    store.set({ notes: example.notes });
+    void Promise.all([import("./notes.js"), laterWords()]).then(([{ play }]) => play(example.notes, 0, tick));
+  } else if (tour && !tour.name) void playTour(null);
   void session.run(tick || undefined, example.input);
 }
 
@@ -120,8 +124,25 @@ function build() {
     mountSplitters(),
     () => bench.destroy(),
   ];
-  if (tours) parts.push(tours.mountTour(boot, store, session, open));
+  mountTour();
   store.touch(...Object.keys(store.state));
+}
+
+/** The tour being played: the server's, or the visitor's notes. */
+let tour = boot.tour;
+/** @type {(() => void) | null} */
+let touring = null;
+
+function mountTour() {
+  touring?.();
+  touring = tour && tours ? tours.mountTour(tour, boot, store, session, open, () => void playTour(null)) : null;
+}
+
+/** @param {any} what  null: end the tour */
+async function playTour(what) {
+  tours ??= await import("./tour.js");
+  tour = what;
+  mountTour();
 }
 
 /** Open what the fragment of the address holds. */
@@ -165,7 +186,7 @@ function first() {
   if (boot.error) return refuse(boot.error.message);
   if (location.hash.startsWith("#v1=")) return void openFragment();
   if (boot.shared) return openShared(boot.shared.payload);
-  if (tours) return tours.openNote(boot, open);
+  if (tours && boot.tour) return tours.openNote(boot, open);
   const asked = new URLSearchParams(location.search);
   const empty = boot.rooms.find((/** @type {any} */ r) => r.name === asked.get("new"));
   if (empty) return actions.blank(empty);
@@ -183,11 +204,18 @@ const asked = new URLSearchParams(location.search);
 restoreLayout();
 setTheme(asked.get("theme") ?? remembered("theme") ?? "system");
 await setLanguage(asked.get("lang") ?? remembered("language") ?? boot.language ?? "en");
-const tours = boot.tour ? await import("./tour.js") : null;
+let tours = boot.tour ? await import("./tour.js") : null;
 build();
 listenToKeys(actions);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) session.stop();
+});
+document.addEventListener("glassbox-tour", (event) => {
+  const { tour: own, number } = /** @type {CustomEvent} */ (event).detail;
+  void playTour(own).then(() => {
+    byId("tour").dataset.note = String(number);
+    mountTour();
+  });
 });
 // A link pasted over the shown one.
 addEventListener("hashchange", () => location.hash.startsWith("#v1=") && location.reload());

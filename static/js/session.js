@@ -77,6 +77,7 @@ export class Session {
       thread: 0,
       object: null,
       level: 0,
+      notes: [],
       pick: "",
       summary: null,
     });

@@ -9,6 +9,7 @@ import { TraceWindow } from "./trace.js";
  * @typedef {{message: string, file: string, span: number[] | null, hint: string | null}} Diagnostic
  * @typedef {{key?: string, args?: Record<string, any>, text?: string, tone: "info" | "error", tick?: number,
  *   action?: "reconnect" | "seek"}} Notice
+ * @typedef {{tick: number, text: string}} PinnedNote   what the visitor wrote about a step
  * @typedef {"idle" | "opening" | "running" | "ready" | "failed"} Phase
  */
 
@@ -45,6 +46,7 @@ import { TraceWindow } from "./trace.js";
  * @property {{id: number, kind: string} | null} object   what the heap pane is about, null = what the frames reach
  * @property {number} level         the call frame that the state pane shows, 0 = innermost
  * @property {{from: number, to: number, width: number, high: number[], flags: number[]} | null} summary  the recording from afar
+ * @property {PinnedNote[]} notes   by tick
  * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
  */
 
@@ -81,6 +83,7 @@ function initial() {
     thread: 0,
     object: null,
     level: 0,
+    notes: [],
     pick: "",
     summary: null,
   };

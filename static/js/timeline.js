@@ -109,9 +109,9 @@ export function mountTimeline(root, store, session) {
 
   /** @param {import("./store.js").State} state */
   function draw(state) {
-    const { trace, frontier } = state;
+    const { trace, frontier, notes } = state;
     const stops = new Set(state.places.map((p) => p.where));
-    const key = `${trace.version} ${state.summary?.to} ${frontier} ${width} ${[...stops].join()}`;
+    const key = `${trace.version} ${state.summary?.to} ${frontier} ${width} ${[...stops].join()} ${JSON.stringify(notes)}`;
     if (key !== drawn && width > 0) {
       drawn = key;
       drawSilhouette(silhouette, clip, state, width);
@@ -221,7 +221,7 @@ function round(value) {
  * @returns {Map<string, number>} how many steps there are of each kind
  */
 function drawMarks(state, root, stops, width) {
-  const { trace, frontier, program, outputs } = state;
+  const { trace, frontier, program, outputs, notes } = state;
   /** @type {Map<string, number>} */
   const totals = new Map();
   /** @type {Map<string, {kind: string, tick: number, count: number}>} */
@@ -233,6 +233,7 @@ function drawMarks(state, root, stops, width) {
     if (known) known.count++;
     else cells.set(cell, { kind, tick, count: 1 });
   };
+  for (const { tick } of notes) if (tick <= frontier) put("note", tick);
   trace.scan(MARKED, stops, (tick, flags, where) => {
     const kinds = KINDS.filter(([, mask]) => flags & mask).map(([kind]) => kind);
     if (stops.has(where)) kinds.unshift("breakpoint");
@@ -242,10 +243,10 @@ function drawMarks(state, root, stops, width) {
   const printed = new Map(outputs.map((o) => [o.tick, o.text]));
   fill(root, [...cells.values()].map(({ kind, tick, count: together }) => {
     const row = program?.at(trace.where(tick))?.row;
-    const what = kind === "output" && printed.has(tick) ? `${t("mark.output")}: ${(printed.get(tick) ?? "").trimEnd()}` : t(`mark.${kind}`);
+    const what = kind === "note" ? `${t("mark.note")}: ${notes.find((note) => note.tick === tick)?.text}` : kind === "output" && printed.has(tick) ? `${t("mark.output")}: ${(printed.get(tick) ?? "").trimEnd()}` : t(`mark.${kind}`);
     const text = `${t("mark.at", { n: tick })}${what}${together > 1 ? ` ${t("mark.more", { n: together - 1 })}` : row ? ` (${row.op} ${row.args})` : ""}`;
     return h("button", { type: "button", class: `ev ${kind === "error" ? "err" : kind === "breakpoint" ? "bp" : ""}`, tabindex: "-1", "data-go": tick,
-      title: text, "aria-label": text, style: { left: `${(100 * (tick - 0.5)) / frontier}%` } }, mark(kind));
+      title: text, "aria-label": text, style: { left: `${(100 * Math.max(0, tick - 0.5)) / frontier}%` } }, mark(kind));
   }));
   return totals;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// A guided tour being played: one note at a time in a bar above the timeline. Loaded only where the page has a tour.
+// A guided tour being played, or a visitor's own notes: one at a time in a bar above the timeline. Loaded when there is one.
 import { byId, fill, h } from "./dom.js";
 import { language, t } from "./i18n.js";
 
@@ -13,8 +13,9 @@ const SHARED = ["state", "memory"];
 
 /**
  * @typedef {{en: string, zh: string}} Words
- * @typedef {{title: Words, text: Words, example: string, room: string, tick: number, pane: string}} Note
- * @typedef {{name: string, title: Words, notes: Note[]}} Tour
+ * @typedef {{title: Words, text: Words, example?: string, room?: string, tick: number, pane?: string}} Note
+ *   without an example: a step of the program that is open
+ * @typedef {{name: string, title: Words, notes: Note[]}} Tour  without a name: not on the server
  */
 
 /**
@@ -23,7 +24,7 @@ const SHARED = ["state", "memory"];
  * @param {Tour} tour
  */
 function numberOf(tour) {
-  const asked = Math.trunc(Number(byId("tour").dataset.note ?? new URLSearchParams(location.search).get("note")));
+  const asked = Math.trunc(Number(document.getElementById("tour")?.dataset.note ?? new URLSearchParams(location.search).get("note")));
   return Math.min(Math.max(asked || 1, 1), tour.notes.length);
 }
 
@@ -38,26 +39,44 @@ export function openNote(boot, open) {
 }
 
 /**
+ * The place of the bar; made when the page came without one.
+ * @param {HTMLElement} shell
+ */
+function place(shell) {
+  const there = document.getElementById("tour");
+  if (there) return there;
+  const root = h("section", { class: "tour", id: "tour" });
+  byId("timeline").before(root);
+  const sheet = shell.dataset.tourCss ?? "";
+  if (!document.querySelector(`link[href="${sheet}"]`)) document.head.append(h("link", { rel: "stylesheet", href: sheet }));
+  return root;
+}
+
+/**
  * Show the note in the language of the page. Answers how to take it away again.
+ * @param {Tour} tour
  * @param {any} boot
  * @param {import("./store.js").Store} store
  * @param {import("./session.js").Session} session
  * @param {(example: any, tick: number) => void} open   load an example and run it to a tick
+ * @param {() => void} leave   of a tour that has no page to go to
  */
-export function mountTour(boot, store, session, open) {
-  const tour = /** @type {Tour} */ (boot.tour);
+export function mountTour(tour, boot, store, session, open, leave) {
   const shell = byId("workbench");
-  const root = byId("tour");
+  const root = place(shell);
+  shell.classList.add("touring");
   const shown = () => tour.notes[numberOf(tour) - 1];
 
   /** @param {number} number from 1 */
   function go(number) {
     if (number < 1 || number > tour.notes.length) return;
-    const query = new URLSearchParams(location.search);
-    for (const key of ["room", "example", "tick"]) query.delete(key);
-    query.set("tour", tour.name);
-    query.set("note", String(number));
-    history.replaceState(null, "", `/?${query}`);
+    if (tour.name) {
+      const query = new URLSearchParams(location.search);
+      for (const key of ["room", "example", "tick"]) query.delete(key);
+      query.set("tour", tour.name);
+      query.set("note", String(number));
+      history.replaceState(null, "", `/?${query}`);
+    }
     root.dataset.note = String(number);
     show();
     visit();
@@ -67,7 +86,7 @@ export function mountTour(boot, store, session, open) {
   function visit() {
     const note = shown();
     const { example, files, phase } = store.state;
-    const same = phase === "ready" && example?.name === note.example && example.room === note.room && files.every((file, i) => example.files[i]?.text === file.text);
+    const same = !note.example || (phase === "ready" && example?.name === note.example && example?.room === note.room && files.every((file, i) => example.files[i]?.text === file.text));
     if (same) session.goTo(note.tick);
     else openNote(boot, open);
     point();
@@ -75,7 +94,8 @@ export function mountTour(boot, store, session, open) {
 
   /** Mark the place that the note is about, and turn to it where places share a spot. */
   function point() {
-    const place = PLACE[shown().pane];
+    const place = PLACE[shown().pane ?? ""];
+    if (!place) return;
     for (const pane of document.querySelectorAll(".pane")) pane.classList.toggle("pointed", pane.id === `pane-${place}`);
     const hosts = /** @type {[string, HTMLElement][]} */ ([["tabs-all", shell], ...(SHARED.includes(place) ? [["tabs-middle", byId("panes")]] : [])]);
     for (const [list, host] of hosts) {
@@ -92,20 +112,21 @@ export function mountTour(boot, store, session, open) {
     const note = shown();
     const button = (/** @type {string} */ key, /** @type {number} */ to, /** @type {string} */ shortcut) =>
       h("button", { type: "button", class: "btn edge", id: key.replace(".", "-"), disabled: to < 1 || to > tour.notes.length, on: { click: () => move(key, to) } }, t(key), h("kbd", { class: "opt" }, shortcut));
-    const name = t(`pane.${note.pane}`);
     fill(
       root,
       h("div", { class: "where" },
         h("h2", { id: "tour-title" }, note.title[language()]),
         h("span", {}, `${tour.title[language()]} · ${t("tour.count", { n: number, total: tour.notes.length })}`),
-        h("button", { type: "button", class: "point", on: { click: point } }, t("tour.look", { pane: name }))),
+        note.pane ? h("button", { type: "button", class: "point", on: { click: point } }, t("tour.look", { pane: t(`pane.${note.pane}`) })) : null),
       h("p", { class: "text" }, prose(note.text[language()])),
       h("div", { class: "acts" },
         button("tour.previous", number - 1, "["),
         button("tour.next", number + 1, "]"),
         h("button", { type: "button", class: "btn", on: { click: visit } }, t("tour.return")),
-        h("a", { class: "btn", href: `/tours/${tour.name}?lang=${language()}#note-${number}` }, t("tour.article")),
-        h("a", { class: "btn", href: `/?room=${note.room}&example=${note.example}&tick=${note.tick}` }, t("tour.leave"))),
+        tour.name ? [
+          h("a", { class: "btn", href: `/tours/${tour.name}?lang=${language()}#note-${number}` }, t("tour.article")),
+          h("a", { class: "btn", href: `/?room=${note.room}&example=${note.example}&tick=${note.tick}` }, t("tour.leave")),
+        ] : h("button", { type: "button", class: "btn", on: { click: leave } }, t("tour.leave"))),
     );
   }
 
@@ -133,7 +154,12 @@ export function mountTour(boot, store, session, open) {
   document.addEventListener("keydown", pressed);
   show();
   point();
-  return () => document.removeEventListener("keydown", pressed);
+  return () => {
+    document.removeEventListener("keydown", pressed);
+    if (tour.name) return;
+    root.remove();
+    shell.classList.remove("touring");
+  };
 }
 
 /**

@@ -85,6 +85,10 @@ BAD = {
     "`input` must be a list": {"input": {"text": "x"}},
     "each of `input` must be": {"input": [{"text": "x", "more": 1}]},
     "`text` must be a text": {"input": [{"text": 1}]},
+    "`notes` must be a list of at most 64": {"notes": [{"tick": n, "text": "x"} for n in range(65)]},
+    "each of `notes` must be {tick, text}": {"notes": [{"tick": 1, "text": "x", "html": "<b>"}]},
+    "a note has 1 to 500 characters": {"notes": [{"tick": 1, "text": "x" * 501}]},
+    "`notes` go by their ticks": {"notes": [{"tick": 3, "text": "x"}, {"tick": 3, "text": "y"}]},
     "`tick` must be a whole number": {"tick": -1},
     "`tick` must be a whole number from 0 to 9007199254740991": {"tick": True},
     "`panes` must be a list": {"panes": "all"},
@@ -104,6 +108,11 @@ def test_a_bad_link_is_refused_with_the_name_of_what_is_wrong(store, payload, wo
     with pytest.raises(CommandError) as refused:
         store.save(data)
     assert words in refused.value.message
+
+
+def test_notes_are_kept_with_the_link(store, payload):
+    notes = [{"tick": n, "text": "世" * 500} for n in range(1, 5)]
+    assert store.load(store.save({**payload, "notes": notes}).id).payload["notes"] == notes
 
 
 def test_an_option_must_have_one_of_its_values(store):

@@ -2,7 +2,7 @@
 // The step in words: what the instruction does, then what it changed just now. A polite live region.
 import { fill, h } from "../dom.js";
 import { Flag, Write } from "../gen/protocol.js";
-import { t } from "../i18n.js";
+import { laterWords, t } from "../i18n.js";
 import { changeNode, valueText } from "../values.js";
 
 /** Changes that are told one by one; the rest is counted. */
@@ -30,12 +30,20 @@ export default {
   shortKey: "tab.narration",
   mount(body, ctx) {
     const say = h("div", { class: "say", "aria-live": "polite", "aria-atomic": "true" });
-    fill(body, say);
+    const pinned = h("div", { class: "pinned" });
+    const add = h("button", { type: "button", class: "at", id: "note-add", on: { click: async () => (await notes()).add() } }, t("say.addnote"));
+    fill(body, say, add, pinned);
+    /** @type {Promise<ReturnType<typeof import("../notes.js").mountNotes>> | null} */
+    let loading = null;
+    const notes = () => (loading ??= Promise.all([import("../notes.js"), laterWords()]).then(([{ mountNotes }]) => mountNotes(pinned, ctx)));
     return {
       update(state, changed) {
+        add.hidden = !state.program;
+        if (loading || state.notes.length) void notes().then((list) => list.update());
         if (!["tick", "trace", "program", "view", "phase", "stale"].some((name) => changed.has(name))) return;
         ctx.section.classList.toggle("stale", state.stale);
         const { program, tick, trace } = state;
+        if (changed.has("tick") && !body.contains(document.activeElement)) body.scrollTop = 0;
         const step = trace.step(tick);
         const at = step ? program?.at(step.where) : program?.at(state.viewTick === tick ? state.view?.last?.where : null);
         if (!program || tick === 0 || !at) {

@@ -14,6 +14,7 @@ import { t } from "../i18n.js";
  * @property {string[]} [panes]                     the tabs that were shown, of a phone and of a tablet
  * @property {import("../store.js").Breakpoint[]} [breakpoints]
  * @property {Given[]} [input]
+ * @property {import("../store.js").PinnedNote[]} [notes]
  */
 
 /** The longest self-contained link: chats and mail programs cut longer ones. */
@@ -33,16 +34,17 @@ export function momentOf(state) {
   if (panes.length) moment.panes = panes;
   if (state.breakpoints.length) moment.breakpoints = state.breakpoints;
   if (state.inputs.length) moment.input = state.inputs;
+  if (state.notes.length) moment.notes = state.notes;
   return moment;
 }
 
 /**
- * The link that names an example and a step; null once anything differs from the example.
+ * The link that names an example and a step; null once anything differs from the example, or notes are pinned.
  * @param {import("../store.js").State} state
  * @param {string} origin
  */
-export function readableLink({ example, room, files, options, inputs, tick }, origin) {
-  if (!example || inputs.length || files.length !== example.files.length) return null;
+export function readableLink({ example, room, files, options, inputs, notes, tick }, origin) {
+  if (!example || inputs.length || notes.length || files.length !== example.files.length) return null;
   if (files.some((file, i) => file.name !== example.files[i].name || file.text !== example.files[i].text)) return null;
   /** @type {any[]} */
   const choices = room.options;
@@ -122,6 +124,7 @@ export function checked(data, rooms) {
     Object.entries(data.options).every(([name, value]) => room.options.some((/** @type {any} */ o) => o.name === name && o.values.includes(value))) &&
     list(data.panes, isText) &&
     list(data.breakpoints, (b) => isCount(b?.where) || (isCount(b?.line) && (b.file === undefined || isText(b.file)))) &&
+    list(data.notes, (n) => isCount(n?.tick) && isText(n?.text)) &&
     list(data.input, (i) => isText(i?.text) && (i.end === undefined || typeof i.end === "boolean"));
   if (!fits) throw new Error(t("share.broken"));
   return data;
