@@ -54,10 +54,14 @@ class RoomModule(Protocol):
 
 @dataclass(frozen=True)
 class Option:
-    """A choice that the visitor has; the first value is the default."""
+    """A choice that the visitor has; the first value is the default.
+
+    `languages`: the editor's mode for each value, where the choice is about the source's language.
+    """
 
     name: str
     values: tuple[str, ...]
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ ROOMS: tuple[Room, ...] = (
         options=(
             Option("mode", ("real16", "boot16", "protected32", "long64")),
             Option("cpu", ("auto", "kvm", "unicorn")),
-            Option("syntax", ("nasm", "hex")),
+            Option("syntax", ("nasm", "gas", "gas-intel", "hex"), languages=("nasm", "gas", "gas", "nasm")),
         ),
     ),
 )

@@ -120,8 +120,8 @@ def _refusals(text: str, file: str) -> list[Diagnostic]:
 
 
 @dataclass(frozen=True)
-class _Run:
-    """What one nasm process left behind."""
+class AssemblerRun:
+    """What one process of an assembler left behind."""
 
     status: int
     stderr: str
@@ -130,67 +130,52 @@ class _Run:
     map: str
 
 
-#: Where nasm runs: None in this process's own children, else a function that has `outside` called elsewhere.
-_ask: ContextVar[Callable[[bytes], bytes] | None] = ContextVar("nasm", default=None)
+#: Where assemblers run: None in this process's own children, else a function that has `outside` called elsewhere.
+_ask: ContextVar[Callable[[bytes], bytes] | None] = ContextVar("assembler", default=None)
 
 
 def delegate(ask: Callable[[bytes], bytes]) -> None:
-    """Run no nasm from this process any more: `ask` brings a request to another process's `outside`, and the answer."""
+    """Run no assembler from this process any more: `ask` brings a request to another process's `outside`."""
     landlock_version()  # which is remembered: later this process may not ask the kernel
     _ask.set(ask)
 
 
 def outside(request: bytes) -> bytes:
-    """Run nasm as a process that may not do so itself asked for it (`_asked_run` made the request)."""
+    """Run an assembler as a process that may not do so itself asked for it (`_asked_run` made the request)."""
     wanted = json.loads(request)
-    done = _run_nasm(str(wanted["text"]), _ASSEMBLE[int(wanted["bits"])] if wanted["bits"] else _PREPROCESS)
+    done = run_tool(str(wanted["text"]), str(wanted["tool"]), str(wanted["script"]))
     return json.dumps({**asdict(done), "image": base64.b64encode(done.image).decode()}).encode()
 
 
-def _asked_run(ask: Callable[[bytes], bytes], text: str, arguments: Sequence[str]) -> _Run:
-    answer = json.loads(
-        ask(
-            json.dumps(
-                {"text": text, "bits": next((b for b, known in _ASSEMBLE.items() if known == arguments), 0)}
-            ).encode()
-        )
-    )
-    return _Run(**{**answer, "image": base64.b64decode(answer["image"])})
+def _asked_run(ask: Callable[[bytes], bytes], text: str, tool: str, script: str) -> AssemblerRun:
+    answer = json.loads(ask(json.dumps({"text": text, "tool": tool, "script": script}).encode()))
+    return AssemblerRun(**{**answer, "image": base64.b64decode(answer["image"])})
 
 
-def _find_nasm() -> str:
-    path = shutil.which("nasm", path="/usr/bin:/usr/local/bin:/bin:/opt/homebrew/bin")
+def _find(program: str) -> str:
+    path = shutil.which(program, path="/usr/bin:/usr/local/bin:/bin:/opt/homebrew/bin")
     if path is None:
-        raise HostUnavailable("the assembler `nasm` is not installed", hint="apt-get install nasm")
+        package = {"as": "binutils", "ld": "binutils"}.get(program, program)
+        raise HostUnavailable(f"the assembler `{program}` is not installed", hint=f"apt-get install {package}")
     return path
 
 
-def _run_nasm(text: str, arguments: Sequence[str]) -> _Run:
-    """One confined nasm process in a scratch folder of its own."""
+def run_tool(text: str, tool: str, script: str = "") -> AssemblerRun:
+    """The confined processes of a row of `_TOOLS`, in a scratch folder of their own; the first that fails ends it.
+
+    `text` is the assembler's source, `script` the linker's.
+    """
     ask = _ask.get()
     if ask is not None:
-        return _asked_run(ask, text, arguments)
-    nasm = _find_nasm()
-    with tempfile.TemporaryDirectory(prefix="glassbox-nasm-") as scratch:
-        folder = Path(scratch)
+        return _asked_run(ask, text, tool, script)
+    commands = [(_find(program), arguments) for program, arguments in _TOOLS[tool]]
+    with tempfile.TemporaryDirectory(prefix="glassbox-as-") as scratch:
+        folder, status = Path(scratch), 0
         (folder / "main.asm").write_text(text, encoding="utf-8", newline="\n")
-        confinement = Confinement(nasm, scratch, CPU_SECONDS, ADDRESS_SPACE_BYTES, MAX_FILE_BYTES)
-        try:
-            with confinement, (folder / "stderr").open("wb") as stderr:
-                done = subprocess.run(
-                    [nasm, *arguments, "main.asm"],
-                    cwd=scratch,
-                    env={},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=stderr,
-                    timeout=RUN_SECONDS,
-                    check=False,
-                    preexec_fn=confinement.enter,  # the walls go up in the child
-                )
-            status = done.returncode
-        except subprocess.TimeoutExpired:
-            status = -9
+        if script:
+            (folder / "main.ld").write_text(script, encoding="utf-8", newline="\n")
+        for program, arguments in commands:
+            status = status or _run(program, arguments, scratch)
 
         def read(name: str, limit: int) -> bytes:
             path = folder / name
@@ -199,7 +184,7 @@ def _run_nasm(text: str, arguments: Sequence[str]) -> _Run:
             with path.open("rb") as file:
                 return file.read(limit)
 
-        return _Run(
+        return AssemblerRun(
             status=status,
             stderr=read("stderr", 1 << 20).decode("utf-8", "replace"),
             image=read("main.bin", MAX_IMAGE_BYTES + 1),
@@ -208,14 +193,54 @@ def _run_nasm(text: str, arguments: Sequence[str]) -> _Run:
         )
 
 
-_PREPROCESS = ("-w-all", "-E", "-o", "main.lst")
-#: By the width of code that the source begins with.
-_ASSEMBLE = {
-    bits: (
-        *("-w-all", "--before", "[map all main.map]", "--before", f"[bits {bits}]"),
-        *("-f", "bin", "-o", "main.bin", "-l", "main.lst"),
-    )
-    for bits in (16, 32, 64)
+def _run(program: str, arguments: Sequence[str], scratch: str) -> int:
+    confinement = Confinement(program, scratch, CPU_SECONDS, ADDRESS_SPACE_BYTES, MAX_FILE_BYTES)
+    try:
+        with confinement, (Path(scratch) / "stderr").open("ab") as stderr:
+            done = subprocess.run(
+                [program, *arguments],
+                cwd=scratch,
+                env={},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                timeout=RUN_SECONDS,
+                check=False,
+                preexec_fn=confinement.enter,  # the walls go up in the child
+            )
+    except subprocess.TimeoutExpired:
+        return -9
+    return done.returncode
+
+
+_GAS = ("--64", "-W", "-L", "-alns=main.lst")
+#: Programs with their arguments, by what a request calls them: nasm by the width of code that the source begins with.
+_TOOLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    **{
+        f"nasm{bits}": (
+            (
+                "nasm",
+                (
+                    *("-w-all", "--before", "[map all main.map]", "--before", f"[bits {bits}]"),
+                    *("-f", "bin", "-o", "main.bin", "-l", "main.lst", "main.asm"),
+                ),
+            ),
+        )
+        for bits in (16, 32, 64)
+    },
+    "nasm-preprocess": (("nasm", ("-w-all", "-E", "-o", "main.lst", "main.asm")),),
+    "gas": (
+        ("as", (*_GAS, "-o", "main.o", "main.asm")),
+        (
+            "ld",
+            (
+                *("-m", "elf_x86_64", "-N", "-z", "max-page-size=1", "--oformat", "binary", "-Map=main.map"),
+                *("-T", "main.ld", "-o", "main.bin", "main.o"),
+            ),
+        ),
+    ),
+    "gas-object": (("as", (*_GAS, "-o", "main.bin", "main.asm")),),
+    "gas-expand": (("as", ("--64", "-W", "-almn=main.lst", "-o", "main.bin", "main.asm")),),
 }
 
 
@@ -225,7 +250,7 @@ def _blanked(lines: list[str], number: int) -> str:
     return label[0] if label else ""
 
 
-def _errors_of(run: _Run, lines: list[str], file: str) -> list[Diagnostic]:
+def _errors_of(run: AssemblerRun, lines: list[str], file: str) -> list[Diagnostic]:
     found = []
     for report in run.stderr.splitlines():
         match = _ERROR.match(report)
@@ -235,17 +260,17 @@ def _errors_of(run: _Run, lines: list[str], file: str) -> list[Diagnostic]:
     return found
 
 
-def _ended_badly(run: _Run) -> Diagnostic | None:
-    """The complaint when nasm was killed or wrote too much."""
+def ended_badly(run: AssemblerRun, hint: str) -> Diagnostic | None:
+    """The complaint when the assembler was killed or wrote too much."""
     if run.status < 0:
         message = f"the assembler was stopped: this needs more than {CPU_SECONDS} s or too much memory to assemble"
-        return Diagnostic(message, "main.asm", hint="look for a `times` or `%rep` with a huge count")
+        return Diagnostic(message, "main.asm", hint=hint)
     if len(run.image) > MAX_IMAGE_BYTES:
         return Diagnostic(f"the program is larger than {MAX_IMAGE_BYTES >> 10} KiB", "main.asm")
     return None
 
 
-def _all_errors(text: str, first: _Run, file: str, bits: int) -> list[Diagnostic]:
+def _all_errors(text: str, first: AssemblerRun, file: str, bits: int) -> list[Diagnostic]:
     """Every error: nasm stops at the first pass that has some, so the guilty lines are blanked and it runs again."""
     original = text.split("\n")
     lines, found, run = list(original), [], first
@@ -262,7 +287,7 @@ def _all_errors(text: str, first: _Run, file: str, bits: int) -> list[Diagnostic
         structural = any(original[d.span.line - 1].lstrip().startswith("%") for d in fresh if d.span)
         if structural or len(found) >= MAX_ERRORS:
             break  # without its %rep or %macro the rest of the text would only be accused wrongly
-        run = _run_nasm("\n".join(lines), _ASSEMBLE[bits])
+        run = run_tool("\n".join(lines), f"nasm{bits}")
         if run.status == 0:
             break
     return sorted(found, key=lambda d: d.span.line if d.span else 0)[:MAX_ERRORS]
@@ -341,8 +366,13 @@ def _origin(map_text: str) -> int:
 
 def _pasted_refusal(text: str, file: str) -> list[Diagnostic]:
     """Where the kernel cannot keep nasm away from files: the preprocessed text must be innocent as well."""
-    run = _run_nasm(text, _PREPROCESS)
+    run = run_tool(text, "nasm-preprocess")
     return [Diagnostic(d.message, file) for d in _refusals(run.listing, file) if "incbin" in d.message]
+
+
+def lines_of(text: str) -> str:
+    """The text with the line ends that assemblers count."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def assemble(text: str, file: str = "main.asm", bits: int = 16) -> Assembly:
@@ -350,14 +380,14 @@ def assemble(text: str, file: str = "main.asm", bits: int = 16) -> Assembly:
 
     SourceError with every error found; HostUnavailable without nasm.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = lines_of(text)
     refused = _refusals(text, file)
     if not refused and landlock_version() == 0:
         refused = _pasted_refusal(text, file)
     if refused:
         raise SourceError(refused[:MAX_ERRORS])
-    run = _run_nasm(text, _ASSEMBLE[bits])
-    bad = _ended_badly(run)
+    run = run_tool(text, f"nasm{bits}")
+    bad = ended_badly(run, "look for a `times` or `%rep` with a huge count")
     if bad:
         raise SourceError([bad])
     if run.status:

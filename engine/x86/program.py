@@ -10,7 +10,9 @@ MODES = ("real16", "boot16", "protected32", "long64")
 #: The width of code with which a mode starts.
 BITS = {"real16": 16, "boot16": 16, "protected32": 32, "long64": 64}
 CPUS = ("auto", "kvm", "unicorn")
-SYNTAXES = ("nasm", "hex")
+SYNTAXES = ("nasm", "gas", "gas-intel", "hex")
+#: Where a program of the GNU assembler begins, which has no addresses of its own.
+ORIGINS = {"real16": 0, "boot16": 0x7C00, "protected32": 0x1000, "long64": 0x1000}
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,15 @@ from engine.debugview import DebugView
 from engine.errors import CommandError
 from engine.machine import Journal, Limits
 from engine.rooms import SourceFile
-from engine.x86.assembler import assemble, delegate, outside, parse_hex
+from engine.x86 import gas
+from engine.x86.assembler import Assembly, assemble, delegate, outside, parse_hex
 from engine.x86.assembler_sandbox import landlock_version
 from engine.x86.core.vcpu import keep_kvm_open
 from engine.x86.devices.cmos import CHANNEL as CLOCK_CHANNEL
 from engine.x86.firmware.boot_sector import as_boot_sector
 from engine.x86.layout import refuse_overlap
 from engine.x86.machine import X86Machine
-from engine.x86.program import BITS, CPUS, MODES, SYNTAXES, Program
+from engine.x86.program import BITS, CPUS, MODES, ORIGINS, SYNTAXES, Program
 
 __all__ = ["build", "cli", "debug_view", "delegate", "notice", "outside", "prepare", "start"]
 
@@ -40,10 +41,16 @@ def build(files: Sequence[SourceFile], options: Mapping[str, Any]) -> Program:
     if len(files) != 1:
         raise CommandError("an x86 program is one file")
     mode, cpu = _choice(options, "mode", MODES), _choice(options, "cpu", CPUS)
-    front_end = {"nasm": assemble, "hex": parse_hex}[_choice(options, "syntax", SYNTAXES)]
-    assembly = front_end(files[0].text, files[0].name, BITS[mode])
+    assembly = _assembled(files[0], _choice(options, "syntax", SYNTAXES), mode)
     refuse_overlap(assembly, mode)
     return Program(as_boot_sector(assembly) if mode == "boot16" else assembly, mode, cpu)
+
+
+def _assembled(source: SourceFile, syntax: str, mode: str) -> Assembly:
+    if syntax in (gas.ATT, gas.INTEL):
+        return gas.assemble(source.text, source.name, syntax, BITS[mode], ORIGINS[mode])
+    front_end = {"nasm": assemble, "hex": parse_hex}[syntax]
+    return front_end(source.text, source.name, BITS[mode])
 
 
 def start(program: Program, journal: Journal, limits: Limits) -> X86Machine:

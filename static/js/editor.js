@@ -12,7 +12,7 @@ import {
 import { Compartment, EditorState, RangeSet, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, EditorView, GutterMarker, gutter, gutterLineClass, keymap } from "@codemirror/view";
 import { erase, highlighting, indent, newline } from "./languages/highlighting.js";
-import { LANGUAGES } from "./languages/index.js";
+import { LANGUAGES, languageOf } from "./languages/index.js";
 import { compact } from "./values.js";
 
 /** One level of a block. */
@@ -275,10 +275,11 @@ export class Editor {
     return y > this.view.documentTop + this.view.contentHeight ? 0 : this.view.state.doc.lineAt(block.from).number;
   }
 
-  /** @param {string} name the language that the room names */
-  setLanguage(name) {
+  /** @param {string} name the language that the room or its option names */
+  async setLanguage(name) {
     this.#name = name;
-    const language = LANGUAGES[name];
+    const language = LANGUAGES[name] ?? (await languageOf(name));
+    if (name !== this.#name) return;
     this.view.dispatch({ effects: this.#language.reconfigure(language ? highlighting(language) : []) });
   }
 

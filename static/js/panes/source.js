@@ -170,10 +170,10 @@ export default {
         follow(state, changed);
         const file = state.files[state.file];
         if (!file) return;
-        if (changed.has("files") || changed.has("file") || changed.has("room")) {
+        if (changed.has("files") || changed.has("file") || changed.has("room") || changed.has("options")) {
           plain.textContent = file.text;
           editor?.setText(file.name, file.text);
-          editor?.setLanguage(state.room.language);
+          editor?.setLanguage(sourceLanguage(state));
           const lines = file.text.split("\n").length - (file.text.endsWith("\n") ? 1 : 0);
           ctx.meta(t("source.meta", { name: file.name, n: lines }));
           drawTabs(state);
@@ -203,6 +203,15 @@ export default {
     };
   },
 };
+
+/**
+ * The editor's language: the room's, or that of the option that picks one.
+ * @param {import("../store.js").State} state
+ */
+function sourceLanguage({ room, options }) {
+  const choice = room.options.find((/** @type {any} */ o) => o.languages.length);
+  return choice?.languages[choice.values.indexOf(options[choice.name])] ?? room.language;
+}
 
 /**
  * @param {string} name
