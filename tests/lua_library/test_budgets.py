@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.machine import Stop, StopReason
-from tests.lua_library.running import machine_for
+from tests.lua_library.running import finish, machine_for
 
 LONG = "local s = string.rep('abc ', 250000)"  # a million bytes
 TABLE = "local t = {} for i = 1, 100000 do t[i] = (i * 7919) % 100003 end"
@@ -54,6 +54,24 @@ CALLS = {
     "write": (LONG + " local f = io.tmpfile()", "f:write(s)"),
     "read": (LONG + " local f = io.tmpfile() f:write(s) f:seek('set')", "f:read('a')"),
     "read of a line": (LONG + " local f = io.tmpfile() f:write(s) f:seek('set')", "f:read('l')"),
+    "load": ("local s = ('x = 1 '):rep(1000)", "load(s)"),
+    "load with a reader": (
+        "local s, n = ('x = 1 '):rep(100), 0",
+        "load(function() n = n + 1 return n < 20 and s or nil end)",
+    ),
+    "load of a chunk by a reader": (
+        "local d = string.dump(load('return ' .. ('1.5 + x + '):rep(20000) .. '1')) local n = 0",
+        "load(function() n = n + 1 return n == 1 and d or nil end)",
+    ),
+    "tostring of a long string": (LONG, "tostring(setmetatable({}, {__tostring = function() return s:lower() end}))"),
+    "comparison of long strings": (LONG + " local z = s .. 'x'", "z < s .. 'y'"),
+    "concatenation": (LONG, "s .. s"),
+    "os.date": ("local f = ('%c'):rep(20000)", "os.date(f)"),
+    "package.searchpath": ("local p = ('?;'):rep(40000)", "package.searchpath('x', p)"),
+    "tonumber of a long numeral": ("local s = ('1'):rep(1000000)", "tonumber(s)"),
+    "f:lines": (LONG + " local f = io.tmpfile() f:write(s) f:seek('set')", "f:lines()()"),
+    "f:seek and write over a gap": ("local f = io.tmpfile() f:seek('set', 1000000)", "f:write('x')"),
+    "rawequal of long strings": (LONG + " local z = s .. 'x'", "rawequal(z, s .. 'y')"),
     "string.dump": ("local f = load('return ' .. ('1.5 + x + '):rep(20000) .. '1')", "string.dump(f)"),
 }
 
@@ -98,6 +116,15 @@ def test_native_lets_the_host_look_in(call: str) -> None:
     stop, looks = run_with_small_budget(*CALLS[call])
     assert stop.is_final
     assert looks > 0
+
+
+def test_a_text_too_large_for_the_compiler_is_an_error_of_memory() -> None:
+    source = b"local s = ('x = 1 '):rep(200000) print(load(s)) print(#s > 1 << 20, load(s:sub(1, 6000)) ~= nil)"
+    machine = machine_for(source, "huge.lua", memory=128 << 20)
+    stop, stdout, _ = finish(machine)
+    machine.close()
+    assert stop.reason is StopReason.HALT
+    assert stdout == b"nil\tnot enough memory\ntrue\ttrue\n"
 
 
 def test_endless_native_is_stopped_with_a_limit() -> None:

@@ -145,6 +145,7 @@ void node_write(Thread *L, int index, size_t at, const char *bytes, size_t size)
   if (size == 0) return;
   FileNode *node = to_userdata(L, index);
   native_charge(L, size);
+  if (at > node->size) native_charge(L, at - node->size);
   if (at + size > node->capacity) node_grow(L, index, node, at + size);
   if (at > node->size) memset(node->bytes + node->size, 0, at - node->size);
   memcpy(node->bytes + at, bytes, size);

@@ -61,6 +61,7 @@ static int base_tonumber(Thread *L) {
     }
     size_t length;
     const char *text = type_at(L, 1) == TYPE_STRING ? to_bytes(L, 1, &length) : NULL;
+    if (text) native_charge(L, length);
     if (text && text_to_number(L, text) == length + 1) return 1;
     arg_any(L, 1);
   } else {

@@ -13,6 +13,8 @@
 #define FREE_LOOKS 65536  /* bytes that may be looked at in vain before looks become rare */
 #define RARE_LOOKS 4      /* then the text grows to so many times its length between two looks */
 #define SIGNATURE_BYTE 27 /* first byte of a binary chunk */
+#define COMPILE_WORK 64   /* what compiling a byte costs, in bytes of other native work */
+#define COMPILE_SPACE 128 /* a text may have one such part of the memory limit: the compiler needs about as much room */
 
 typedef struct LoadRequest {
   const char *bytes, *name, *mode;
@@ -29,6 +31,8 @@ static void check_mode(Thread *L, const char *mode, const char *kind) {
 
 /* The host has the compiler: leave with the source, come back with its answer. An error is thrown. */
 static int ask_compiler(Thread *L, const LoadRequest *request, int is_partial) {
+  if (request->size > (size_t)G->memory_limit / COMPILE_SPACE) throw_status(L, STATUS_MEMORY);
+  native_charge(L, request->size * COMPILE_WORK);
   CTL->request[0] = request->name;
   CTL->request_size[0] = strlen(request->name);
   CTL->request[1] = request->bytes;
@@ -79,8 +83,10 @@ static int is_enough(Thread *L, LoadRequest *request, const Buf *text, Looks *lo
   if (!is_due) return 0;
   looks->in_vain += text->length;
   looks->last = text->length;
-  native_charge(L, text->length);
-  if (is_binary(request)) return chunk_is_whole(request->bytes, request->size);
+  if (is_binary(request)) {
+    native_charge(L, text->length);
+    return chunk_is_whole(request->bytes, request->size);
+  }
   ask_compiler(L, request, 1);
   return 0; /* a text goes on until the reader says so */
 }
