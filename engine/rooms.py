@@ -26,10 +26,11 @@ from engine.machine import Journal, Limits, Machine
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One named text of a program; the first file of a program is the main one."""
+    """One named text of a program; the first file of a program is the main one. `data`: a file that is no text."""
 
     name: str
     text: str
+    data: bytes = b""
 
 
 class RoomModule(Protocol):
@@ -104,7 +105,7 @@ ROOMS: tuple[Room, ...] = (
         comment=";",
         panes=("source", "listing", "x86-state", "x86-memory", "output", "narration", "x86-exits"),
         options=(
-            Option("mode", ("real16", "boot16", "protected32", "long64")),
+            Option("mode", ("real16", "boot16", "protected32", "long64", "user64")),
             Option("cpu", ("auto", "kvm", "unicorn")),
             Option("syntax", ("nasm", "gas", "gas-intel", "hex"), languages=("nasm", "gas", "gas", "nasm")),
         ),

@@ -228,6 +228,7 @@ _TOOLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         )
         for bits in (16, 32, 64)
     },
+    "nasm-object": (("nasm", ("-w-all", "-f", "elf64", "-o", "main.bin", "-l", "main.lst", "main.asm")),),
     "nasm-preprocess": (("nasm", ("-w-all", "-E", "-o", "main.lst", "main.asm")),),
     "gas": (
         ("as", (*_GAS, "-o", "main.o", "main.asm")),
@@ -270,7 +271,7 @@ def ended_badly(run: AssemblerRun, hint: str) -> Diagnostic | None:
     return None
 
 
-def _all_errors(text: str, first: AssemblerRun, file: str, bits: int) -> list[Diagnostic]:
+def _all_errors(text: str, first: AssemblerRun, file: str, tool: str) -> list[Diagnostic]:
     """Every error: nasm stops at the first pass that has some, so the guilty lines are blanked and it runs again."""
     original = text.split("\n")
     lines, found, run = list(original), [], first
@@ -287,7 +288,7 @@ def _all_errors(text: str, first: AssemblerRun, file: str, bits: int) -> list[Di
         structural = any(original[d.span.line - 1].lstrip().startswith("%") for d in fresh if d.span)
         if structural or len(found) >= MAX_ERRORS:
             break  # without its %rep or %macro the rest of the text would only be accused wrongly
-        run = run_tool("\n".join(lines), f"nasm{bits}")
+        run = run_tool("\n".join(lines), tool)
         if run.status == 0:
             break
     return sorted(found, key=lambda d: d.span.line if d.span else 0)[:MAX_ERRORS]
@@ -375,34 +376,45 @@ def lines_of(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def rows_of(listing: str, sections: dict[str, int], text: str, bits: int) -> tuple[SourceRow, ...]:
+    """What each line put where, out of nasm's listing and the sections' addresses."""
+    return _merged(_source_rows(listing, sections, lines_of(text).split("\n"), bits))
+
+
 def assemble(text: str, file: str = "main.asm", bits: int = 16) -> Assembly:
     """Assemble NASM source that begins with code of `bits`.
 
     SourceError with every error found; HostUnavailable without nasm.
     """
+    run = run_nasm(text, file, f"nasm{bits}")
+    origin = _origin(run.map)
+    if not run.image:
+        raise SourceError([Diagnostic("the program is empty", file, hint="write at least one instruction, e.g. hlt")])
+    if origin + len(run.image) > ADDRESS_LIMIT:
+        raise SourceError([Diagnostic(f"org {origin:#x} puts the program beyond the first 1 MiB", file)])
+    rows = rows_of(run.listing, _sections(run.map), text, bits)
+    return Assembly(run.image, origin, rows, tuple(_labels(run.map)), file)
+
+
+def run_nasm(text: str, file: str, tool: str) -> AssemblerRun:
+    """What a row of `_TOOLS` that is nasm's makes of a source. SourceError with every error found."""
     text = lines_of(text)
     refused = _refusals(text, file)
     if not refused and landlock_version() == 0:
         refused = _pasted_refusal(text, file)
     if refused:
         raise SourceError(refused[:MAX_ERRORS])
-    run = run_tool(text, f"nasm{bits}")
+    run = run_tool(text, tool)
     bad = ended_badly(run, "look for a `times` or `%rep` with a huge count")
     if bad:
         raise SourceError([bad])
     if run.status:
-        errors = _all_errors(text, run, file, bits)
+        errors = _all_errors(text, run, file, tool)
         if not errors:
             first = run.stderr.strip().splitlines() or ["the assembler failed without a message"]
             errors = [Diagnostic(first[0][:200], file)]
         raise SourceError(errors)
-    origin = _origin(run.map)
-    if not run.image:
-        raise SourceError([Diagnostic("the program is empty", file, hint="write at least one instruction, e.g. hlt")])
-    if origin + len(run.image) > ADDRESS_LIMIT:
-        raise SourceError([Diagnostic(f"org {origin:#x} puts the program beyond the first 1 MiB", file)])
-    rows = _merged(_source_rows(run.listing, _sections(run.map), text.split("\n"), bits))
-    return Assembly(run.image, origin, rows, tuple(_labels(run.map)), file)
+    return run
 
 
 _HEX_TOKEN = re.compile(r"[^\s,]+")

@@ -116,6 +116,10 @@ class Board:
             self.cmos,
         )
 
+    def insert(self, device: Any) -> None:  # noqa: ANN401 - whatever has a `state`
+        """One more thing whose state is the machine's."""
+        self._stateful = (*self._stateful, device)
+
     def advance(self, clock: int, *, wants_keys: bool = False) -> None:
         """Bring the devices to the machine's clock; what became due asks the interrupt controller.
 

@@ -14,6 +14,8 @@ import iced_x86 as iced
 
 from engine.x86.decoder_kinds import Fpu, Kind
 from engine.x86.decoder_system import WITH_MEMORY, WITHOUT_STACK, divide, far_target, system_kind
+from engine.x86.decoder_user import AVX, must_be_aligned, user_kind
+from engine.x86.decoder_user import OFFERED as OFFERED_TO_USERS
 
 #: Names by number, as in traces: general registers in encoding order, then what the core numbers from 16 on.
 GENERAL_16 = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
@@ -49,6 +51,7 @@ class Trait(IntFlag):
     BREAKPOINT = 64
     ALONE = 128
     FPU = 256
+    AVX = 512
 
 
 class Access(IntFlag):
@@ -57,6 +60,7 @@ class Access(IntFlag):
     READ = 1
     WRITE = 2
     MAYBE = 4
+    ALIGNED = 8
 
 
 @dataclass(frozen=True)
@@ -180,13 +184,19 @@ _RETURNS = {"iret": (Kind.IRET, 2), "iretd": (Kind.IRET, 4)}
 class Decoder:
     """Decodes one instruction at a time, for code of `bits`, in real or protected (also long) mode.
 
-    `refused`: mnemonics that the CPU in use must not be given.
+    `refused`: mnemonics that the CPU in use must not be given. `is_user`: ring 3 of mode user64.
     """
 
     def __init__(
-        self, bits: int = 16, refused: frozenset[str] = frozenset(), *, is_protected: bool | None = None
+        self,
+        bits: int = 16,
+        refused: frozenset[str] = frozenset(),
+        *,
+        is_protected: bool | None = None,
+        is_user: bool = False,
     ) -> None:
         self.bits = bits
+        self.is_user = is_user
         self.is_protected = bits > 16 if is_protected is None else is_protected
         self.refused = refused
         self._info = iced.InstructionInfoFactory()
@@ -298,10 +308,15 @@ class Decoder:
         if mnemonic in self.refused:
             return Kind.REFUSED, 0
         is_vex = found.encoding != iced.EncodingKind.LEGACY
+        if self.is_user and (for_user := user_kind(found, mnemonic, names)):
+            return for_user
         special = system_kind(found, mnemonic, names, self.bits, is_protected=self.is_protected)
         if special:
             return special
-        offered = _features((*_OFFERED, "X64") if self.bits == 64 else _OFFERED)
+        if self.is_user:
+            offered, is_vex = _features((*_OFFERED, *OFFERED_TO_USERS, *AVX)), is_vex and _is_evex(found)
+        else:
+            offered = _features((*_OFFERED, "X64") if self.bits == 64 else _OFFERED)
         if is_vex or mnemonic in _NOT_HERE or not offered.issuperset(found.cpuid_features()):
             return Kind.RAISE, 6
         if mnemonic in _GENERAL_PROTECTION or _leaves_segment(found, self.bits):
@@ -339,6 +354,8 @@ class Decoder:
                 segment = _SEGMENTS["ds"]
             if mnemonic in _BIT_TESTS and found.op1_register and not found.is_stack_instruction:
                 bit_register, bit_size = numbers[names[found.op1_register]], size * 8
+            if self.is_user and must_be_aligned(found, mnemonic, size):
+                access |= Access.ALIGNED
             operands.append(
                 MemoryOperand(
                     segment=segment,
@@ -362,6 +379,8 @@ class Decoder:
         flow = found.flow_control
         if kind == Kind.RAISE:
             return traits
+        if self.is_user and not _features(AVX).isdisjoint(found.cpuid_features()):
+            traits |= Trait.AVX
         if flow in (iced.FlowControl.CALL, iced.FlowControl.INDIRECT_CALL):
             traits |= Trait.CALL
         elif flow == iced.FlowControl.RETURN:
@@ -427,6 +446,10 @@ _OFFERED = (
 @cache
 def _features(names: tuple[str, ...]) -> frozenset[int]:
     return frozenset(int(getattr(iced.CpuidFeature, name)) for name in names)
+
+
+def _is_evex(found: iced.Instruction) -> bool:
+    return found.encoding not in (iced.EncodingKind.LEGACY, iced.EncodingKind.VEX)
 
 
 def _leaves_segment(found: iced.Instruction, bits: int) -> bool:

@@ -46,6 +46,8 @@ class Kind(IntEnum):
     FAR_CALL = 35
     FAR_RETURN = 36
     PROTECTED_IRET = 37
+    SYSCALL = 38
+    FS_BASE = 39
 
 
 class Fpu(IntEnum):

@@ -32,6 +32,7 @@ WITHOUT_STACK = frozenset(
         Kind.INTO,
         Kind.TO_CR,
         Kind.FROM_CR,
+        Kind.SYSCALL,
     )
 )  # fmt: skip
 WITH_MEMORY = frozenset((Kind.FAR_JUMP, Kind.FAR_CALL))

@@ -104,6 +104,8 @@ def taken(machine: X86Machine) -> None:
 class Services:
     """The firmware's side of a `vmcall` in its ROM: computed before the step, told after it."""
 
+    stream = "screen"
+
     def __init__(self) -> None:
         self.done: tuple[Call, dict[str, Any]] | None = None
 

@@ -14,17 +14,19 @@ from engine.events import Event, StepFlag
 from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason, Watch
 from engine.pages import PageImage
 from engine.trace import TraceBatch
-from engine.x86 import edit, interrupts, picture, screen
+from engine.x86 import edit, faults, guest_kernel, interrupts, picture, screen
 from engine.x86.board import RAM_BYTES, Board
 from engine.x86.core.vcpu import Vcpu, lib
-from engine.x86.decoder import Decoder, Instruction
+from engine.x86.decoder import Decoder, Instruction, Trait
 from engine.x86.decoder_kinds import Kind
+from engine.x86.decoder_user import MODEL_DEPENDENT
 from engine.x86.devices import NeedInput
 from engine.x86.doctor import SUSPECTS, unusable
 from engine.x86.firmware import ROM_BASE, ROM_END
 from engine.x86.program import Program
 from engine.x86.reset import reset
 from engine.x86.rows import MAX_DISCOVERED, Rows
+from engine.x86.syscalls import GuestKernel
 
 #: Values of one port instruction that its exit event spells out.
 MAX_VALUES = 64
@@ -33,25 +35,7 @@ KEPT_EXITS = 64
 #: KVM_EXIT_DEBUG (linux/kvm.h) as a problem: the vCPU stopped where it should not be.
 _EXIT_DEBUG = 4
 _EFER_LMA = 0x400
-_PAGE_FAULT = 14
 _TRIPLE_FAULT = "triple fault: an exception could not be delivered, nor could the double fault after it"
-_EXCEPTIONS = {
-    0: "#DE divide error",
-    1: "#DB debug",
-    4: "#OF overflow",
-    5: "#BR bound range exceeded",
-    6: "#UD invalid opcode",
-    7: "#NM no math coprocessor",
-    8: "#DF double fault",
-    10: "#TS invalid TSS",
-    11: "#NP segment not present",
-    12: "#SS stack fault",
-    13: "#GP general protection",
-    14: "#PF page fault",
-    16: "#MF math fault",
-    17: "#AC alignment check",
-    19: "#XM SIMD exception",
-}
 
 
 def _wide(rows: Rows) -> dict[int, Decoder]:
@@ -100,19 +84,21 @@ class X86Machine:
         self.missing_kvm: str | None = None
         self.avoided_kvm: str | None = None
         self._decoder = decoder or Decoder()
-        self.rows = Rows(program.assembly, self._decoder)
+        self.is_user = program.mode == "user64"
+        self.rows = Rows(program.assembly, self._decoder, is_user=self.is_user)
         self._decoders = {-16: self._decoder, 16: Decoder(16, is_protected=True), **_wide(self.rows)}
         self.board = Board(journal)
-        self._services = interrupts.Services()
+        self._services: interrupts.Services | GuestKernel = interrupts.Services()
         self._events: list[Event] = []
         self._breakpoints: frozenset[int] = frozenset()
         self._is_edited = False
         self._output_bytes = 0
         self._final: Stop | None = None
         self._last_where: int | None = None
+        self.process: GuestKernel | None = None
         self.exit_count = 0
         self.exits: deque[dict[str, Any]] = deque(maxlen=KEPT_EXITS)
-        self.vcpu = Vcpu(RAM_BYTES, audit=audit)
+        self.vcpu = Vcpu(guest_kernel.USER_RAM_BYTES if self.is_user else RAM_BYTES, audit=audit)
         self._is_open = True
         try:
             self._attach(program.cpu)
@@ -143,6 +129,10 @@ class X86Machine:
 
     def _reset(self) -> None:
         reset(self)
+        if self.is_user:
+            self.process = GuestKernel(guest_kernel.boot(self))
+            self._services = self.process
+            self.board.insert(self.process)
         self.vcpu.raw.wide = self.rows.is_wide + self.rows.is_long
         self.vcpu.set_state(self.vcpu.state_bytes())
         self._start = self.save()
@@ -189,6 +179,8 @@ class X86Machine:
         bits, is_long = self.vcpu.bits, bool(int(self.vcpu.state.efer) & _EFER_LMA)
         if bits < 0:
             return self.mode if self.mode in ("real16", "boot16") else "real16"
+        if self.is_user:
+            return "user64"
         return "long64" if bits == 64 else f"{'compat' if is_long else 'protected'}{bits}"
 
     @property
@@ -209,7 +201,7 @@ class X86Machine:
         if found is None:
             return None
         row, is_new = self.rows.learn(found)
-        if self.vcpu.name == "kvm" and found.mnemonic in SUSPECTS and unusable(found.mnemonic):
+        if self._is_refused(found):
             found = replace(found, kind=Kind.REFUSED)
         if not self.vcpu.has_row(address):
             self.vcpu.add_row(row.where, self._as_firmware(found))
@@ -219,6 +211,14 @@ class X86Machine:
             self.vcpu.raw.wide = self.rows.is_wide + self.rows.is_long
             self._events.append(Event("program_grew", self.tick))
         return row.where
+
+    def _is_refused(self, found: Instruction) -> bool:
+        """True for what the CPU in use must not be given."""
+        if self.vcpu.name != "kvm":
+            return bool(found.traits & Trait.AVX)
+        if self.is_user:
+            return found.mnemonic in MODEL_DEPENDENT
+        return found.mnemonic in SUSPECTS and unusable(found.mnemonic) is not None
 
     def _as_firmware(self, found: Instruction) -> Instruction:
         """A `vmcall` in the BIOS's ROM asks the host; anywhere else there is no hypervisor."""
@@ -296,6 +296,8 @@ class X86Machine:
             self._settle(batch)
             self.note_exit({"reason": "KVM_EXIT_SHUTDOWN"})
             return self._fault(_TRIPLE_FAULT)
+        if code == lib.RUN_EXCEPTION:
+            return self._settle(batch) or self._uncaught(int(self.vcpu.raw.exception), self._details())
         if code == lib.RUN_MISSING:
             found = self.decoder_now.decode(self.vcpu.read_linear(self.fetch_address, 15), self.fetch_address)
             return self._fault(f"this machine does not execute `{found.text if found else ''}` in {self.mode_now}")
@@ -305,9 +307,28 @@ class X86Machine:
 
     def _no_memory(self) -> Stop:
         address = self.fetch_address
+        if self.is_user:
+            details = {"error_code": 0x14, "address": address, "rip": address}
+            self._note_exception(faults.PAGE_FAULT, details)
+            return self._uncaught(faults.PAGE_FAULT, details)
         if self.vcpu.translate(address)[0] is None:
             return self._fault(f"no page is mapped at {address:#x}, where the next instruction would be")
         return self._fault(f"there is no memory at {address:#x}, where the next instruction would be")
+
+    def _uncaught(self, vector: int, details: Mapping[str, Any]) -> Stop:
+        """Ring 3: the kernel ends a program that raised an exception."""
+        code, address, rip = details.get("error_code"), details.get("address"), int(self.vcpu.raw.before.rip)
+        found = (
+            None if code is not None and vector == faults.PAGE_FAULT and code & faults.FETCH else self._decode_at(rip)
+        )
+        place = rip if found else details["rip"]
+        return self._fault(faults.story(vector, code, address, place, found.text if found else ""))
+
+    def _decode_at(self, address: int) -> Instruction | None:
+        return self.decoder_now.decode(self.vcpu.read_linear(address, 15), address)
+
+    def _note_exception(self, vector: int, details: Mapping[str, Any]) -> None:
+        self.note_exit({"reason": "exception", "vector": vector, "name": faults.name_of(vector), **details})
 
     def _fault(self, message: str) -> Stop:
         self._events.append(Event("error", self.tick, {"message": message, "traceback": ""}))
@@ -339,7 +360,8 @@ class X86Machine:
             printed = b"".join(self.board.ports.write(raw.port.port, raw.port.size, value) for value in values)
             self._port_exit(values)
         elif raw.service.ready:
-            printed, stream = self._services.finish(self), "screen"
+            printed = self._services.finish(self)
+            stream = self._services.stream
         for i in range(raw.unbacked_count):
             access = raw.unbacked[i]
             direction = "write" if access.is_write else "read"
@@ -347,8 +369,7 @@ class X86Machine:
             data = {"direction": direction, "address": int(access.address), "size": int(access.size), "value": value}
             self.note_exit({"reason": "KVM_EXIT_MMIO", **data})
         if raw.exception >= 0 and raw.step_flags & StepFlag.ERROR:
-            name = _EXCEPTIONS.get(int(raw.exception), f"exception {raw.exception}")
-            self.note_exit({"reason": "exception", "vector": int(raw.exception), "name": name, **self._details()})
+            self._note_exception(int(raw.exception), self._details())
         if raw.woke:
             self.note_exit({"reason": "KVM_EXIT_HLT"})
         if raw.irq_taken:
@@ -363,6 +384,8 @@ class X86Machine:
             batch.flags[batch.step_count - 1] |= flags
         if self._output_bytes > self.limits.output_bytes:
             return self._limit("output", f"the program printed more than {self.limits.output_bytes:,} bytes")
+        if self.process and self.process.has_ended:
+            return Stop(StopReason.HALT, self.tick, {"status": self.process.state.exit_status})
         if self.board.debug_exit.state.status is not None:
             self.note_exit({"reason": "debug_exit", "status": self.board.debug_exit.state.status})
             return Stop(StopReason.HALT, self.tick)
@@ -370,10 +393,10 @@ class X86Machine:
 
     def _details(self) -> dict[str, Any]:
         """Where an exception led, and what it said: its error code and, of a page fault, the address."""
-        raw, found = self.vcpu.raw, {"to": self.fetch_address}
+        raw, found = self.vcpu.raw, {"rip" if self.is_user else "to": self.fetch_address}
         if raw.raised_error >= 0:
             found["error_code"] = int(raw.raised_error)
-        if raw.exception == _PAGE_FAULT:
+        if raw.exception == faults.PAGE_FAULT:
             found["address"] = int(self.vcpu.state.cr2)
         return found
 
@@ -407,6 +430,10 @@ class X86Machine:
         text = found.text if found else "(bad)"
         if is_stuck:
             reason = f"this host's KVM does not come back from `{text}`"
+        elif found and found.traits & Trait.AVX:
+            return self._fault(f"`{text}` is AVX, which {self._lacks_avx()}; a host with KVM and AVX can run it")
+        elif found and self.is_user and found.mnemonic in MODEL_DEPENDENT:
+            reason = f"CPU models differ in what `{text}` answers"
         elif raw.problem_reason and raw.problem_reason != _EXIT_DEBUG:
             reason = f"this host's KVM cannot execute `{text}` (exit reason {raw.problem_reason}, {raw.problem_detail})"
         else:
@@ -415,6 +442,9 @@ class X86Machine:
             return self._fault(reason + "; cpu unicorn can run this program")
         self._switch(Fallback(self.tick + 1, text, reason))
         return None
+
+    def _lacks_avx(self) -> str:
+        return "this host's CPU has not" if self.vcpu.name == "kvm" else "Unicorn does not execute"
 
     def _switch(self, fallback: Fallback) -> None:
         """Start again on Unicorn from tick 0 and catch up: the program and its journal lead to the same state."""

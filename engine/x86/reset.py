@@ -44,6 +44,8 @@ def reset(machine: X86Machine) -> None:
     if machine.mode == "boot16":
         _boot(machine)
         return
+    if machine.mode == "user64":
+        return  # guest_kernel.boot
     machine.vcpu.write_memory(assembly.origin, assembly.image)
     if machine.mode != "real16":
         _protect(machine)

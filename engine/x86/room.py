@@ -15,10 +15,15 @@ from engine.x86.assembler import Assembly, assemble, delegate, outside, parse_he
 from engine.x86.assembler_sandbox import landlock_version
 from engine.x86.core.vcpu import keep_kvm_open
 from engine.x86.devices.cmos import CHANNEL as CLOCK_CHANNEL
+from engine.x86.elf import load_elf
 from engine.x86.firmware.boot_sector import as_boot_sector
 from engine.x86.layout import refuse_overlap
+from engine.x86.link import bare_executable, link_source, listed
 from engine.x86.machine import X86Machine
 from engine.x86.program import BITS, CPUS, MODES, ORIGINS, SYNTAXES, Program
+
+#: A program's second file in mode user64.
+ARGUMENTS_FILE = "args"
 
 __all__ = ["build", "cli", "debug_view", "delegate", "notice", "outside", "prepare", "start"]
 
@@ -38,12 +43,34 @@ def _choice(options: Mapping[str, Any], name: str, values: Sequence[str]) -> str
 
 def build(files: Sequence[SourceFile], options: Mapping[str, Any]) -> Program:
     """Assemble the first file (or read it as hex bytes). SourceError with every error found."""
-    if len(files) != 1:
-        raise CommandError("an x86 program is one file")
     mode, cpu = _choice(options, "mode", MODES), _choice(options, "cpu", CPUS)
+    if mode == "user64":
+        return _build_for_linux(files, options, cpu)
+    if len(files) != 1 or files[0].data:
+        raise CommandError("an x86 program is one file of text", hint="an executable runs in mode user64")
     assembly = _assembled(files[0], _choice(options, "syntax", SYNTAXES), mode)
     refuse_overlap(assembly, mode)
     return Program(as_boot_sector(assembly) if mode == "boot16" else assembly, mode, cpu)
+
+
+def _build_for_linux(files: Sequence[SourceFile], options: Mapping[str, Any], cpu: str) -> Program:
+    """Mode user64: an ELF file, source that is linked, or bytes; and a file `args` with one argument a line."""
+    main, arguments = files[0], tuple[str, ...]()
+    if len(files) == 2 and files[1].name == ARGUMENTS_FILE:
+        arguments = tuple(line for line in files[1].text.split("\n") if line)
+    elif len(files) != 1:
+        raise CommandError(
+            f"a program of mode user64 is one file, and one called `{ARGUMENTS_FILE}` with its arguments"
+        )
+    syntax = _choice(options, "syntax", SYNTAXES)
+    if main.data:
+        executable = load_elf(main.data, main.name)
+        assembly = listed(executable, main.name)
+    elif syntax == "hex":
+        assembly, executable = bare_executable(parse_hex(main.text, main.name, BITS["user64"]))
+    else:
+        assembly, executable = link_source(main.text, main.name, syntax)
+    return Program(assembly, "user64", cpu, executable, arguments)
 
 
 def _assembled(source: SourceFile, syntax: str, mode: str) -> Assembly:

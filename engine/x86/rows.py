@@ -49,14 +49,14 @@ def flag_effect(instruction: Instruction) -> dict[str, list[str]]:
 class Rows:
     """All rows of one program, and the labels."""
 
-    def __init__(self, assembly: Assembly, decoder: Decoder) -> None:
+    def __init__(self, assembly: Assembly, decoder: Decoder, *, is_user: bool = False) -> None:
         self.assembly = assembly
         self.decoder = decoder
         self.rows: list[Row] = []
         self.by_content: dict[tuple[int, bytes, int], Row] = {}
         self.is_wide = False
         self.is_long = False
-        self.decoders = {16: decoder, 32: Decoder(32), 64: Decoder(64)}
+        self.decoders = {16: decoder, 32: Decoder(32), 64: Decoder(64, is_user=is_user)}
         self._label_addresses = [address for _, address in assembly.labels]
         self._lines: dict[int, int] = {}
         self._sweep()

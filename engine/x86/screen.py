@@ -22,6 +22,8 @@ def character(byte: int) -> str:
 
 def picture(machine: X86Machine) -> dict[str, Any] | None:
     """`screen` of docs/views.md; None while a program without a BIOS has not written to it."""
+    if machine.is_user:
+        return None
     data = machine.vcpu.read_memory(TEXT_BASE, 2 * COLUMNS * ROWS)
     if machine.mode != "boot16" and not any(data):
         return None

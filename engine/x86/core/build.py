@@ -28,7 +28,7 @@ def _cdef() -> str:
     if not batch or not kinds:
         raise SystemExit("the headers of the x86 core are not as build.py expects them")
     defines = re.findall(
-        r"#define (?:MAX_\w+|SERVICE_BYTES|OLD_BYTES|HASH_BITS|NO_REGISTER|NO_PORT|RECENT_\w+) \w+", header
+        r"#define (?:MAX_\w+|SERVICE_BYTES|OLD_BYTES|HASH_BITS|NO_REGISTER|NO_PORT|RECENT_\w+|GUEST_\w+) \w+", header
     )
     structs = header[header.index("typedef struct Segment {") : header.index("/* record.c */")]
     calls = header[
@@ -45,8 +45,8 @@ CMODULE = CModule(
     name="engine.x86.core._core",
     cdef=_cdef(),
     prelude='#include "core.h"',
-    sources=("record.c", "protected.c", "system.c", "calls.c", "exec.c", "kvm.c", "uc.c"),
-    headers=("core.h",),
+    sources=("record.c", "protected.c", "system.c", "calls.c", "user.c", "exec.c", "kvm.c", "uc.c"),
+    headers=("core.h", "kvm_user.h"),
     libraries=(":libunicorn.so.2",),
     include_dirs=(str(_unicorn() / "include"),),
     library_dirs=(str(_unicorn() / "lib"),),

@@ -28,12 +28,27 @@ enum { FLAG_CF = 1, FLAG_ZF = 0x40, FLAG_TF = 0x100, FLAG_IF = 0x200, FLAG_DF = 
 /* The bits that are guest state: CF PF AF ZF SF IF DF OF IOPL NT AC ID. TF belongs to us (see exec.c), RF to nobody. */
 #define FLAGS_VISIBLE 0x247ed5u
 
+#define FLAGS_PRIVILEGED 0x3200ull /* IF and IOPL: popf in ring 3 leaves them (SDM vol. 2, POPF) */
+
 enum { CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_WP = 0x10000, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_OSFXSR = 0x200 };
 #define EFER_LME 0x100ull
 #define EFER_LMA 0x400ull
+#define EFER_NXE 0x800ull
 #define CR0_PG 0x80000000ull
 enum { ATTRIBUTE_L = 0x2000, ATTRIBUTE_D = 0x4000, ATTRIBUTE_G = 0x8000 }; /* of a segment */
-enum { WALK_WRITE = 1, WALK_MARK = 2 };                                    /* how translate looks at a page */
+enum { WALK_WRITE = 1, WALK_MARK = 2, WALK_USER = 4, WALK_FETCH = 8 };       /* how translate looks at a page */
+
+/* user64: where the guest kernel's tables lie (physical), and where it sees all of them (linear); layout.py fills them. */
+#define GUEST_KERNEL 0xffffffff80000000
+#define GUEST_GDT 0x1000
+#define GUEST_TSS 0x1800
+#define GUEST_IDT 0x2000
+#define GUEST_STUBS 0x3000       /* vector v's: 16 bytes at GUEST_STUBS + 16 * v */
+#define GUEST_TABLES 0x4000      /* page tables, the root first */
+#define GUEST_FRAMES 0x44000     /* from here on the program's pages */
+#define GUEST_STACK 0x1ff000     /* in the kernel's addresses: a page that is the host's, not part of the guest's state */
+#define GUEST_STACK_PAGE 0xfffc1000 /* its physical address */
+#define GUEST_PORT 0xe0          /* the stubs' `out` */
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };      /* hardware encoding order */
 enum { ES, CS, SS, DS, FS, GS, SEGMENTS };
@@ -59,6 +74,7 @@ typedef struct CpuState {
   uint64_t cr0, cr2, cr3, cr4, efer;
   uint64_t dr[8];
   uint8_t fpu[512]; /* FXSAVE image without the last instruction's pointers, which CPUs disagree about */
+  uint8_t ymm[256]; /* the upper halves of ymm0-15 */
   uint64_t tick;
   uint64_t idle;   /* what the machine's clock went on beyond the ticks while a hlt waited: clock = tick + idle */
   uint32_t depth;  /* 1 + calls and interrupts minus returns, never below 1 */
@@ -104,6 +120,8 @@ enum { /* what executes a row */
   KIND_FAR_CALL,
   KIND_FAR_RETURN, /* data = size | bytes to drop << 8 */
   KIND_PROTECTED_IRET, /* data = size */
+  KIND_SYSCALL,        /* the host, in user64: data = 0, or 0x80 for `int 0x80` */
+  KIND_FS_BASE,        /* us: rdfsbase and its like; data = register | segment << 8 | writes << 16 | size << 24 */
 };
 #define NO_PORT 0x10000
 
@@ -117,10 +135,11 @@ enum { /* traits of a row */
   TRAIT_BREAKPOINT = 64,
   TRAIT_ALONE = 128, /* an emulator must start afresh with it */
   TRAIT_FPU = 256,   /* it uses x87, MMX or SSE registers */
+  TRAIT_AVX = 512,   /* not every host has it, and no emulator */
 };
 
 enum { FPU_NONE, FPU_X87, FPU_WAIT, FPU_MMX, FPU_SSE, FPU_STATE }; /* what a row needs of CR0 and CR4; STATE: fxsave, fxrstor */
-enum { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_MAYBE = 4 };
+enum { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_MAYBE = 4, ACCESS_ALIGNED = 8 };
 
 /* One memory operand: segment:[base + index * scale + displacement], wrapped to address_bits. */
 typedef struct MemoryOperand {
@@ -160,6 +179,7 @@ enum { /* why x86_run came back */
   RUN_NEED_SERVICE, /* a firmware service comes next: fill `service`, run again */
   RUN_EVENT,        /* the machine's clock reached `event_at` */
   RUN_WAIT,         /* a hlt comes next and interrupts are on: set `wait`, run again */
+  RUN_EXCEPTION,    /* user64: the step that just ended raised an exception, and the kernel ends the program */
 };
 
 enum { /* how one CPU step ended */
@@ -234,11 +254,13 @@ typedef struct Unbacked {
 enum { WAIT_UNDECIDED = 0, WAIT_HALT, WAIT_WAKE }; /* what a hlt with interrupts on comes to */
 #define MAX_SERVICE_WRITES 256
 #define SERVICE_BYTES 131072 /* more than the longest disk transfer */
+#define ZEROS 0xffffffffu    /* instead of an offset: zeros are written */
 
 /* What a firmware service does, computed before its step. `bytes` of write i begin at at. */
 typedef struct Service {
   uint32_t ready, write_count, used;
-  uint64_t gpr[8], idle;
+  uint64_t gpr[8], idle, fs_base;
+  uint32_t sets_fs, maps; /* fs_base is meant; page tables are among what is written */
   struct { uint64_t address; uint32_t size, at; } writes[MAX_SERVICE_WRITES];
   uint8_t *bytes; /* SERVICE_BYTES */
 } Service;
@@ -267,6 +289,7 @@ struct Machine {
   void *cpu_data;
   uint32_t dirty;
   uint32_t wide; /* registers are shown with 32 bits */
+  uint32_t user64; /* the program runs in ring 3 under the guest kernel (user.c) */
   Row *rows[1 << HASH_BITS];
   Row **all;
   uint32_t row_count, row_capacity;
@@ -296,6 +319,7 @@ struct Machine {
   Unbacked unbacked[MAX_UNBACKED];
 
   Service service;
+  uint64_t *frames; /* user64: the linear page that each frame is mapped at, all ones for none; NULL: not known now */
 
   /* interrupts from devices, and the machine's clock */
   int irq_vector;    /* what the interrupt controller asks for now; -1: nothing */
@@ -355,12 +379,22 @@ int protected_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fau
 /* system.c */
 int system_instruction(Machine *m, const Row *row, uint64_t next);
 
+/* user.c */
+uint64_t shown_address(Machine *m, uint64_t physical);
+int user_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault);
+int user_system_call(Machine *m, const Row *row, uint64_t next);
+int user_base(Machine *m, const Row *row);
+int misaligned(const Machine *m, const Row *row);
+void user_forget_map(Machine *m);
+void canonical_fpu(CpuState *st);
+
 /* exec.c */
 int gate(Machine *m, uint64_t until, TraceBatch *trace, const Row **row);
 int step_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault);
 void note_unbacked(Machine *m, uint64_t address, uint32_t size, int is_write, uint64_t value);
 uint32_t take_input(Machine *m);
 void give_output(Machine *m, uint32_t value);
+void serve(Machine *m);
 int is_simple(const Machine *m, const Row *row);
 int finish_plain(Machine *m, int ended, TraceBatch *trace);
 
@@ -381,6 +415,7 @@ void x86_touched(Machine *m);
 void x86_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size);
 int x86_bits(Machine *m);
 int x86_translate(Machine *m, uint64_t linear, uint64_t *physical, Walk *path);
+int x86_service_zero(Machine *m, uint64_t address, uint32_t size);
 int x86_service_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size);
 void x86_breakpoint(Machine *m, uint32_t where, int on);
 int x86_kvm_open(const char *device);

@@ -6,10 +6,12 @@
  * it to single-step and hides the guest's. What would differ from host to host or from run to run (cpuid, rdtsc,
  * MSRs, debug registers) is ours too: a program and its journal must give the same states everywhere.
  */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "core.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static int batch_is_full(const TraceBatch *t) {
   return t->step_count >= t->step_capacity || t->write_count + TRACE_WRITE_MARGIN > t->write_capacity;
@@ -81,7 +83,8 @@ static int triple_fault(Machine *m) {
 int step_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault) {
   if (is_fault && !(m->row->traits & TRAIT_REP)) m->range_count = m->old_used = 0;
   m->exception = (int)vector;
-  m->step_flags |= STEP_INTERRUPT | (is_fault ? STEP_ERROR : 0);
+  m->step_flags |= STEP_INTERRUPT | (is_fault || m->user64 ? STEP_ERROR : 0);
+  if (m->user64) return user_raise(m, vector, return_rip, is_fault);
   if (is_protected(m)) {
     int ended = protected_raise(m, vector, return_rip, is_fault);
     if (ended) return triple_fault(m);
@@ -165,12 +168,21 @@ static int load_ss(Machine *m, const Row *row) {
   return STEP_DONE;
 }
 
-/* Does what the host has computed for a firmware service. */
-static void serve(Machine *m) {
+static void zero(Machine *m, uint64_t address, uint32_t size) {
+  static const uint8_t zeros[4096];
+  for (uint32_t done = 0; done < size; done += sizeof zeros) {
+    uint32_t left = size - done;
+    m->cpu->poke(m, address + done, zeros, left < sizeof zeros ? left : sizeof zeros);
+  }
+}
+
+/* Does what the host has computed for a firmware service or a system call. */
+void serve(Machine *m) {
   Service *s = &m->service;
   for (uint32_t i = 0; i < s->write_count; i++) {
     step_note_write(m, s->writes[i].address, s->writes[i].size, 0);
-    m->cpu->poke(m, s->writes[i].address, s->bytes + s->writes[i].at, s->writes[i].size);
+    if (s->writes[i].at == ZEROS) zero(m, s->writes[i].address, s->writes[i].size);
+    else m->cpu->poke(m, s->writes[i].address, s->bytes + s->writes[i].at, s->writes[i].size);
   }
   memcpy(m->st.gpr, s->gpr, sizeof s->gpr);
   m->st.idle += s->idle;
@@ -184,7 +196,11 @@ static int emulate(Machine *m, const Row *row) {
   m->st.rip = next;
   m->dirty |= DIRTY_REGS;
   switch (row->kind) {
-  case KIND_INT: return step_raise(m, row->data, next, 0);
+  case KIND_INT:
+    if (!m->user64 || row->data == 1 || row->data == 3 || row->data == 4) return step_raise(m, row->data, next, 0);
+    m->error = row->data * 8 + 2; /* the kernel's other gates are not for ring 3 */
+    result = STEP_RAISED | 13;
+    break;
   case KIND_SERVICE: serve(m); break;
   case KIND_INTO: return m->st.rflags & FLAG_OF ? step_raise(m, 4, next, 0) : STEP_DONE;
   case KIND_CPUID: cpuid(m); break;
@@ -197,6 +213,8 @@ static int emulate(Machine *m, const Row *row) {
   case KIND_READ_DR: set32(m, row->data & 0xff, (uint32_t)m->st.dr[row->data >> 8]); break;
   case KIND_WRITE_DR: m->st.dr[row->data >> 8] = (uint32_t)m->st.gpr[row->data & 0xff]; break;
   case KIND_RAISE: result = STEP_RAISED | (int)row->data; break;
+  case KIND_SYSCALL: result = user_system_call(m, row, next); break;
+  case KIND_FS_BASE: result = user_base(m, row); break;
   default: result = system_instruction(m, row, next); break;
   }
   if (result & STEP_RAISED) m->st.rip = here;
@@ -213,6 +231,7 @@ static int on_cpu(Machine *m, const Row *row) {
   if (result != STEP_DONE) return result;
   if (row->kind == KIND_POPF || row->kind == KIND_IRET) {
     m->st.rflags = (m->st.rflags & ~(uint64_t)FLAG_TF) | (image & FLAG_TF);
+    if (m->user64) m->st.rflags = (m->st.rflags & ~FLAGS_PRIVILEGED) | (m->before.rflags & FLAGS_PRIVILEGED);
     m->dirty |= DIRTY_REGS; /* the CPU's own TF: popped away from the stepper, or set by the image */
   } else if (row->kind == KIND_PUSHF) {
     if (!translate(m, linear_of(m, SS, m->st.gpr[RSP] & mask), 0, &at, NULL) && at + 2 <= m->ram_size) {
@@ -305,6 +324,8 @@ int finish_plain(Machine *m, int ended, TraceBatch *trace) {
     m->st.halted = 1;
     m->step_flags |= STEP_FAULT;
     result = RUN_SHUTDOWN;
+  } else if (ended == RUN_EXCEPTION) {
+    result = ended;
   } else if (row->kind == KIND_HLT && m->wait == WAIT_WAKE) {
     wait_for_interrupt(m);
   } else if (row->kind == KIND_HLT) {
@@ -340,10 +361,8 @@ static int protected_step(Machine *m, const Row *row) {
   int vector = 13;
   if (code_bits(m) != 64 && m->st.rip + row->length - 1 > m->st.seg[CS].limit) return STEP_RAISED | 13;
   if (fpu_fault(m, row)) return STEP_RAISED | fpu_fault(m, row);
-  if (row->kind != KIND_RAISE) {
-    int found = foresee(m, row);
-    if (found) return STEP_RAISED | (found & 0xff);
-  }
+  int found = foresee(m, row);
+  if (found) return STEP_RAISED | (found & 0xff);
   if (row->traits & TRAIT_REP && row->operand_count) {
     uint64_t room = protected_room(m, row, &vector);
     if (room < rep_count(row, &m->st)) return cut_rep(m, row, room, vector);
@@ -356,11 +375,11 @@ static int one_step(Machine *m, const Row *row, TraceBatch *trace) {
   if (row->kind == KIND_MISSING) return RUN_MISSING;
   if (row->kind == KIND_IN || row->kind == KIND_OUT) open_port(m, row);
   if (row->kind == KIND_IN && m->port.count && !m->input_ready) return RUN_NEED_INPUT;
-  if (row->kind == KIND_SERVICE && !m->service.ready) return RUN_NEED_SERVICE;
+  if ((row->kind == KIND_SERVICE || row->kind == KIND_SYSCALL) && !m->service.ready) return RUN_NEED_SERVICE;
   if (row->kind == KIND_HLT && m->st.rflags & FLAG_IF && m->wait == WAIT_UNDECIDED) return RUN_WAIT;
   step_begin(m, row, trace != NULL);
   int ended = is_protected(m) ? protected_step(m, row) : real_step(m, row);
-  if (ended != STEP_DONE && ended != RUN_SHUTDOWN && !(ended & STEP_RAISED)) {
+  if (ended != STEP_DONE && ended != RUN_SHUTDOWN && ended != RUN_EXCEPTION && !(ended & STEP_RAISED)) {
     m->row = NULL;
     return ended;
   }
@@ -388,19 +407,20 @@ int x86_run(Machine *m, uint64_t until, TraceBatch *trace) {
 
 Machine *x86_create(uint64_t ram_size) {
   Machine *m = calloc(1, sizeof *m);
-  void *ram = NULL;
+  void *ram;
   if (!m) return NULL;
   m->input = calloc(MAX_ELEMENTS, 4);
   m->output = calloc(MAX_ELEMENTS, 4);
   m->service.bytes = malloc(SERVICE_BYTES);
-  if (!m->input || !m->output || !m->service.bytes || posix_memalign(&ram, 4096, ram_size)) {
+  ram = mmap(NULL, ram_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* zeros that cost nothing yet */
+  if (!m->input || !m->output || !m->service.bytes || ram == MAP_FAILED) {
+    if (ram != MAP_FAILED) munmap(ram, ram_size);
     free(m->input);
     free(m->output);
     free(m->service.bytes);
     free(m);
     return NULL;
   }
-  memset(ram, 0, ram_size);
   m->ram = ram;
   m->ram_size = ram_size;
   m->exception = m->irq_vector = -1;
@@ -425,7 +445,8 @@ void x86_destroy(Machine *m) {
   free(m->input);
   free(m->output);
   free(m->service.bytes);
-  free(m->ram);
+  user_forget_map(m);
+  munmap(m->ram, m->ram_size);
   free(m);
 }
 
@@ -485,12 +506,24 @@ void x86_touched(Machine *m) {
   m->dirty = DIRTY_ALL;
   m->fpu_is_current = 1;
   m->access_count = 0;
+  user_forget_map(m);
 }
 
 /* Writes memory between steps (loading the program). */
 void x86_write(Machine *m, uint64_t address, const uint8_t *bytes, uint32_t size) {
   if (address < m->ram_size && size <= m->ram_size - address) memcpy(m->ram + address, bytes, size);
   m->dirty |= DIRTY_MEMORY;
+  user_forget_map(m);
+}
+
+/* Memory that the service that comes next fills with zeros. -1 when it is too much. */
+int x86_service_zero(Machine *m, uint64_t address, uint32_t size) {
+  Service *s = &m->service;
+  if (s->write_count == MAX_SERVICE_WRITES || address >= m->ram_size || size > m->ram_size - address) return -1;
+  s->writes[s->write_count].address = address;
+  s->writes[s->write_count].size = size;
+  s->writes[s->write_count++].at = ZEROS;
+  return 0;
 }
 
 /* One of the writes of the service that comes next. -1 when it is too much. */

@@ -43,6 +43,7 @@ double x86_kvm_bare_steps(const char *device, uint32_t steps) { return (void)dev
 
 #define TSS_ADDRESS 0xfffbd000ul   /* three pages that KVM wants on Intel hosts; api.rst, KVM_SET_TSS_ADDR */
 #define TRAP_TABLE 0xfffc0000ul    /* guest physical address of our vector table: out of real mode's reach */
+#define OWN_BYTES 0x2000           /* that table, then the page at GUEST_STACK_PAGE */
 #define TRAP_SELECTOR 0xffffu      /* vector v leads to ffff:0010+16v: at or above 1 MiB, where nothing is */
 #define TRAP_OFFSET(vector) (0x10u + 16u * (vector))
 #define MAX_STOPS 4                /* in front of one instruction that does not get done */
@@ -56,6 +57,8 @@ typedef struct Kvm {
   size_t run_size;
   uint8_t *trap_table;
   struct kvm_sregs fixed; /* what a fresh vCPU has in the fields that we do not model */
+  struct kvm_sregs user; /* user64: those of ring 3 under the guest kernel */
+  uint8_t *seen_tables;  /* user64: the page tables as the vCPU may remember them */
   int stepping;
   timer_t timer;
   int is_watched; /* `timer` exists; its value says nothing, 0 is a timer too */
@@ -273,6 +276,14 @@ static int run_to_stop(Machine *m, Kvm *k) {
   }
 }
 
+/* Puts the guest's RAM into the VM, or takes it out (size 0).
+ * SAFETY: `ram` is page-aligned, lives until after the VM is closed, and is mapped nowhere else. */
+static int put_ram(Machine *m, Kvm *k, uint64_t size) {
+  struct kvm_userspace_memory_region ram = {.slot = 0, .memory_size = size, .userspace_addr = (uint64_t)m->ram};
+  int rc = ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &ram);
+  return (int)note_call(m, CALL_MEMORY_REGION, rc, 0, ARGUMENTS(0, 0, 0, size));
+}
+
 static int unsupported(Machine *m, uint32_t reason, uint32_t detail) {
   m->problem_reason = reason;
   m->problem_detail = detail;
@@ -292,7 +303,10 @@ static void clear_events(Machine *m, Kvm *k) {
   note_call(m, CALL_SET_EVENTS, ioctl(k->vcpu, KVM_SET_VCPU_EVENTS, &events), 0, ARGUMENTS(0));
 }
 
+#include "kvm_user.h"
+
 static int kvm_step(Machine *m, const Row *row) {
+  if (m->user64) return kvm_user_step(m, row);
   Kvm *k = m->cpu_data;
   int hlt = row->kind == KIND_HLT, protected = is_protected(m);
   uint8_t frame[6] = {0};
@@ -358,6 +372,7 @@ static void kvm_pull(Machine *m) {
   memcpy(x + 24, from + 24, 4);  /* MXCSR */
   for (int i = 0; i < 8; i++) memcpy(x + 32 + 16 * i, from + 32 + 16 * i, 10);
   memcpy(x + 160, from + 160, 16 * 16);
+  if (m->user64) canonical_fpu(&m->st);
 }
 
 /* Arms or disarms the watch; it belongs to the thread that runs. */
@@ -383,7 +398,8 @@ static void kvm_destroy(Machine *m) {
   if (k->vcpu >= 0) close(k->vcpu);
   if (k->vm >= 0) close(k->vm);
   if (k->device >= 0) close(k->device);
-  if (k->trap_table) munmap(k->trap_table, 4096);
+  if (k->trap_table) munmap(k->trap_table, OWN_BYTES);
+  free(k->seen_tables);
   free(k);
   m->cpu_data = NULL;
 }
@@ -416,9 +432,9 @@ static int set_region(Machine *m, Kvm *k, struct kvm_userspace_memory_region *r)
   return (int)note_setup(m, CALL_MEMORY_REGION, rc, ARGUMENTS(r->slot, r->flags, r->guest_phys_addr, r->memory_size));
 }
 
-/* SAFETY: `ram` is page-aligned, lives until after the VM is closed, and is mapped nowhere else. */
+/* SAFETY: our two pages and `ram` live until after the VM is closed, and are mapped nowhere else. */
 static int map_memory(Machine *m, Kvm *k) {
-  k->trap_table = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  k->trap_table = mmap(NULL, OWN_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (k->trap_table == MAP_FAILED) {
     k->trap_table = NULL;
     return -1;
@@ -427,9 +443,9 @@ static int map_memory(Machine *m, Kvm *k) {
     const uint16_t entry[2] = {(uint16_t)TRAP_OFFSET(vector), TRAP_SELECTOR};
     memcpy(k->trap_table + 4 * vector, entry, 4);
   }
-  struct kvm_userspace_memory_region ram = {.slot = 0, .memory_size = m->ram_size, .userspace_addr = (uint64_t)m->ram};
   struct kvm_userspace_memory_region table = {
-      .slot = 1, .guest_phys_addr = TRAP_TABLE, .memory_size = 4096, .userspace_addr = (uint64_t)k->trap_table};
+      .slot = 1, .guest_phys_addr = TRAP_TABLE, .memory_size = OWN_BYTES, .userspace_addr = (uint64_t)k->trap_table};
+  struct kvm_userspace_memory_region ram = {.slot = 0, .memory_size = m->ram_size, .userspace_addr = (uint64_t)m->ram};
   return set_region(m, k, &ram) || set_region(m, k, &table);
 }
 

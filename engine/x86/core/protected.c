@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { PRESENT = 1, WRITABLE = 2, ACCESSED = 0x20, DIRTY = 0x40, LARGE = 0x80 };
+enum { PRESENT = 1, WRITABLE = 2, USER = 4, ACCESSED = 0x20, DIRTY = 0x40, LARGE = 0x80 };
+#define NO_EXECUTE (1ull << 63)
 #define ADDRESS_MASK 0x000ffffffffff000ull
 
 int is_protected(const Machine *m) { return m->st.cr0 & CR0_PE ? 1 : 0; }
@@ -37,7 +38,8 @@ uint64_t linear_of(const Machine *m, int segment, uint64_t offset) {
 }
 
 static int page_fault(Machine *m, uint64_t linear, int how, int is_present) {
-  m->error = (is_present ? 1 : 0) | (how & WALK_WRITE ? 2 : 0);
+  m->error = (is_present ? 1 : 0) | (how & WALK_WRITE ? 2 : 0) | (how & WALK_USER ? 4 : 0);
+  if (how & WALK_FETCH && m->st.efer & EFER_NXE) m->error |= 16;
   m->fault_address = linear;
   return 14;
 }
@@ -62,7 +64,7 @@ int translate(Machine *m, uint64_t linear, int how, uint64_t *physical, Walk *pa
     return 13;
   }
   uint64_t table = m->st.cr3 & (levels == 3 ? 0xffffffe0 : ADDRESS_MASK), at[4], entries[4];
-  int writable = 1, level = levels, count = 0;
+  int writable = 1, user = 1, executable = 1, level = levels, count = 0;
   for (;; level--) {
     uint32_t shift = 12 + bits * (uint32_t)(level - 1);
     uint64_t entry = 0, index = linear >> shift & ((1u << bits) - 1);
@@ -76,6 +78,8 @@ int translate(Machine *m, uint64_t linear, int how, uint64_t *physical, Walk *pa
     }
     if (!(entry & PRESENT)) return page_fault(m, linear, how, 0);
     if (!(levels == 3 && level == 3) && !(entry & WRITABLE)) writable = 0;
+    if (!(levels == 3 && level == 3) && !(entry & USER)) user = 0;
+    if (entry & NO_EXECUTE && m->st.efer & EFER_NXE) executable = 0;
     count++;
     int can_be_large = level == 2 ? levels > 2 || m->st.cr4 & CR4_PSE : level == 3 && levels == 4;
     if (level == 1 || (can_be_large && entry & LARGE)) {
@@ -85,7 +89,8 @@ int translate(Machine *m, uint64_t linear, int how, uint64_t *physical, Walk *pa
     }
     table = entry & ADDRESS_MASK;
   }
-  if (how & WALK_WRITE && !writable && m->st.cr0 & CR0_WP) return page_fault(m, linear, how, 1);
+  if (how & WALK_WRITE && !writable && (m->st.cr0 & CR0_WP || how & WALK_USER)) return page_fault(m, linear, how, 1);
+  if ((how & WALK_USER && !user) || (how & WALK_FETCH && !executable)) return page_fault(m, linear, how, 1);
   if (how & WALK_MARK) {
     for (int i = 0; i < count; i++) {
       if (levels == 3 && i == 0) continue;
@@ -94,6 +99,9 @@ int translate(Machine *m, uint64_t linear, int how, uint64_t *physical, Walk *pa
   }
   return 0;
 }
+
+/* Whose access it is: the pages of ring 3 and those of the kernel. */
+static int as_now(const Machine *m) { return (m->st.seg[CS].selector & 3) == 3 ? WALK_USER : 0; }
 
 /* Looks at a range of linear addresses, page by page. */
 static int look(Machine *m, uint64_t linear, uint64_t size, int how) {
@@ -153,7 +161,7 @@ static int operand_fault(Machine *m, int segment, uint64_t offset, uint64_t size
     uint64_t top = s->attributes & ATTRIBUTE_D ? 0xffffffff : 0xffff;
     if (grows_down ? offset <= s->limit || offset + size - 1 > top : offset + size - 1 > s->limit) return refuse(m, vector, 0);
   }
-  return look(m, linear_of(m, segment, offset), size, (is_write ? WALK_WRITE : 0) | WALK_MARK);
+  return look(m, linear_of(m, segment, offset), size, (is_write ? WALK_WRITE : 0) | WALK_MARK | as_now(m));
 }
 
 /* How many elements of a rep string instruction can be done before one faults; `vector` is the exception then. */
@@ -204,14 +212,15 @@ static int divide_error(Machine *m, const Row *row) {
 
 /* The exception that the row is going to raise by what it fetches and touches; 0 if none. */
 int foresee(Machine *m, const Row *row) {
-  int vector = look(m, linear_of(m, CS, m->st.rip), row->length, WALK_MARK);
+  int vector = look(m, linear_of(m, CS, m->st.rip), row->length, WALK_MARK | WALK_FETCH | as_now(m));
   if (vector) return vector;
-  if (row->traits & TRAIT_REP) return 0; /* protected_room */
+  if (row->kind == KIND_RAISE || row->traits & TRAIT_REP) return 0; /* whatever it touches; protected_room */
   for (int i = 0; i < row->operand_count; i++) {
     const MemoryOperand *op = &row->operands[i];
     vector = op->size ? operand_fault(m, op->segment, operand_offset(m, op), op->size, op->access & ACCESS_WRITE) : 0;
     if (vector) return vector;
   }
+  if (m->user64 && misaligned(m, row)) return refuse(m, 13, 0);
   return row->divide && divide_error(m, row) ? refuse(m, 0x100, 0) : 0; /* 0x100: #DE, whose number is 0 */
 }
 

@@ -263,7 +263,7 @@ static void put_piece(Machine *m, TraceBatch *t, uint64_t address, const uint8_t
   uint64_t a = 0, b = 0;
   memcpy(&a, old, size);
   memcpy(&b, now, size);
-  put(t, WRITE_MEMORY, address, size == 8 ? TAG_BITS64 : size == 4 ? TAG_BITS32 : size == 2 ? TAG_BITS16 : TAG_BITS8, a, b);
+  put(t, WRITE_MEMORY, shown_address(m, address), size == 8 ? TAG_BITS64 : size == 4 ? TAG_BITS32 : size == 2 ? TAG_BITS16 : TAG_BITS8, a, b);
 }
 
 static uint32_t piece_size(uint32_t left) { return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1; }

@@ -77,6 +77,7 @@ static void take_segments(Machine *m) {
 
 static uint64_t descriptor_of(const Segment *s) {
   uint64_t limit = s->attributes & ATTRIBUTE_G ? s->limit >> 12 : s->limit, attributes = s->attributes;
+  attributes &= ~0x60ull; /* an engine is in ring 0; what ring 3 may not do is refused before */
   if (!(attributes & 0x80)) attributes = 0xc093, limit = 0xfffff; /* null: protected.c lets nobody use it */
   return (limit & 0xffff) | (s->base & 0xffffff) << 16 | (attributes & 0xf0ff) << 40 | (limit & 0xf0000) << 32 | (s->base & 0xff000000) << 32;
 }
@@ -101,6 +102,10 @@ static void push_protected(Machine *m, Uc *u) {
   uc_reg_write(u->uc, UC_X86_REG_CR4, &m->st.cr4);
   uc_reg_write(u->uc, UC_X86_REG_CR3, &m->st.cr3);
   uc_reg_write(u->uc, UC_X86_REG_CR0, &m->st.cr0);
+  if (u->width == LONG) {
+    uc_x86_msr efer = {.rid = 0xc0000080, .value = m->st.efer};
+    uc_reg_write(u->uc, UC_X86_REG_MSR, &efer);
+  }
   uc_ctl_flush_tlb(u->uc);
 }
 
@@ -149,6 +154,7 @@ static void take_fpu(Machine *m, Uc *u) {
   memcpy(x, &control, 2);
   memcpy(x + 2, &status, 2);
   memcpy(x + 24, &mxcsr, 4);
+  if (m->user64) canonical_fpu(&m->st);
 }
 
 static uc_err open_engine(Machine *m, Uc *u, int width);

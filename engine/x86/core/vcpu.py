@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -204,16 +205,29 @@ class Vcpu:
         machine.output_count = 0
         return values
 
-    def serve(self, registers: list[int], writes: list[tuple[int, bytes]], idle: int) -> None:
-        """What the firmware service that comes next does: eight registers, memory writes, clocks that pass."""
+    def serve(
+        self,
+        registers: list[int],
+        writes: list[tuple[int, bytes]],
+        idle: int,
+        *,
+        zeros: Iterable[tuple[int, int]] = (),
+    ) -> None:
+        """What the service that comes next does: eight registers, memory writes, clocks that pass.
+
+        `zeros`: (address, bytes) to be filled with zeros before the writes.
+        """
         service = self._machine.service
         service.write_count = service.used = 0
         for i, value in enumerate(registers):
             service.gpr[i] = value
+        for address, length in zeros:
+            if lib.x86_service_zero(self._machine, address, length):
+                raise MachineFault("a service wrote too much")
         for address, data in writes:
             if lib.x86_service_write(self._machine, address, data, len(data)):
                 raise MachineFault("a firmware service wrote too much")
-        service.idle, service.ready = idle, 1
+        service.idle, service.ready, service.maps, service.sets_fs = idle, 1, 0, 0
 
     @property
     def clock(self) -> int:
