@@ -18,8 +18,9 @@ STACK_BYTES = 64
 VIEW_EXITS = 16
 MAX_MEMORY_BYTES = 4096
 MAX_DISASSEMBLY = 64
+MAX_FIND_BYTES = 64
 MAX_CALLS = 256
-_KINDS = ("memory", "disassembly", "exits", "gdt", "idt", "pages", "pointer", "accesses", "calls")
+_KINDS = ("memory", "find", "disassembly", "exits", "gdt", "idt", "pages", "pointer", "accesses", "calls")
 
 
 def listing(machine: X86Machine) -> dict[str, Any]:
@@ -92,6 +93,8 @@ def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
     kind = query.get("kind")
     if kind == "memory":
         return _memory_query(machine, query)
+    if kind == "find":
+        return _find(machine, query)
     if kind == "disassembly":
         address = _number(query, "address", None, 0, (1 << 64) - 1)
         return {"rows": list(_disassembly(machine, address, _number(query, "count", 16, 1, MAX_DISASSEMBLY)))}
@@ -118,6 +121,20 @@ def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
             machine, when, _number(query, "offset", 0, 0, 1 << 62), _number(query, "limit", 64, 1, MAX_CALLS)
         )
     raise CommandError(f"unknown query {str(kind)[:40]!r}", hint=", ".join(_KINDS))
+
+
+def _find(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
+    """The first place in physical memory, at or after `from`, that holds these bytes; null if there is none."""
+    text = query.get("bytes")
+    try:
+        wanted = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        wanted = b""
+    if not 1 <= len(wanted) <= MAX_FIND_BYTES:
+        raise CommandError(f"`bytes` must be 1 to {MAX_FIND_BYTES} bytes in hex")
+    start = _number(query, "from", 0, 0, machine.vcpu.ram_bytes)
+    found = machine.vcpu.read_memory(start, machine.vcpu.ram_bytes - start).find(wanted)
+    return {"bytes": wanted.hex(), "address": None if found < 0 else start + found}
 
 
 def _memory_query(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 256
 _SYSTEM_TYPES = {1: "tss16", 2: "ldt", 3: "tss16 busy", 4: "call gate 16", 5: "task gate", 9: "tss", 11: "tss busy"}
 _GATES = {5: "task gate", 6: "interrupt gate 16", 7: "trap gate 16", 14: "interrupt gate", 15: "trap gate"}
-_PAGE_BITS = (("P", 0), ("W", 1), ("U", 2), ("PWT", 3), ("PCD", 4), ("A", 5), ("D", 6), ("PS", 7), ("G", 8))
+_PAGE_BITS = (("P", 0), ("W", 1), ("U", 2), ("PWT", 3), ("PCD", 4), ("A", 5), ("D", 6), ("PS", 7), ("G", 8), ("NX", 63))
 _EFER_LMA, _CR4_PAE, _CR0_PG = 0x400, 0x20, 1 << 31
 
 
@@ -34,7 +34,21 @@ def _segment(index: int, value: int) -> dict[str, Any]:
     }
 
 
-def _gate(vector: int, value: int) -> dict[str, Any]:
+def _segments(values: list[int], *, is_long: bool) -> list[dict[str, Any]]:
+    """Every descriptor. In long mode those of the system have two entries: the second one is the base's upper half."""
+    entries, index = [], 0
+    while index < len(values):
+        value = values[index]
+        found = _segment(index, value)
+        if is_long and value and not value >> 44 & 1 and index + 1 < len(values):
+            index += 1
+            found["base"] = f"{values[index] & 0xFFFFFFFF:08x}{found['base']}"
+        entries.append(found)
+        index += 1
+    return entries
+
+
+def _gate(vector: int, value: int, *, is_long: bool) -> dict[str, Any]:
     access = value >> 40 & 0xFF
     return {
         "vector": vector,
@@ -43,6 +57,7 @@ def _gate(vector: int, value: int) -> dict[str, Any]:
         "offset": f"{value & 0xFFFF | value >> 32 & 0xFFFF0000 | value >> 64 << 32:x}",
         "dpl": access >> 5 & 3,
         "present": bool(access & 0x80),
+        **({"ist": value >> 32 & 7} if value >> 32 & 7 and is_long else {}),
     }
 
 
@@ -56,14 +71,14 @@ def descriptors(machine: X86Machine, kind: str) -> dict[str, Any]:
     entries: list[dict[str, Any]] = []
     if kind == "gdt":
         if bits > 0:
-            entries = [_segment(index, value) for index, value in enumerate(values)]
+            entries = _segments(values, is_long=bool(int(state.efer) & _EFER_LMA))
     elif bits < 0:
         entries = [
             {"vector": n, "type": "vector", "selector": f"{v >> 16:04x}", "offset": f"{v & 0xFFFF:x}"}
             for n, v in enumerate(values)
         ]
     else:
-        entries = [_gate(vector, value) for vector, value in enumerate(values)]
+        entries = [_gate(vector, value, is_long=size == 16) for vector, value in enumerate(values)]
     return {"base": int(base), "limit": int(limit), "entries": entries}
 
 

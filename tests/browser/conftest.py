@@ -108,7 +108,9 @@ class Bench:
         return self.pane("state").locator(".up", has=self.page.locator(".upname", has_text=name))
 
     def register(self, name: str) -> Locator:
-        return self.pane("state").locator(".regs tr", has=self.page.locator(f'th:text-is("{name}")')).first
+        return (
+            self.pane("state").locator(".regs tr", has=self.page.get_by_role("rowheader", name=name, exact=True)).first
+        )
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_the_stack_and_memory_show_what_was_pushed(program: Bench) -> None:
     expect(one.pane("memory").locator("td.wr")).to_have_text(["10", "00"])
     stack = one.pane("state").locator(".b-stk tbody tr").first
     expect(stack).to_contain_text("0010")
-    stack.get_by_role("button").click()
+    stack.get_by_role("button", name="Go to step 4").click()
     one.at(4)
 
 
@@ -120,4 +120,4 @@ def test_every_problem_of_the_source_is_underlined_and_listed(bench: Callable[..
     problems = one.pane("source").locator(".problems li")
     expect(problems).to_have_count(2)
     expect(problems.nth(0)).to_contain_text("line 2")
-    expect(one.pane("source").locator(".gb-wrong")).to_have_count(2)
+    expect(one.pane("source").locator(".cm-line:has(.gb-wrong)")).to_have_count(2)

@@ -229,3 +229,14 @@ def test_a_long_run_keeps_the_last_calls_only(go) -> None:
     assert answer["calls"][0]["n"] == answer["first"] == answer["count"] - 256
     with pytest.raises(CommandError, match="setup or run"):
         machine.inspect({"kind": "calls", "when": "later"})
+
+
+def test_bytes_are_found_in_memory_from_a_place_on(go) -> None:
+    machine = go("hlt\ntimes 0x200 - ($ - $$) db 0\ndb 'needle', 0, 'needle'", "unicorn").machine
+    query = {"kind": "find", "bytes": b"needle".hex()}
+    assert machine.inspect(query) == {"bytes": b"needle".hex(), "address": 0x200}
+    assert machine.inspect({**query, "from": 0x201})["address"] == 0x207
+    assert machine.inspect({**query, "from": 0x208})["address"] is None
+    for bad in ("", "xyz", "00" * 65, 5):
+        with pytest.raises(CommandError, match="bytes"):
+            machine.inspect({"kind": "find", "bytes": bad})

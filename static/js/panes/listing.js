@@ -383,7 +383,7 @@ class ListingPane {
       const y2 = jump.to + (down ? -3 : 3) + 0.5;
       const name = jump.taken ? " taken" : "";
       return [
-        svg("path", { class: `line${name}`, d: `M${GUTTER - 4} ${y1}H${x}V${y2}H${GUTTER - 6}` }),
+        svg("path", { class: `jump${name}`, d: `M${GUTTER - 4} ${y1}H${x}V${y2}H${GUTTER - 6}` }),
         svg("path", { class: `tip${name}`, d: `M${GUTTER - 7} ${y2 - 3}l5 3-5 3z` }),
       ];
     });

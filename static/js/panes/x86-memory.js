@@ -1,139 +1,321 @@
 // @ts-check
-// Memory around what matters: rows of eight bytes of each window that the view offers, with what was written when.
-import { fill, h } from "../dom.js";
+// Memory: around what matters, or from an address that somebody asks for, linear or physical; what was read and written
+// when; single bytes taken apart, edited, searched for. The text screen stands above, the CPU's tables below.
+import { fill, h, setText } from "../dom.js";
 import { has, t } from "../i18n.js";
-import { RECENT_STEPS } from "../values.js";
-import { withScreen } from "./x86-screen.js";
+import { writerLink } from "../values.js";
+import { Question, onAddress, pointAt } from "./x86-asking.js";
+import { ExpressionError, evaluate, namesOf, registerValues } from "./x86-expression.js";
+import { ROW, hexHead, hexRows, legend, merge } from "./x86-hex.js";
+import { keep, recall } from "./x86-kept.js";
+import { ScreenBlock } from "./x86-screen.js";
+import { TablesBlock } from "./x86-tables.js";
 
-const ROW = 8;
+/** Bytes that are shown from an address on. */
+const SHOWN_BYTES = 160;
+const STEPS = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowRight: 1, ArrowUp: -ROW, ArrowDown: ROW });
 
-/** @type {import("./index.js").Pane} */
-export default {
-  id: "x86-memory",
-  titleKey: "pane.memory",
-  tabKey: "x86.tab.memory",
-  shortKey: "x86.tab.memory",
-  mount(pane, ctx) {
-    const body = h("div", { class: "below" });
-    const screen = withScreen(pane, ctx, body);
-    body.addEventListener("click", (event) => {
-      const cell = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("td[data-at]"));
-      if (!cell) return;
-      const { trace, viewTick } = ctx.store.state;
-      if (cell.dataset.writer) ctx.session.goTo(Number(cell.dataset.writer));
-      else if (!trace.knowsAll(viewTick)) ctx.session.toWriter({ kind: "memory", address: Number(cell.dataset.at) });
+/** @type {import("./index.js").Pane["mount"]} */
+export function mount(body, ctx) {
+  return new MemoryPane(body, ctx);
+}
+
+class MemoryPane {
+  /** What is shown: "" = around what matters, a register's name, or "=" for the chosen address. */
+  follow = "";
+  address = 0n;
+  /** What the machine answered for an address. @type {{base: number, bytes: string, tick: number, linear: boolean} | null} */
+  answered = null;
+  /** The byte that is looked at. -1: none */
+  picked = -1;
+  /** @type {[number, number] | null} */
+  found = null;
+  /** Addresses that the shown step read. @type {Set<number>} */
+  reads = new Set();
+
+  /**
+   * @param {HTMLElement} body
+   * @param {import("./index.js").Context} ctx
+   */
+  constructor(body, ctx) {
+    this.body = body;
+    this.ctx = ctx;
+    this.screen = new ScreenBlock(ctx);
+    this.tables = new TablesBlock(ctx);
+    this.linear = recall("space", "linear") === "linear";
+    this.place = h("input", { class: "goto", spellcheck: "false", autocomplete: "off", "aria-label": t("x86.memory.goto"), placeholder: t("x86.memory.hint") });
+    this.following = h("select", { class: "pick", "aria-label": t("x86.memory.follow") });
+    this.space = h("button", { type: "button", class: "btn edge", "aria-pressed": "false", title: t("x86.memory.space"), on: { click: () => this.toggleSpace() } });
+    this.tools = h("form", { class: "xtools" }, this.place, this.following, this.space);
+    this.wrong = h("p", { class: "none wrongtext", role: "alert", hidden: true });
+    this.hex = h("div", { class: "bytes" });
+    this.bar = h("div", { class: "bytebar", hidden: true });
+    this.empty = h("p", { class: "empty" }, t("memory.empty"));
+    this.block = h("div", { class: "block" }, this.tools, this.wrong, this.bar, this.hex);
+    fill(body, this.screen.node, this.empty, this.block, this.tables.nodes);
+    this.question = new Question(ctx.session, (answer, tick) => this.answer(answer, tick));
+    this.reading = new Question(ctx.session, (answer, tick) => this.readBy(answer, tick));
+    this.tools.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.goTo(this.place.value.trim());
     });
-    return {
-      update(state, changed) {
-        screen.update(state, changed);
-        if (!["view", "viewTick", "trace", "program", "stale"].some((name) => changed.has(name))) return;
-        ctx.section.classList.toggle("stale", state.stale);
-        const windows = state.view?.memory;
-        if (!windows) {
-          ctx.meta("");
-          fill(body, h("p", { class: "empty" }, t("memory.empty")));
-          return;
-        }
-        ctx.meta(state.stale ? t("pane.stale") : t("memory.meta"));
-        const { scrollTop } = pane;
-        fill(
-          body,
-          h("table", { class: "hex" },
-            h("caption", { class: "sr" }, t("pane.memory")),
-            h("thead", {}, h("tr", {}, h("th", { class: "ad", scope: "col" }, t("column.address")),
-              Array.from({ length: ROW }, (_x, i) => h("th", { scope: "col", class: i === 4 ? "mid" : "" }, i.toString(16))),
-              h("th", { class: "asc", scope: "col" }, t("column.ascii")))),
-            h("tbody", {}, merge(windows).map((w) => [
-              h("tr", { class: "gaprow" }, h("th", { colspan: ROW + 2, scope: "rowgroup" }, w.names.map(windowName).join(" · "))),
-              rows(state, w),
-            ]))),
-          legend(),
-        );
-        pane.scrollTop = scrollTop;
-      },
-    };
-  },
-};
+    this.following.addEventListener("change", () => this.choose(this.following.value));
+    this.hex.addEventListener("click", (event) => {
+      const cell = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("td[data-at]"));
+      if (cell) this.pick(Number(cell.dataset.at));
+    });
+    this.hex.addEventListener("keydown", (event) => this.keydown(event));
+    this.stop = onAddress((address) => this.show(address));
+  }
+
+  destroy() {
+    this.stop();
+    this.tables.destroy();
+    this.question.drop();
+    this.reading.drop();
+  }
+
+  /**
+   * @param {import("../store.js").State} state
+   * @param {Set<string>} changed
+   */
+  update(state, changed) {
+    this.screen.update(state, changed);
+    this.tables.update(state, changed);
+    if (!["view", "viewTick", "trace", "program", "stale", "phase"].some((name) => changed.has(name))) return;
+    this.ctx.section.classList.toggle("stale", state.stale);
+    const there = Boolean(state.view?.memory);
+    this.empty.hidden = there;
+    this.block.hidden = !there;
+    if (!there) {
+      this.ctx.meta("");
+      return;
+    }
+    if (changed.has("program")) this.answered = null;
+    this.options(state);
+    this.ctx.meta(state.stale ? t("pane.stale") : this.follow === "" ? t("memory.meta") : this.follow === "=" ? t("x86.memory.from", { at: this.address.toString(16) }) : t("x86.memory.follows", { name: this.follow.toUpperCase() }));
+    if (this.follow && this.follow !== "=") this.address = registerValues(state.view).get(this.follow) ?? this.address;
+    if (this.follow && !state.live) this.ask();
+    if (this.readAt !== state.viewTick || changed.has("program")) {
+      this.readAt = state.viewTick;
+      this.reads = new Set();
+      if (state.viewTick > 0 && !state.live) this.reading.ask({ kind: "accesses" });
+    }
+    this.draw(state);
+  }
+
+  /** @param {import("../store.js").State} state */
+  options(state) {
+    const names = ["", ...(state.view.registers ?? []).map((/** @type {any} */ r) => r.name), ...(this.follow === "=" ? ["="] : [])];
+    if (this.following.options.length !== names.length || this.following.options[1]?.value !== names[1]) {
+      fill(this.following, names.map((name) => h("option", { value: name }, name === "" ? t("x86.memory.auto") : name === "=" ? t("x86.memory.fixed") : name.toUpperCase())));
+    }
+    this.following.value = this.follow;
+    setText(this.space, t(this.linear ? "x86.memory.linear" : "x86.memory.physical"));
+    this.space.setAttribute("aria-pressed", String(!this.linear));
+  }
+
+  /** @param {string} name */
+  choose(name) {
+    this.follow = name;
+    this.answered = null;
+    this.ctx.store.touch("view");
+  }
+
+  toggleSpace() {
+    this.linear = !this.linear;
+    keep("space", this.linear ? "linear" : "physical");
+    if (this.follow === "") {
+      this.address = BigInt(this.ctx.store.state.view?.memory?.[0]?.base ?? 0);
+      this.follow = "=";
+    }
+    this.answered = null;
+    this.ctx.store.touch("view");
+  }
+
+  /**
+   * Show memory from an address on, in sight even where this pane has to share its place.
+   * @param {bigint} address linear
+   */
+  show(address) {
+    this.follow = "=";
+    this.address = address;
+    this.picked = Number(address);
+    this.linear = true;
+    this.answered = null;
+    if (!this.body.offsetParent) {
+      for (const tab of document.querySelectorAll('[role=tab][data-tab="memory"]')) if (/** @type {HTMLElement} */ (tab).offsetParent) /** @type {HTMLElement} */ (tab).click();
+    }
+    this.ctx.store.touch("view");
+  }
+
+  /** @param {string} text an address, or after `/` what to search for */
+  async goTo(text) {
+    const { state } = this.ctx.store;
+    this.wrong.hidden = true;
+    try {
+      if (text === "") this.choose("");
+      else if (text.startsWith("/")) await this.search(text.slice(1));
+      else {
+        const address = evaluate(text, namesOf(state));
+        this.follow = "=";
+        this.address = address;
+        this.picked = Number(address);
+        this.answered = null;
+        this.ctx.store.touch("view");
+      }
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      this.wrong.hidden = false;
+      fill(this.wrong, error.message);
+    }
+  }
+
+  /**
+   * The next place after the last one that holds these bytes.
+   * @param {string} text `"a text"`, or bytes in hex
+   */
+  async search(text) {
+    const bytes = pattern(text);
+    const from = this.found ? this.found[0] + 1 : 0;
+    const answer = await this.ctx.session.ask("inspect", { query: { kind: "find", bytes, from } });
+    if (!answer) return;
+    const { address } = answer.answer;
+    if (address === null) throw new ExpressionError(t("x86.memory.nowhere", { text }));
+    this.found = [address, address + bytes.length / 2];
+    this.linear = false;
+    this.follow = "=";
+    this.address = BigInt(address);
+    this.picked = address;
+    this.answered = null;
+    this.ctx.store.touch("view");
+  }
+
+  /** Ask for the bytes around the address. */
+  ask() {
+    const start = this.address - (this.address % BigInt(ROW)) - BigInt(2 * ROW);
+    const base = start < 0n ? 0n : start;
+    if (base > BigInt(Number.MAX_SAFE_INTEGER)) return;
+    this.question.ask({ kind: "memory", address: Number(base), length: SHOWN_BYTES, ...(this.linear ? { space: "linear" } : {}) }, this.answered ? undefined : 0);
+  }
+
+  /**
+   * @param {any} answer
+   * @param {number} tick
+   */
+  answer(answer, tick) {
+    this.answered = { base: answer.address, bytes: answer.bytes, tick, linear: this.linear };
+    this.pages = answer.pages ?? null;
+    this.draw(this.ctx.store.state);
+  }
+
+  /** The step that `reads` is of. */
+  readAt = -1;
+
+  /**
+   * What the shown step read, if the machine has just seen it happen.
+   * @param {any} answer
+   * @param {number} tick
+   */
+  readBy(answer, tick) {
+    const reads = answer.accesses.filter((/** @type {any} */ a) => a.tick === tick && a.reads);
+    for (const { address, size } of reads) for (let i = 0; i < Math.min(size, 64); i++) this.reads.add(address + i);
+    if (reads.length) this.draw(this.ctx.store.state);
+  }
+
+  /** @param {import("../store.js").State} state */
+  draw(state) {
+    const windows = this.follow === ""
+      ? merge(state.view.memory)
+      : this.answered
+        ? [{ names: [], base: this.answered.base, bytes: this.answered.bytes.match(/../g) ?? [] }]
+        : [];
+    const { scrollTop } = this.body;
+    const focused = this.hex.contains(document.activeElement);
+    const marks = { picked: this.picked, found: this.found, reads: this.reads, linear: this.follow === "" || this.linear };
+    fill(this.hex,
+      windows.length
+        ? h("table", { class: "hex", role: "grid", tabindex: "0", "aria-label": t("x86.memory.grid") },
+            hexHead(),
+            h("tbody", {}, windows.map((w) => [
+              h("tr", { class: "gaprow" }, h("th", { colspan: ROW + 2, scope: "rowgroup" }, this.heading(w))),
+              hexRows(state, w, marks),
+            ])))
+        : h("p", { class: "none" }, t("x86.memory.asking")),
+      legend());
+    this.body.scrollTop = scrollTop;
+    if (focused) /** @type {HTMLElement | null} */ (this.hex.querySelector("table"))?.focus({ preventScroll: true });
+    this.drawBar(state, windows);
+  }
+
+  /** @param {import("./x86-hex.js").Window} w */
+  heading(w) {
+    if (this.follow === "") return w.names.map(windowName).join(" · ");
+    const physical = this.pages?.[0]?.physical;
+    if (!this.linear) return t("x86.memory.isphysical");
+    if (typeof physical === "number" && physical !== w.base) return t("x86.memory.mapped", { at: physical.toString(16) });
+    return this.pages && physical === null ? t("x86.memory.unmapped") : t("x86.memory.islinear");
+  }
+
+  // ----- one byte --------------------------------------------------------------------------------------------------
+
+  /** @param {number} address */
+  pick(address) {
+    this.picked = this.picked === address ? -1 : address;
+    this.draw(this.ctx.store.state);
+  }
+
+  /** @param {KeyboardEvent} event */
+  keydown(event) {
+    const step = STEPS[event.key];
+    if (event.key === "Escape" && this.picked >= 0) this.pick(this.picked);
+    else if (step !== undefined && this.picked >= 0) {
+      if (this.hex.querySelector(`td[data-at="${this.picked + step}"]`)) this.pick(this.picked + step);
+    } else if (step !== undefined || event.key === "Enter") {
+      const first = /** @type {HTMLElement | null} */ (this.hex.querySelector("td[data-at]"));
+      if (this.picked < 0 && first) this.pick(Number(first.dataset.at));
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /**
+   * What is known of the picked byte, and what can be done with it.
+   * @param {import("../store.js").State} state
+   * @param {import("./x86-hex.js").Window[]} windows
+   */
+  drawBar(state, windows) {
+    const w = windows.find((one) => this.picked >= one.base && this.picked < one.base + one.bytes.length);
+    const byte = w?.bytes[this.picked - w.base];
+    this.bar.hidden = !byte;
+    if (!w || !byte) return;
+    const value = Number.parseInt(byte, 16);
+    const cells = w.bytes.slice(this.picked - w.base, this.picked - w.base + 8);
+    const wide = (/** @type {number} */ n) => (cells.length >= n ? [...cells.slice(0, n)].reverse().join("") : "");
+    const writer = state.trace.memoryWriters(this.picked, 1, state.viewTick)[0];
+    const ask = () => this.ctx.session.toWriter({ kind: "memory", address: this.picked });
+    fill(this.bar,
+      h("span", { class: "m" }, h("b", {}, this.picked.toString(16).padStart(4, "0")), ` ${byte} = ${value}${value > 127 ? ` = ${value - 256}` : ""}${value >= 32 && value < 127 ? ` '${String.fromCharCode(value)}'` : ""}`),
+      h("span", { class: "m dim" }, [2, 4, 8].map(wide).filter(Boolean).map((text, i) => `${["w", "d", "q"][i]} ${text} `)),
+      writer ? writerLink(writer, (tick) => this.ctx.session.goTo(tick)) : state.trace.knowsAll(state.viewTick) ? h("span", { class: "dim" }, t("x86.memory.never")) : h("button", { type: "button", class: "btn", on: { click: ask } }, t("x86.memory.who")),
+      wide(2) ? h("button", { type: "button", class: "btn", title: t("x86.memory.asaddress"), on: { click: () => pointAt(BigInt(`0x${wide(state.view.registers?.[0]?.bits === 64 ? 8 : state.view.registers?.[0]?.bits === 32 ? 4 : 2) || 0}`)) } }, t("x86.memory.there")) : null);
+  }
+}
+
+/**
+ * Bytes in hex out of what somebody searches for; ExpressionError if it is neither text nor bytes.
+ * @param {string} text
+ */
+function pattern(text) {
+  const quoted = /^["'](.+?)["']?$/.exec(text.trim());
+  const plain = text.trim().replace(/\s+/g, "");
+  if (!quoted && /^([0-9a-f]{2})+$/i.test(plain)) return plain.toLowerCase();
+  const letters = quoted ? quoted[1] : text.trim();
+  if (!letters) throw new ExpressionError(t("x86.memory.nothing"));
+  return [...new TextEncoder().encode(letters)].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
 
 /** @param {string} name */
 function windowName(name) {
   return has(`memory.window.${name}`) ? t(`memory.window.${name}`) : name;
-}
-
-/**
- * Windows in address order; those that touch or overlap become one.
- * @param {{name: string, base: number, bytes: string}[]} windows
- */
-function merge(windows) {
-  /** @type {{names: string[], base: number, bytes: string[]}[]} */
-  const out = [];
-  for (const w of [...windows].sort((a, b) => a.base - b.base)) {
-    const bytes = w.bytes.match(/../g) ?? [];
-    const last = out.at(-1);
-    const gap = last ? w.base - (last.base + last.bytes.length) : 1;
-    if (last && gap <= 0) {
-      last.names.push(w.name);
-      last.bytes.push(...bytes.slice(-gap));
-    } else out.push({ names: [w.name], base: w.base, bytes: [...bytes] });
-  }
-  return out;
-}
-
-/**
- * @param {import("../store.js").State} state
- * @param {{base: number, bytes: string[]}} w
- */
-function rows(state, w) {
-  const { view, viewTick, trace } = state;
-  const writers = trace.memoryWriters(w.base, w.bytes.length, viewTick);
-  const next = state.program?.at(view.next?.where)?.row;
-  const ipAt = next?.address ?? -1;
-  const ipEnd = ipAt + (next?.bytes?.length ?? 0) / 2;
-  const spAt = pointer(view);
-  const start = Math.floor(w.base / ROW) * ROW;
-  const out = [];
-  for (let row = start; row < w.base + w.bytes.length; row += ROW) {
-    const marks = [];
-    if (ipAt >= row && ipAt < row + ROW) marks.push("IP");
-    if (spAt >= row && spAt < row + ROW) marks.push("SP");
-    const cells = [];
-    let ascii = "";
-    for (let a = row; a < row + ROW; a++) {
-      const i = a - w.base;
-      const byte = w.bytes[i];
-      const names = [a === row + 4 ? "mid" : ""];
-      if (byte === undefined) {
-        cells.push(h("td", { class: names[0] }));
-        ascii += " ";
-        continue;
-      }
-      const writer = writers[i];
-      if (byte === "00") names.push("z");
-      if (writer === viewTick && writer) names.push("wr");
-      else if (writer) names.push(viewTick - writer <= RECENT_STEPS ? "recently" : "wo");
-      if (a >= ipAt && a < ipEnd) names.push("ip");
-      if (a === spAt) names.push("spm");
-      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null, "data-at": a }, byte));
-      const code = Number.parseInt(byte, 16);
-      ascii += code >= 32 && code < 127 ? String.fromCharCode(code) : "·";
-    }
-    out.push(h("tr", {}, h("th", { class: "ad", scope: "row" }, row.toString(16).padStart(4, "0")), cells,
-      h("td", { class: "asc" }, ascii, marks.map((m) => h("b", {}, m)))));
-  }
-  return out;
-}
-
-/**
- * The physical address of the stack's top.
- * @param {any} view
- */
-function pointer(view) {
-  const sp = view.registers?.find((/** @type {any} */ r) => /^[er]?sp$/i.test(r.name));
-  const ss = view.segments?.find((/** @type {any} */ s) => s.name.toUpperCase() === "SS");
-  return sp ? Number.parseInt(sp.value, 16) + (ss ? Number(BigInt(`0x${ss.base}`)) : 0) : -1;
-}
-
-function legend() {
-  const item = (/** @type {string} */ mark, /** @type {string} */ key) => h("span", {}, h("i", { class: mark }), t(key));
-  return h("div", { class: "marks" }, item("wr", "memory.now"), item("recently", "memory.recently"), item("wo", "memory.earlier"), item("ip", "memory.ip"), item("spm", "memory.sp"));
 }

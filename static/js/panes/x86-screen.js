@@ -1,7 +1,7 @@
 // @ts-check
 // The VGA text screen at the shown step, and the keyboard in front of it. While the keyboard field has the focus, what is
 // typed goes to the machine as keys; Tab leaves it as any other field, and so does Escape pressed twice.
-import { fill, h, setText } from "../dom.js";
+import { h, setText } from "../dom.js";
 import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
 import { CELL, COLUMNS, ROWS, attributesOf, draw } from "./x86-vga.js";
@@ -258,16 +258,4 @@ export class ScreenBlock {
     this.text.tabIndex = on ? 0 : -1;
     this.plain.setAttribute("aria-pressed", String(on));
   }
-}
-
-/**
- * Put the screen above what a pane shows.
- * @param {HTMLElement} body
- * @param {import("./index.js").Context} ctx
- * @param {HTMLElement} below
- */
-export function withScreen(body, ctx, below) {
-  const screen = new ScreenBlock(ctx);
-  fill(body, screen.node, below);
-  return screen;
 }

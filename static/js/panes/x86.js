@@ -1,10 +1,9 @@
 // @ts-check
-// Everything of the page that is the CPU's own: a chunk that only visitors of that room load.
+// Everything of the page that is the CPU's own: what its rows say at once, its panes as chunks that follow.
 import css from "css:x86";
 import { laterWords } from "../i18n.js";
+import { late } from "./late.js";
 import exits from "./x86-exits.js";
-import memory from "./x86-memory.js";
-import state from "./x86-state.js";
 
 // This machine speaks with words that the first load leaves out.
 await laterWords();
@@ -14,6 +13,9 @@ sheet.replaceSync(css);
 document.adoptedStyleSheets.push(sheet);
 
 export { x86 as adapter } from "./rooms/x86.js";
+
+const state = late({ id: "x86-state", titleKey: "pane.registers", tabKey: "tab.cpu" }, () => import("./x86-state.js"));
+const memory = late({ id: "x86-memory", titleKey: "pane.memory", tabKey: "x86.tab.memory", shortKey: "x86.tab.memory" }, () => import("./x86-memory.js"));
 
 /** @type {import("./index.js").Pane[]} */
 export const panes = [state, memory, exits];

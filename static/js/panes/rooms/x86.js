@@ -34,7 +34,7 @@ export const x86 = {
     if (column === "address") return hex4(row.address ?? 0);
     if (column === "bytes") {
       const all = pairs(row.bytes ?? "");
-      return all.length > 6 ? `${all.slice(0, 5).join(" ")} …` : all.join(" ");
+      return all.length > 4 ? `${all.slice(0, 3).join(" ")} …` : all.join(" ");
     }
     return row.args;
   },

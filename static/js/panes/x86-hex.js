@@ -1,0 +1,109 @@
+// @ts-check
+// Rows of eight bytes with what each of them means at the shown step: written, read, next instruction, stack pointer.
+import { h } from "../dom.js";
+import { t } from "../i18n.js";
+import { RECENT_STEPS } from "../values.js";
+
+export const ROW = 8;
+
+/**
+ * A stretch of memory. `read`: addresses that the shown step read; `known`: false where there is no memory.
+ * @typedef {{names: string[], base: number, bytes: (string | null)[]}} Window
+ */
+
+/**
+ * Windows in address order; those that touch or overlap become one.
+ * @param {{name: string, base: number, bytes: string}[]} windows
+ */
+export function merge(windows) {
+  /** @type {Window[]} */
+  const out = [];
+  for (const w of [...windows].sort((a, b) => a.base - b.base)) {
+    const bytes = w.bytes.match(/../g) ?? [];
+    const last = out.at(-1);
+    const gap = last ? w.base - (last.base + last.bytes.length) : 1;
+    if (last && gap <= 0) {
+      if (!last.names.includes(w.name)) last.names.push(w.name);
+      if (gap) last.bytes.push(...bytes.slice(-gap));
+      else last.bytes.push(...bytes);
+    } else out.push({ names: [w.name], base: w.base, bytes: [...bytes] });
+  }
+  return out;
+}
+
+/**
+ * The linear address of the stack's top.
+ * @param {any} view
+ */
+export function stackPointer(view) {
+  const sp = view?.registers?.find((/** @type {any} */ r) => /^[er]?sp$/i.test(r.name));
+  if (!sp) return -1;
+  if (view.stack) return view.stack.pointer;
+  const ss = view.segments?.find((/** @type {any} */ s) => s.name.toUpperCase() === "SS");
+  return Number(BigInt(`0x${sp.value || 0}`) + (ss ? BigInt(`0x${ss.base || 0}`) : 0n));
+}
+
+/**
+ * @param {import("../store.js").State} state
+ * @param {Window} w
+ * @param {{picked: number, found: [number, number] | null, reads: Set<number>, linear: boolean}} marks
+ */
+export function hexRows(state, w, marks) {
+  const { view, viewTick, trace } = state;
+  const writers = trace.memoryWriters(w.base, w.bytes.length, viewTick);
+  const next = state.program?.at(view.next?.where)?.row;
+  const ipAt = marks.linear ? (next?.address ?? -1) : -1;
+  const ipEnd = ipAt + (next?.bytes?.length ?? 0) / 2;
+  const spAt = marks.linear ? stackPointer(view) : -1;
+  const labels = new Map((state.program?.listing.labels ?? []).map((/** @type {any} */ l) => [l.address, l.name]));
+  const out = [];
+  for (let row = Math.floor(w.base / ROW) * ROW; row < w.base + w.bytes.length; row += ROW) {
+    /** @type {string[]} */
+    const words = [];
+    if (ipAt >= row && ipAt < row + ROW) words.push("IP");
+    if (spAt >= row && spAt < row + ROW) words.push("SP");
+    /** @type {string[]} */
+    const named = [];
+    const cells = [];
+    let ascii = "";
+    for (let a = row; a < row + ROW; a++) {
+      const i = a - w.base;
+      const byte = w.bytes[i] ?? null;
+      const names = [a === row + 4 ? "mid" : ""];
+      if (byte === null || byte === undefined) {
+        cells.push(h("td", { class: names[0] }));
+        ascii += " ";
+        continue;
+      }
+      const writer = writers[i];
+      if (marks.linear && labels.has(a)) named.push(labels.get(a));
+      if (byte === "00") names.push("z");
+      if (writer === viewTick && writer) names.push("wr");
+      else if (marks.reads.has(a)) names.push("rd");
+      else if (writer) names.push(viewTick - writer <= RECENT_STEPS ? "recently" : "wo");
+      if (a >= ipAt && a < ipEnd) names.push("ip");
+      if (a === spAt) names.push("spm");
+      if (a === marks.picked) names.push("picked");
+      if (marks.found && a >= marks.found[0] && a < marks.found[1]) names.push("found");
+      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null, "data-at": a, "aria-selected": a === marks.picked ? "true" : null }, byte));
+      const code = Number.parseInt(byte, 16);
+      ascii += code >= 32 && code < 127 ? String.fromCharCode(code) : "·";
+    }
+    out.push(h("tr", {}, h("th", { class: "ad", scope: "row" }, row.toString(16).padStart(4, "0")), cells,
+      h("td", { class: "asc" }, ascii, words.map((m) => h("b", {}, m)), named.slice(0, 2).map((name) => h("i", { class: "label" }, name)))));
+  }
+  return out;
+}
+
+/** Head of the table of bytes. */
+export function hexHead() {
+  return h("thead", {}, h("tr", {}, h("th", { class: "ad", scope: "col" }, t("column.address")),
+    Array.from({ length: ROW }, (_x, i) => h("th", { scope: "col", class: i === 4 ? "mid" : "" }, i.toString(16))),
+    h("th", { class: "asc", scope: "col" }, t("column.ascii"))));
+}
+
+/** What the tints say. */
+export function legend() {
+  const item = (/** @type {string} */ mark, /** @type {string} */ key) => h("span", {}, h("i", { class: mark }), t(key));
+  return h("div", { class: "marks" }, item("wr", "memory.now"), item("rd", "x86.memory.read"), item("recently", "memory.recently"), item("wo", "memory.earlier"), item("ip", "memory.ip"), item("spm", "memory.sp"));
+}

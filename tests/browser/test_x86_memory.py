@@ -1,0 +1,127 @@
+"""Memory: going to an address, following a register, searching, one byte, the CPU's tables and the page walk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Bench
+
+pytestmark = pytest.mark.browser
+
+SOURCE = """        org 0x100
+        mov si, table
+        mov al, [si + 1]
+        mov [0x5002], al
+        mov word [4 * 0x80], table
+        hlt
+table:  db 1, 2, 3
+        times 0x400 - ($ - $$) db 0
+        db "needle"
+"""
+
+
+@pytest.fixture
+def program(bench: Callable[..., Bench]) -> Bench:
+    one = bench().open("/play?new=x86", ready=False)
+    one.type_program(SOURCE)
+    one.run()
+    return one
+
+
+def test_the_box_takes_registers_labels_sums_and_says_what_it_cannot_read(program: Bench) -> None:
+    one = program
+    one.go_to(3)
+    memory = one.pane("memory")
+    box = memory.get_by_label("Go to an address, or search")
+    picked = memory.locator("td.picked")
+    for text, at, byte in (
+        ("5002", "5002", "02"),
+        ("table+1", "", "02"),
+        ("ds:si+2", "", "03"),
+        ("500:2", "5002", "02"),
+    ):
+        box.fill(text)
+        box.press("Enter")
+        expect(picked).to_have_text(byte)
+        if at:
+            expect(picked).to_have_attribute("data-at", str(int(at, 16)))
+    box.fill("table + nowhere")
+    box.press("Enter")
+    expect(memory.get_by_role("alert")).to_contain_text("nowhere")
+    box.fill("")
+    box.press("Enter")
+    expect(memory.locator(".gaprow").filter(has_text="code at IP")).to_be_visible()
+
+
+def test_a_search_goes_from_place_to_place(program: Bench) -> None:
+    memory = program.pane("memory")
+    box = memory.get_by_label("Go to an address, or search")
+    box.fill('/"needle"')
+    box.press("Enter")
+    expect(memory.locator("td.found")).to_have_text(["6e", "65", "65", "64", "6c", "65"])
+    box.press("Enter")
+    expect(memory.get_by_role("alert")).to_contain_text("needle")
+
+
+def test_memory_follows_a_register_and_marks_what_was_read(program: Bench) -> None:
+    one = program
+    memory = one.pane("memory")
+    memory.get_by_role("combobox", name="What memory is shown").select_option("si")
+    one.go_to(2)
+    expect(memory.locator("td.rd")).to_have_text(["02"])
+    one.step(-1)
+    expect(memory.locator("td.rd")).to_have_count(0)
+
+
+def test_a_byte_says_who_wrote_it_and_arrow_keys_move(program: Bench) -> None:
+    one = program
+    one.go_to(one.frontier)
+    memory = one.pane("memory")
+    memory.get_by_label("Go to an address, or search").fill("5002")
+    memory.get_by_label("Go to an address, or search").press("Enter")
+    bar = memory.locator(".bytebar")
+    expect(bar).to_contain_text("5002 02 = 2")
+    grid = memory.get_by_role("grid")
+    grid.focus()
+    one.page.keyboard.press("ArrowRight")
+    expect(bar).to_contain_text("5003 00 = 0")
+    expect(bar).to_contain_text("never written")
+    one.page.keyboard.press("ArrowLeft")
+    assert one.tick == one.frontier
+    bar.get_by_role("button", name=re.compile("step 3")).click()
+    one.at(3)
+
+
+def test_real_mode_has_vectors_and_no_descriptors(program: Bench) -> None:
+    one = program
+    one.go_to(4)
+    memory = one.pane("memory")
+    memory.locator(".fold summary", has_text="Interrupt vectors").click()
+    expect(memory.locator(".idt tbody tr").filter(has_text="80")).to_contain_text("table")
+    memory.locator(".fold summary", has_text="Segment descriptors").click()
+    expect(memory).to_contain_text("Real mode uses no descriptors")
+    memory.locator(".fold summary", has_text="Page walk").click()
+    expect(memory).to_contain_text("Paging is off (CR0.PG = 0)")
+
+
+def test_the_walk_of_an_address_is_drawn_table_by_table(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?room=x86&example=modes")
+    one.go_to(one.frontier)
+    memory = one.pane("memory")
+    memory.locator(".fold summary", has_text="Page walk").click()
+    address = memory.get_by_label("Address to walk")
+    address.fill("b8000")
+    address.press("Enter")
+    expect(memory.locator(".walk .levels li")).to_have_text([re.compile("PML4"), re.compile("PDPT"), re.compile("PD")])
+    expect(memory.locator(".walk .end")).to_contain_text("000b8000")
+    expect(memory.locator(".walk .cut li")).to_have_count(5)
+    expect(memory.locator(".walk .levels li").nth(2).locator(".chips .on").nth(-1)).to_have_text("PSset")
+    address.fill("40000000000")
+    address.press("Enter")
+    expect(memory.locator(".walk .end")).to_contain_text("Page fault")
+    memory.locator(".fold summary", has_text="Segment descriptors").click()
+    expect(memory.locator(".gdt tr.active")).to_have_count(2)
