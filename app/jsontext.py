@@ -11,6 +11,9 @@ def _no_constant(word: str) -> object:
     raise ValueError(f"{word} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def parse(text: str | bytes) -> object:
     """The value that `text` stands for. CommandError for anything that is not strict JSON in UTF-8.
 
@@ -18,9 +21,9 @@ def parse(text: str | bytes) -> object:
     lone surrogates, which no UTF-8 file could hold.
     """
     try:
-        value: object = json.loads(text, parse_constant=_no_constant)
         if isinstance(text, bytes):
             text = text.decode()
+        value: object = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:

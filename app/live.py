@@ -21,7 +21,7 @@ from wsproto.utilities import ProtocolError
 
 from app.catalogue import Language, language_of
 from app.jsontext import parse
-from app.livesocket import CloseReason, ConnectionClosed, LiveSocket, SocketLimits
+from app.livesocket import CloseReason, ConnectionClosed, LiveSocket, Opcode, SocketLimits
 from app.logs import log
 from app.metrics import Metrics
 from app.security import origin_is_allowed
@@ -31,8 +31,10 @@ from app.settings import Settings
 from engine.errors import CommandError, GlassboxError, HostUnavailable, LimitExceeded
 from engine.wire import MAX_COMMAND_BYTES, VERSION, validate
 from engine.worker.client import Closed
-from engine.worker.frames import JSON, Frame
+from engine.worker.frames import BINARY, JSON, Frame
 
+#: What each kind of frame becomes.
+OPCODES = {JSON: Opcode.TEXT, BINARY: Opcode.BINARY}
 #: Commands that are no commands which one session may send before it is ended.
 MAX_BAD_COMMANDS = 32
 #: Of the spare threads, one in so many may wait for a browser that was refused to close.
@@ -74,8 +76,8 @@ def socket_limits(settings: Settings) -> SocketLimits:
 class LiveSession:
     """One socket and one worker, joined by two threads until one side ends or `end` is called.
 
-    The thread of the request brings commands to the worker; a second one brings frames to the browser. (The socket's
-    own reader thread is the third.)
+    The socket's own reader thread brings commands to the worker as long as it takes them at once; the thread of the
+    request does the rest. A third one brings frames to the browser.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class LiveSession:
         """Relay until the session is over, then leave nothing behind. The socket is not finished yet."""
         relay = threading.Thread(target=self._relay_frames, name="live-relay", daemon=True)
         self._socket.on_lost = self._worker_must_go
+        self._socket.on_message = self._pass_on
         relay.start()
         try:
             self._relay_commands()
@@ -129,6 +132,24 @@ class LiveSession:
     def _worker_must_go(self) -> None:
         self._worker.kill(self.ending.reason if self.ending else "ended")
 
+    def _pass_on(self, message: str | bytes) -> bool:
+        """In the reader's thread: hand a command over that the worker takes at once; False leaves it to `run`."""
+        if self.ending is not None or not isinstance(message, str):
+            return False
+        try:
+            command = check(message, self._settings.source_bytes)
+        except (CommandError, LimitExceeded):
+            return False
+        if not self._worker.try_send(command):
+            return False
+        self._count_command()
+        return True
+
+    def _count_command(self) -> None:
+        self.commands += 1
+        self._metrics.count("glassbox_commands_total")
+        self._commanded_at = time.monotonic()
+
     def _relay_commands(self) -> None:
         while True:
             message = self._socket.receive(self._settings.idle_s)
@@ -150,9 +171,7 @@ class LiveSession:
                     return
                 self._socket.send(failed(message, error))
             else:
-                self.commands += 1
-                self._metrics.count("glassbox_commands_total")
-                self._commanded_at = time.monotonic()
+                self._count_command()
                 self._worker.send(command)
 
     def _relay_frames(self) -> None:
@@ -165,7 +184,9 @@ class LiveSession:
                     return
                 if frame is not None:
                     self._count(frame)
-                    self._socket.send(frame.payload.decode() if frame.kind == JSON else frame.payload)
+                    if frame.kind == JSON and not frame.payload.isascii():
+                        frame.payload.decode()  # only to see that it is proper text
+                    self._socket.send_message(OPCODES[frame.kind], frame.payload)
         except ConnectionClosed:
             return
         except UnicodeDecodeError:

@@ -25,10 +25,10 @@ from typing import Any
 
 from simple_websocket import ConnectionClosed, Server
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
-from wsproto.frame_protocol import CloseReason
+from wsproto.frame_protocol import CloseReason, Opcode
 from wsproto.utilities import ProtocolError
 
-__all__ = ["CloseReason", "ConnectionClosed", "LiveSocket", "SocketLimits"]
+__all__ = ["CloseReason", "ConnectionClosed", "LiveSocket", "Opcode", "SocketLimits"]
 
 #: What the handshake needs of a request; the rest (cookies, offers of extensions) is not passed on.
 HANDSHAKE_HEADERS = (
@@ -76,6 +76,10 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         self._inbox_bytes = 0
         self._inbox_changed = threading.Condition()
         self._interrupted = False
+        #: Set by whoever receives: takes a message at once, in the reader's thread, or answers False. It never blocks.
+        self.on_message: Callable[[str | bytes], bool] | None = None
+        self._is_handling = False
+        self._heard_at = monotonic()
         self._parts: list[str | bytes | bytearray] = []
         self._part_bytes = 0
         self._incomplete_since: float | None = None
@@ -92,11 +96,21 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
 
     def send(self, data: str | bytes) -> None:
         """Send one whole message; blocks while the peer is slow. ConnectionClosed once the connection is over."""
-        event = BytesMessage(data=data) if isinstance(data, bytes) else TextMessage(data=data)
+        if isinstance(data, bytes):
+            self.send_message(Opcode.BINARY, data)
+        else:
+            self.send_message(Opcode.TEXT, data.encode())
+
+    def send_message(self, opcode: Opcode, payload: bytes) -> None:
+        """As `send`, for a payload whose bytes are ready; those of TEXT must be UTF-8."""
+        message = frame_head(opcode, len(payload)) + payload
         with self._write_lock:
             if not self.connected:
                 raise ConnectionClosed(self.close_reason, self.close_message)
-            self._write(event)
+            try:
+                self.sock.sendall(message)
+            except OSError as gone:
+                raise self._broken() from gone
             if self._pong_due is not None:
                 payload, self._pong_due = self._pong_due, None
                 self._write(Pong(payload=payload))
@@ -106,8 +120,11 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         try:
             self.sock.sendall(self.ws.send(event))
         except (OSError, ProtocolError) as gone:
-            self._lost(CloseReason.ABNORMAL_CLOSURE, "the connection broke")
-            raise ConnectionClosed(self.close_reason, self.close_message) from gone
+            raise self._broken() from gone
+
+    def _broken(self) -> ConnectionClosed:
+        self._lost(CloseReason.ABNORMAL_CLOSURE, "the connection broke")
+        return ConnectionClosed(self.close_reason, self.close_message)
 
     def _answer_ping(self, payload: bytes) -> None:
         # While a message is being written its writer sends the pong after it: the reader must not wait for it.
@@ -131,11 +148,15 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
     # Receiving
 
     def receive(self, timeout: float | None = None) -> str | bytes | None:
-        """The next message; None after `timeout` seconds or an `interrupt`. ConnectionClosed when it is over."""
-        deadline = None if timeout is None else monotonic() + timeout
+        """The next message that `on_message` did not take; None after `timeout` seconds without any, or an `interrupt`.
+
+        ConnectionClosed when it is over.
+        """
+        began = monotonic()
         with self._inbox_changed:
+            self._is_handling = False
             while self.connected and not self._inbox and not self._interrupted:
-                left = None if deadline is None else deadline - monotonic()
+                left = None if timeout is None else max(began, self._heard_at) + timeout - monotonic()
                 if left is not None and left <= 0:
                     return None
                 self._inbox_changed.wait(left)
@@ -143,6 +164,7 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
                 raise ConnectionClosed(self.close_reason, self.close_message)
             if self._interrupted:
                 return None
+            self._is_handling = True  # first, so that the reader never sees neither of the two
             message = self._inbox.popleft()
             self._inbox_bytes -= len(message)
             return message
@@ -295,6 +317,10 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         message = "".join(self._parts) if isinstance(event, TextMessage) else b"".join(map(bytes, self._parts))  # type: ignore[arg-type]
         self._parts.clear()
         self._part_bytes = 0
+        self._heard_at = monotonic()
+        # Only this thread adds messages, so nothing can overtake what it handles itself while none waits.
+        if self.on_message is not None and not self._inbox and not self._is_handling and self.on_message(message):
+            return True
         with self._inbox_changed:
             if len(self._inbox) < self.limits.inbox_messages and self._inbox_bytes <= self.limits.inbox_bytes:
                 self._inbox.append(message)
@@ -303,6 +329,16 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
                 return True
         self.close(CloseReason.POLICY_VIOLATION, "too many commands are waiting")
         return True
+
+
+def frame_head(opcode: Opcode, length: int) -> bytes:
+    """The head of an unmasked frame that is a whole message (RFC 6455, section 5.2)."""
+    first = 0x80 | opcode
+    if length < 126:
+        return bytes((first, length))
+    if length < 1 << 16:
+        return struct.pack("!BBH", first, 126, length)
+    return struct.pack("!BBQ", first, 127, length)
 
 
 def _daemon(target: Any) -> threading.Thread:  # noqa: ANN401 - a bound method without types

@@ -13,6 +13,7 @@ import os
 import struct
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -55,7 +56,15 @@ def _rows() -> Iterator[tuple[str, str]]:
         yield f"{name}_count", ""
 
 
+#: Where each number is kept. A bucket's number is that of the times which fall into it and into no smaller one.
 ROWS = {row: at for at, row in enumerate(_rows())}
+#: The same for (counter, value of its label).
+COUNTER_ROWS = {
+    (name, value): ROWS[(name, f'{{{label}="{value}"}}' if label else "")]
+    for name, label, values, _ in COUNTERS
+    for value in values or ("",)
+}
+_LEAST = f'{{le="{BUCKETS_S[0]}"}}'
 
 
 class Metrics:
@@ -69,22 +78,23 @@ class Metrics:
 
     def count(self, name: str, label: str = "", by: float = 1.0) -> None:
         """Add to a counter; `label` is the value of its label. A label that is not in the table is not counted."""
-        spec = next(spec for spec in COUNTERS if spec[0] == name)
-        if not spec[1] or label in spec[2]:
-            self._add([(name, f'{{{spec[1]}="{label}"}}' if spec[1] else "", by)])
+        at = COUNTER_ROWS.get((name, label))
+        if at is not None:
+            self._add(((at, by),))
 
     def observe(self, name: str, seconds: float) -> None:
         """Add a time to a histogram."""
-        buckets = [bucket for bucket in BUCKETS_S if seconds <= bucket]
-        steps = [(f"{name}_bucket", f'{{le="{bucket}"}}', 1.0) for bucket in (*buckets, "+Inf")]
-        self._add([*steps, (f"{name}_sum", "", seconds), (f"{name}_count", "", 1.0)])
+        first = ROWS[(f"{name}_bucket", _LEAST)]
+        bucket = first + bisect_left(BUCKETS_S, seconds)
+        total = first + len(BUCKETS_S) + 1
+        self._add(((bucket, 1.0), (total, seconds), (total + 1, 1.0)))
 
-    def _add(self, steps: Iterable[tuple[str, str, float]]) -> None:
+    def _add(self, steps: Iterable[tuple[int, float]]) -> None:
         with self._lock:
             if self._pid != os.getpid():
                 self._open()
-            for name, label, by in steps:
-                at = ROWS[(name, label)] * _DOUBLE.size
+            for row, by in steps:
+                at = row * _DOUBLE.size
                 _DOUBLE.pack_into(self._memory, at, _DOUBLE.unpack_from(self._memory, at)[0] + by)
 
     def _open(self) -> None:
@@ -120,7 +130,12 @@ class Metrics:
         for family, kind, words in kinds:
             lines += [f"# HELP {family} {words}", f"# TYPE {family} {kind}"]
             members = {family} if kind == "counter" else {f"{family}_{part}" for part in ("bucket", "sum", "count")}
-            lines += [f"{name}{label} {sums[at]:.15g}" for (name, label), at in ROWS.items() if name in members]
+            below = 0.0
+            for (name, label), at in ROWS.items():
+                if name in members:
+                    is_bucket = name.endswith("_bucket")
+                    below += sums[at] if is_bucket else 0.0
+                    lines.append(f"{name}{label} {below if is_bucket else sums[at]:.15g}")
         return "\n".join(lines) + "\n"
 
 

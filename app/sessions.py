@@ -22,6 +22,10 @@ class Worker(Protocol):
         """Hand one command over; a worker that is gone or does not read is noticed by `receive`."""
         ...
 
+    def try_send(self, command: bytes) -> bool:
+        """As `send`, if that can be done without waiting; False, and nothing was sent, if not."""
+        ...
+
     def receive(self, timeout_s: float | None = None) -> Frame | Closed | None:
         """The next frame; None after `timeout_s`; Closed once the worker is gone."""
         ...

@@ -44,6 +44,10 @@ MESSAGES = {
     "ended": "The session is over.",
 }
 
+#: Workers that one pool starts at the same time, and how long others wait for their turn.
+STARTS_AT_ONCE = 4
+TURN_S = 120.0
+
 _CONTROL_BYTES = 1 << 16
 _REPORT_WAIT_S = 5.0
 
@@ -76,6 +80,14 @@ class Worker:
             self.kill("killed", "The session stopped taking commands and was ended.")
         except OSError:
             self._frames.shutdown()
+
+    def try_send(self, command: bytes) -> bool:
+        """As `send`, if that can be done without waiting; False, and nothing was sent, if not."""
+        try:
+            return self._frames.try_send(JSON, command)
+        except OSError:
+            self._frames.shutdown()
+            return True  # gone, which `receive` reports
 
     def receive(self, timeout_s: float | None = None) -> Frame | Closed | None:
         """The next frame; None after `timeout_s` without one; Closed, again and again, once the worker is gone.
@@ -134,6 +146,7 @@ class WorkerPool:
         self._entry = entry
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
+        self._turns = threading.Semaphore(STARTS_AT_ONCE)
         self._workers: dict[int, Worker] = {}
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -141,7 +154,18 @@ class WorkerPool:
         self.report: dict[str, Any] = {}
 
     def start(self, timeout_s: float = 20.0) -> Worker:
-        """A fresh worker. LimitExceeded("workers") when too many run, HostUnavailable if none can be started."""
+        """A fresh worker. LimitExceeded("workers") when too many run, HostUnavailable if none can be started.
+
+        Only some are started at a time: whoever comes in a crowd waits for its turn first, up to `TURN_S`.
+        """
+        if not self._turns.acquire(timeout=TURN_S):
+            raise HostUnavailable("too many sessions are being opened", hint="try again in a moment")
+        try:
+            return self._start(timeout_s)
+        finally:
+            self._turns.release()
+
+    def _start(self, timeout_s: float) -> Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             with self._lock:

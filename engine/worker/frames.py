@@ -24,6 +24,8 @@ TO_WORKER = {JSON: MAX_COMMAND_BYTES}
 TO_WEB = {JSON: 16 << 20, BINARY: 1 << 20}
 
 _READ_BYTES = 1 << 16
+#: A local stream socket takes a message of less than half its buffer (some 100 KB) whole or not at all.
+SHORT_BYTES = 4096
 
 
 class FrameError(Exception):
@@ -62,6 +64,21 @@ class FrameSocket:
                     message = message[self._stream.send(message, socket.MSG_NOSIGNAL) :]
                 except BlockingIOError:
                     self._wait_to_send(deadline)
+
+    def try_send(self, kind: str, payload: bytes) -> bool:
+        """Send a short frame whole and at once, or nothing of it: False. OSError if the other side is gone."""
+        if len(payload) > SHORT_BYTES or not self._sending.acquire(blocking=False):
+            return False
+        try:
+            message = HEADER.pack(len(payload), ord(kind)) + payload
+            sent = self._stream.send(message, socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return False
+        finally:
+            self._sending.release()
+        if sent != len(message):
+            raise ConnectionError("the kernel took part of a short message")
+        return True
 
     def _wait_to_send(self, deadline: float | None) -> None:
         waiting = select.poll()

@@ -51,24 +51,28 @@ _SECTION = re.compile(r"^\s*\[?\s*(?:section|segment)\s+(\S+?)\]?(?:\s|$)", re.I
 
 @dataclass(frozen=True)
 class SourceRow:
-    """Bytes that one source line put at `address`."""
+    """Bytes that one source line put at `address`; no line where there is no source."""
 
     address: int
     length: int
-    line: int
+    line: int | None
     is_data: bool
     bits: int = 16
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """A program: its image, where it is loaded (and where it begins), and what the source says about it."""
+    """A program: its image, where it is loaded (and where it begins), and what the source says about it.
+
+    `is_file`: an executable without source.
+    """
 
     image: bytes
     origin: int
     rows: tuple[SourceRow, ...]
     labels: tuple[tuple[str, int], ...]
     file: str
+    is_file: bool = False
 
     def line_at(self, address: int) -> int | None:
         """The source line that put a byte at `address`."""

@@ -16,6 +16,7 @@ from engine.rooms import SourceFile
 from engine.trace import TraceBatch, ValueTag, WriteKind
 from engine.x86 import room
 from engine.x86.doctor import report
+from engine.x86.elf import is_elf
 from engine.x86.machine import X86Machine
 from engine.x86.program import CPUS, MODES, SYNTAXES
 
@@ -37,11 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("file", type=Path)
-        command.add_argument("--mode", choices=MODES, default=MODES[0])
+        command.add_argument("--mode", choices=MODES, help=f"default {MODES[0]}; of an ELF file user64")
         command.add_argument("--cpu", choices=CPUS, default=CPUS[0])
         command.add_argument("--syntax", choices=SYNTAXES, default=SYNTAXES[0])
         command.add_argument("--max-instructions", type=int, default=DEFAULT_MAX_TICKS, metavar="N")
         command.add_argument("--json", action="store_true")
+        command.add_argument("arguments", nargs="*", help="the program's own arguments, in mode user64")
         if name == "trace":
             command.add_argument("--from", dest="first", type=int, default=1, metavar="N")
             command.add_argument("--to", dest="last", type=int, default=None, metavar="M")
@@ -57,13 +59,20 @@ def _type(name: str) -> bytes:
     return sys.stdin.buffer.readline()
 
 
-def _machine(options: argparse.Namespace) -> X86Machine:
+def _file(path: Path) -> SourceFile:
     try:
-        text = options.file.read_text(encoding="utf-8")
+        data = path.read_bytes()
+        return SourceFile(str(path), "", data) if is_elf(data) else SourceFile(str(path), data.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"cannot read {options.file}: {error}") from error
-    choices = {"mode": options.mode, "cpu": options.cpu, "syntax": options.syntax}
-    program = room.build([SourceFile(str(options.file), text)], choices)
+        raise CommandError(f"cannot read {path}: {error}") from error
+
+
+def _machine(options: argparse.Namespace) -> X86Machine:
+    files = [_file(options.file)]
+    if options.arguments:
+        files.append(SourceFile(room.ARGUMENTS_FILE, "\n".join(options.arguments)))
+    mode = options.mode or ("user64" if files[0].data else MODES[0])
+    program = room.build(files, {"mode": mode, "cpu": options.cpu, "syntax": options.syntax})
     return room.start(program, Journal(source=_type), Limits(max_ticks=options.max_instructions))
 
 
@@ -73,7 +82,11 @@ def _say(text: str) -> None:
 
 def _print_output(events: Sequence[Event]) -> None:
     for event in events:
-        if event.kind == "output":
+        if event.kind == "output" and event.data["stream"] == "stderr":
+            sys.stdout.flush()
+            sys.stderr.buffer.write(event.data["bytes"])
+            sys.stderr.flush()
+        elif event.kind == "output":
             sys.stdout.buffer.write(event.data["bytes"])
         elif event.kind == "exit" and event.data["reason"] == "cpu_switched":
             sys.stderr.write(f"x86: {event.data['message']}\n")
@@ -94,9 +107,9 @@ def _run_to(machine: X86Machine, tick: int, *, prints: bool = False) -> Stop:
 
 
 def _status(machine: X86Machine, stop: Stop, options: argparse.Namespace) -> int:
-    """0 for a program that ended by itself; otherwise its complaint on stderr, and 1."""
+    """A program's own exit status, or 0, if it ended by itself; otherwise its complaint on stderr, and 1."""
     if stop.reason is StopReason.HALT:
-        return 0
+        return int(stop.detail.get("status", 0))
     message = stop.detail.get("message") or f"the program was still running after {machine.tick:,} instructions"
     line = machine.rows.assembly.line_at(machine.fetch_address)
     place = f"{options.file}:{line}: " if line is not None else f"{options.file}: "

@@ -27,6 +27,8 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _RELOCATABLE, _EXECUTABLE, _SHARED, _AMD64 = 1, 2, 3, 62
 _LOAD, _DYNAMIC_LINKER, _PHDR, _STACK = 1, 3, 6, 0x6474_E551
 SYMTAB = 2
+#: Flag of a section (SHF_EXECINSTR).
+SECTION_CODE = 4
 _NOTYPE, _OBJECT, _FUNCTION, _INDIRECT_FUNCTION = 0, 1, 2, 10
 _RESERVED = 0xFF00
 
@@ -136,7 +138,14 @@ def load_elf(data: bytes, file: str) -> Executable:
     if not any(s.flags & EXECUTE and s.address <= entry < s.address + s.size for s in segments):
         raise elf.refuse(f"the entry point {entry:#x} lies in no segment that may be executed")
     name = file.rsplit("/", 1)[-1] or "program"
-    return Executable(tuple(segments), entry, _symbols(elf, base), name, headers, base, executable_stack)
+    sections = elf.sections()
+    code = tuple(
+        (s.address + base, s.address + base + s.size)
+        for s in sections
+        if s.flags & SECTION_CODE and s.size <= MAX_MEMORY_BYTES
+    )
+    symbols = _symbols(elf, sections, base)
+    return Executable(tuple(segments), entry, symbols, name, headers, base, executable_stack, code)
 
 
 def _segments(elf: ElfFile, base: int) -> tuple[list[Segment], bool, ProgramHeaders]:
@@ -173,9 +182,9 @@ def _segments(elf: ElfFile, base: int) -> tuple[list[Segment], bool, ProgramHead
     return segments, executable_stack, ProgramHeaders(headers_at, _PROGRAM_HEADER.size, elf.program_count)
 
 
-def _symbols(elf: ElfFile, base: int) -> tuple[Symbol, ...]:
+def _symbols(elf: ElfFile, sections: list[Section], base: int) -> tuple[Symbol, ...]:
     found = []
-    for name, info, index, value, size in elf.symbols(elf.sections()):
+    for name, info, index, value, size in elf.symbols(sections):
         kind = info & 15
         if not name or not 0 < index < _RESERVED or kind not in (_NOTYPE, _OBJECT, _FUNCTION, _INDIRECT_FUNCTION):
             continue

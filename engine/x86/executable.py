@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
-from functools import cached_property
 
 #: Flags of a segment (elf.h, PF_x).
 EXECUTE, WRITE, READ = 1, 2, 4
@@ -12,6 +10,7 @@ EXECUTE, WRITE, READ = 1, 2, 4
 PIE_BASE = 0x5555_5555_4000
 #: Where `ld` puts code, and where bare bytes go.
 TEXT_BASE = 0x401000
+MAX_ZEROS = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class ProgramHeaders:
 
 @dataclass(frozen=True)
 class Executable:
-    """Segments, entry point and symbols. `name` is argv[0]."""
+    """Segments, entry point and symbols. `name` is argv[0]; `code`: (start, end) of the sections with instructions."""
 
     segments: tuple[Segment, ...]
     entry: int
@@ -54,6 +53,7 @@ class Executable:
     headers: ProgramHeaders = ProgramHeaders()
     base: int = 0
     executable_stack: bool = False
+    code: tuple[tuple[int, int], ...] = ()
 
     @property
     def start(self) -> int:
@@ -65,31 +65,13 @@ class Executable:
         """One past the highest address."""
         return max(segment.address + segment.size for segment in self.segments)
 
-    @cached_property
-    def _sorted(self) -> tuple[list[int], list[Symbol]]:
-        ordered = sorted(self.symbols, key=lambda s: (s.address, s.is_function))
-        return [symbol.address for symbol in ordered], ordered
-
-    def symbol_at(self, address: int) -> Symbol | None:
-        """The symbol that `address` belongs to: the last one before it, if it reaches that far."""
-        addresses, ordered = self._sorted
-        at = bisect_right(addresses, address) - 1
-        while at >= 0:
-            symbol = ordered[at]
-            if not symbol.size or address < symbol.address + symbol.size:
-                return symbol if self.is_inside(symbol.address) else None
-            at -= 1
-            if address - symbol.address > 1 << 20:
-                break
-        return None
-
     def is_inside(self, address: int) -> bool:
         """True for an address of one of the segments."""
         return any(s.address <= address < s.address + s.size for s in self.segments)
 
     def image(self) -> bytes:
-        """Everything from `start` on, holes and zeros at the end left out."""
-        end = max((s.address + len(s.data) for s in self.segments), default=self.start)
+        """Everything from `start` on, with the first zeros behind the last byte of the file (MAX_ZEROS)."""
+        end = max(s.address + min(s.size, len(s.data) + MAX_ZEROS) for s in self.segments)
         image = bytearray(max(0, end - self.start))
         for segment in self.segments:
             at = segment.address - self.start

@@ -162,7 +162,7 @@ def _link_errors(made: AssemblerRun, lines: list[str], file: str, bits: int) -> 
             continue
         place, message = (match[1], int(match[2], 16)), match[3]
         line = next(
-            (r.line for name, r in rows if name == place[0] and r.address <= place[1] < r.address + r.length), 0
+            (r.line or 0 for name, r in rows if name == place[0] and r.address <= place[1] < r.address + r.length), 0
         )
         hint = "a 16-bit address cannot hold it" if "truncated" in message else None
         span = _span(lines[line - 1], line, message) if 1 <= line <= len(lines) else None

@@ -5,6 +5,7 @@ One object, no libraries. Relocations: AMD64 ABI, 4.4.1.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,8 @@ from engine.x86.elf import ElfFile, Section
 from engine.x86.executable import EXECUTE, READ, TEXT_BASE, WRITE, Executable, Segment, Symbol
 
 PAGE = 4096
+#: Bytes of code that are decoded before the program runs.
+MAX_LISTED = 64 << 10
 _RELA, _NOBITS = 4, 8
 _ALLOCATE, _WRITABLE, _CODE = 2, 1, 4
 _UNDEFINED, _ABSOLUTE, _COMMON = 0, 0xFFF1, 0xFFF2
@@ -167,7 +170,29 @@ def _fits(value: int, size: int, is_signed: bool | None) -> bool:
 
 
 def listed(executable: Executable, file: str) -> Assembly:
-    """An executable without source as a program to show: its symbols are the labels, its rows are decoded (rows.py)."""
-    names = {(symbol.name, symbol.address) for symbol in executable.symbols if executable.is_inside(symbol.address)}
-    labels = tuple(sorted(names, key=lambda label: (label[1], label[0])))
-    return Assembly(executable.image(), executable.start, (), labels, file)
+    """An executable without source as a program to show: its symbols are labels, its code is decoded.
+
+    Of one with much code (a C library) only where it begins, and `main`; the rest becomes rows as it runs.
+    """
+    functions = [s for s in executable.symbols if s.is_function and executable.is_inside(s.address)]
+    best: dict[int, str] = {}
+    for symbol in sorted(executable.symbols, key=lambda s: (s.is_function, s.name)):
+        if executable.is_inside(symbol.address):
+            best[symbol.address] = symbol.name
+    labels = sorted((name, address) for address, name in best.items())
+    labels.sort(key=lambda label: label[1])
+    ranges = [r for r in executable.code if executable.is_inside(r[0])] or [
+        (s.address, s.address + len(s.data)) for s in executable.segments if s.flags & EXECUTE
+    ]
+    if sum(end - start for start, end in ranges) > MAX_LISTED:
+        chosen = [s for s in functions if s.name in ("main", "_start") or s.address == executable.entry]
+        ranges = [(s.address, s.address + min(s.size, MAX_LISTED)) for s in chosen]
+    starts = {s.address for s in functions}
+    rows = [row for start, end in sorted(set(ranges)) for row in _pieces(start, end, starts)]
+    return Assembly(executable.image(), executable.start, tuple(rows), tuple(labels), file, is_file=True)
+
+
+def _pieces(start: int, end: int, starts: set[int]) -> list[SourceRow]:
+    """A range cut where functions begin, so that decoding begins afresh there."""
+    cuts = [start, *sorted(s for s in starts if start < s < end), end]
+    return [SourceRow(a, b - a, None, False, 64) for a, b in itertools.pairwise(cuts) if b > a]

@@ -272,7 +272,7 @@ class X86Machine:
         if code == lib.RUN_BREAKPOINT:
             return Stop(StopReason.BREAKPOINT, self.tick)
         if code == lib.RUN_NEED_ROW:
-            if self.rows.discovered_count >= MAX_DISCOVERED:
+            if self.rows.made_up_count >= MAX_DISCOVERED:
                 return self._limit(
                     "code", f"the program has made up more than {MAX_DISCOVERED:,} instructions of its own"
                 )

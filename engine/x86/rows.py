@@ -14,7 +14,7 @@ from engine.x86.decoder import Decoder, Instruction, Trait
 from engine.x86.decoder_kinds import Kind
 from engine.x86.firmware import ROM_BASE, ROM_END, vector_at
 
-#: More distinct instructions than this outside its source, and the program is rewriting itself without end.
+#: More distinct instructions than this that are not in its source or file, and the program rewrites itself without end.
 MAX_DISCOVERED = 20_000
 
 
@@ -56,14 +56,15 @@ class Rows:
         self.by_content: dict[tuple[int, bytes, int], Row] = {}
         self.is_wide = False
         self.is_long = False
+        #: Calls by the address after them: what a return address on the stack came from.
+        self.calls: dict[int, Row] = {}
+        self.made_up_count = 0
         self.decoders = {16: decoder, 32: Decoder(32), 64: Decoder(64, is_user=is_user)}
         self._label_addresses = [address for _, address in assembly.labels]
         self._lines: dict[int, int] = {}
         self._sweep()
         self.source_count = len(self.rows)
         found = [(row, row.instruction) for row in self.rows if row.instruction]
-        calls = [row for row, instruction in found if instruction.traits & Trait.CALL or instruction.kind == Kind.INT]
-        self.calls = {row.address + len(row.data): row for row in calls}
         self.source_uses_fpu = any(instruction.traits & Trait.FPU for _, instruction in found)
         self._source_starts = [row.address for row in self.rows]
         self._source_where = {row.address: row.where for row in reversed(self.rows)}
@@ -73,8 +74,8 @@ class Rows:
         origin, image, at = self.assembly.origin, self.assembly.image, 0
         for source in self.assembly.rows:
             start, end = source.address - origin, source.address - origin + source.length
-            for offset in range(start, end):
-                self._lines[origin + offset] = source.line
+            if source.line is not None:
+                self._lines.update(dict.fromkeys(range(source.address, source.address + source.length), source.line))
             if source.is_data:
                 self._add(source.address, image[start:end], source.line, None)
                 at = max(at, end)
@@ -96,19 +97,18 @@ class Rows:
             self.by_content[(address, data, instruction.bits)] = row
             self.is_long |= instruction.bits == 64
             self.is_wide |= instruction.is_wide
+            if instruction.traits & Trait.CALL or instruction.kind == Kind.INT:
+                self.calls[address + len(data)] = row
         return row
-
-    @property
-    def discovered_count(self) -> int:
-        """How many rows are not the source's."""
-        return len(self.rows) - self.source_count
 
     def learn(self, instruction: Instruction) -> tuple[Row, bool]:
         """The row of an instruction that is about to run, and whether it is a new one."""
         known = self.by_content.get((instruction.address, instruction.data, instruction.bits))
         if known:
             return known, False
-        line = self._lines.get(instruction.address)
+        line, at = self._lines.get(instruction.address), instruction.address - self.assembly.origin
+        if at < 0 or not self.assembly.image.startswith(instruction.data, at):
+            self.made_up_count += 1
         return self._add(instruction.address, instruction.data, line, instruction), True
 
     def label_near(self, address: int) -> str | None:
@@ -177,6 +177,19 @@ class Rows:
                 groups.append({"id": len(groups), "name": heads.get(row.address), "rows": []})
             groups[-1]["rows"].append(self.to_wire(row))
         if len(self.rows) > self.source_count:
-            rest = [self.to_wire(row) for row in self.rows[self.source_count :]]
-            groups.append({"id": len(groups), "name": None, "rows": rest})
+            groups += self._discovered(len(groups))
         return groups
+
+    def _discovered(self, first: int) -> list[dict[str, Any]]:
+        """What ran outside of the rows known from the start. Of a file without source, by its symbols."""
+        rest = self.rows[self.source_count :]
+        if not self.assembly.is_file:
+            return [{"id": first, "name": None, "rows": [self.to_wire(row) for row in rest]}]
+        groups: dict[str | None, list[Row]] = {}
+        for row in sorted(rest, key=lambda row: (row.address, row.where)):
+            symbol = self.symbol_at(row.address)
+            groups.setdefault(symbol["name"] if symbol else None, []).append(row)
+        return [
+            {"id": first + i, "name": name, "rows": [self.to_wire(row) for row in rows]}
+            for i, (name, rows) in enumerate(groups.items())
+        ]

@@ -69,3 +69,14 @@ def test_events_and_trace_frames_keep_their_kind(server):
         assert client.message().event == {"v": 1, "re": 1, "event": "inspected"}
         client.ask("stream", frames=1, bytes=100)
         assert client.message().opcode == BINARY
+
+
+def test_commands_arrive_in_order_whichever_thread_passes_them_on(server):
+    long = "x" * 5000  # too long to be passed on at once
+    with server.connect() as client:
+        for number in range(300):
+            query = {"kind": "echo", "text": long if number % 7 == 3 else ""}
+            client.command("inspect", number, query=query)
+            if number % 50 == 49:
+                answers = [client.message().event["re"] for _ in range(50)]
+                assert answers == list(range(number - 49, number + 1))

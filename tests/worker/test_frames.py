@@ -127,3 +127,23 @@ def test_any_bytes_are_frames_or_an_error(data: bytes) -> None:
     except (EOFError, FrameError):
         pass
     frames.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 4096])
+def test_a_short_frame_is_sent_at_once_and_whole_or_not_at_all(size: int) -> None:
+    ours, theirs = socket.socketpair()
+    sender, receiver = FrameSocket(ours, TO_WEB), FrameSocket(theirs, TO_WORKER)
+    payload = b"x" * size
+    sent = 0
+    while sender.try_send(JSON, payload):
+        sent += 1
+    assert sent > 10
+    for _ in range(sent):
+        assert receiver.receive(1.0) == Frame(JSON, payload)
+    assert receiver.receive(0) is None
+    assert sender.try_send(JSON, payload)
+    assert not sender.try_send(JSON, b"x" * 4097)
+    receiver.close()
+    with pytest.raises(OSError, match="pipe"):
+        sender.try_send(JSON, payload)
+    sender.close()

@@ -299,3 +299,23 @@ def test_every_tick_of_a_boot_can_be_gone_back_to(cpu) -> None:
             assert machine.digest() == states[min(checkpoint.tick + 3, len(states) - 1)][1] or machine.where is None
     finally:
         machine.close()
+
+
+WAITS = """
+mov bp, 4
+again: mov ah, 0x86
+mov cx, 1
+mov dx, 0xadb0
+int 0x15
+dec bp
+jnz again
+cli
+hlt
+"""
+
+
+def test_an_interrupt_behind_a_return_leaves_the_call_depth_where_it_was(start, cpu) -> None:
+    run = start(WAITS, cpu)
+    assert sum("interrupt" in step.flags and step.text.startswith("iret") for step in run.steps) == 4
+    assert [step.depth for step in run.steps if step.text.startswith("dec")] == [1] * 4
+    assert max(step.depth for step in run.steps) == 3

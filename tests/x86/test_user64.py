@@ -7,6 +7,7 @@ import pytest
 from user_runs import EXIT, make, program
 from x86_runs import CPUS, Run, needs_kvm, record
 
+from engine.examples import Example, load_examples
 from engine.machine import Limits, StopReason
 from engine.x86.machine import X86Machine
 
@@ -345,6 +346,20 @@ def test_both_cpus_leave_the_same_trace_and_state(run: Callable[..., Run], code:
     assert one.steps == other.steps
     assert one.stop == other.stop
     assert one.exits == other.exits
+    assert one.machine.digest() == other.machine.digest()
+
+
+EXAMPLES = [e for e in load_examples() if e.options.get("mode") == "user64"]
+
+
+@pytest.mark.kvm
+@needs_kvm[1]
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
+def test_the_examples_leave_the_same_trace_on_both(run: Callable[..., Run], example: Example) -> None:
+    typed = tuple(f"{line}\n".encode() for line in example.expectation.input)
+    one, other = (run(example.files[0].text, cpu, typed=typed) for cpu in ("kvm", "unicorn"))
+    assert one.steps == other.steps
+    assert (one.stop, one.exits, one.output) == (other.stop, other.exits, other.output)
     assert one.machine.digest() == other.machine.digest()
 
 

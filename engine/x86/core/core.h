@@ -324,6 +324,7 @@ struct Machine {
   /* interrupts from devices, and the machine's clock */
   int irq_vector;    /* what the interrupt controller asks for now; -1: nothing */
   int irq_taken;     /* the step that just ended delivered it */
+  int is_counted;    /* the step's own call or return is in the depth already */
   uint64_t event_at; /* the clock at which a device has something to do */
   uint64_t wake_at;  /* with WAIT_WAKE: the clock after the hlt */
   uint32_t wait, woke;
@@ -352,6 +353,7 @@ uint64_t rep_count(const Row *row, const CpuState *st);
 int operand_violation(const Machine *m, const Row *row);
 void step_begin(Machine *m, const Row *row, int recording);
 void step_note_write(Machine *m, uint64_t address, uint32_t size, int maybe);
+void count_call(Machine *m);
 void step_end(Machine *m, TraceBatch *trace);
 int step_covers(Machine *m, uint64_t address, uint32_t size);
 

@@ -333,10 +333,12 @@ int finish_plain(Machine *m, int ended, TraceBatch *trace) {
     m->st.halted = 1;
     result = RUN_HALT;
   } else if (traps && m->exception < 0) {
+    count_call(m);
     result = step_raise(m, 1, m->st.rip, 0);
   }
   if (!result && takes_interrupt(m, row)) {
     m->irq_taken = 1;
+    count_call(m);
     result = step_raise(m, (unsigned)m->irq_vector, m->st.rip, 0);
   }
   m->wait = WAIT_UNDECIDED;

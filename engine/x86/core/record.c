@@ -153,6 +153,7 @@ void step_begin(Machine *m, const Row *row, int recording) {
   m->step_flags = m->range_count = m->old_used = m->truncated = 0;
   m->string_operand = NULL;
   m->exception = -1;
+  m->is_counted = 0;
   m->raised_error = -1;
   m->error = 0;
   m->before.depth = m->st.depth;
@@ -301,19 +302,24 @@ static void put_memory(Machine *m, TraceBatch *t) {
   }
 }
 
+/* Lets the call depth follow an instruction that is done, once: before what is delivered behind it counts as well. */
+void count_call(Machine *m) {
+  if (m->is_counted || m->exception >= 0) return; /* an exception instead of the instruction has done its own part */
+  m->is_counted = 1;
+  if (m->row->traits & TRAIT_CALL) {
+    m->st.depth++;
+    m->step_flags |= STEP_CALL;
+  } else if (m->row->traits & TRAIT_RETURN) {
+    if (m->st.depth > 1) m->st.depth--;
+    m->step_flags |= STEP_RETURN;
+  }
+}
+
 /* Closes the step: the clock moves, the call depth follows, and the batch gets its entries. */
 void step_end(Machine *m, TraceBatch *trace) {
+  count_call(m);
   const Row *row = m->row;
   uint32_t flags = m->step_flags, depth = m->before.depth;
-  if (m->exception < 0) { /* otherwise the delivery has done its own part */
-    if (row->traits & TRAIT_CALL) {
-      m->st.depth++;
-      flags |= STEP_CALL;
-    } else if (row->traits & TRAIT_RETURN) {
-      if (m->st.depth > 1) m->st.depth--;
-      flags |= STEP_RETURN;
-    }
-  }
   if (row->traits & TRAIT_JUMP && m->st.rip != ((m->before.rip + row->length) & ip_mask(m))) flags |= STEP_JUMP;
   m->st.tick++;
   m->last_where = row->where;
