@@ -12,7 +12,7 @@ RUN make build \
     && rm -rf static/node_modules build tests && find . -name __pycache__ -prune -exec rm -rf {} +
 
 FROM debian:bookworm-slim
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 nasm binutils >/dev/null \
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 nasm binutils fonts-jetbrains-mono fonts-inter fonts-wqy-microhei >/dev/null \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin glassbox \
     && install -d -o glassbox -g glassbox /var/lib/glassbox

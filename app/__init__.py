@@ -7,7 +7,7 @@ import tomllib
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, assets, compression, embed, live, logs, metrics, pages, ratelimits, security, tours
+from app import api, assets, compression, embed, live, logs, metrics, pages, pictures, ratelimits, security, tours
 from app.assets import Assets
 from app.catalogue import Catalogue
 from app.metrics import Metrics
@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     app.register_blueprint(tours.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(embed.blueprint)
+    app.register_blueprint(pictures.blueprint)
     app.register_blueprint(assets.blueprint)
     live.install(live.LiveSock(app), settings)
     metrics.install(app, settings)

@@ -35,6 +35,7 @@ COUNTERS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("glassbox_frame_bytes_total", "kind", ("J", "B"), "Their bytes."),
     ("glassbox_links_stored_total", "", (), "Programs stored as links."),
     ("glassbox_links_read_total", "", (), "Links that were read."),
+    ("glassbox_pictures_total", "", (), "Pictures of moments that were drawn."),
     ("glassbox_requests_total", "status", ("1", "2", "3", "4", "5"), "HTTP requests by first digit of the status."),
 )
 HISTOGRAMS = (

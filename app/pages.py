@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, make_response, render_template, request
+from flask import Blueprint, Response, jsonify, make_response, render_template, request, url_for
 
 from app.catalogue import LANGUAGES, language_of
 from app.front import front_page
@@ -66,10 +66,30 @@ def boot_data(shared: Shared | None, error: GlassboxError | None = None) -> dict
     }
 
 
+def preview(shared: Shared | None) -> dict[str, str] | None:
+    """What other sites show of a linked moment: title and picture (app/pictures.py). None if the address names none."""
+    language = language_of(request)
+    if shared is not None:
+        title, tick = shared.payload["files"][0]["name"], str(shared.payload["tick"])
+        image = url_for("pictures.of_link", link_id=shared.id, form="png", lang=language, _external=True)
+    else:
+        name, room_name = request.args.get("example", ""), request.args.get("room", "")
+        named = [one for one in load_examples() if one.name == name and room_name in ("", one.room)]
+        if not named:
+            return None
+        asked = request.args.get("tick", "")
+        tick = asked if asked.isdecimal() and len(asked) < 17 else str(named[0].tick)
+        title = named[0].title.get(language) or named[0].title["en"]
+        query = {"room": named[0].room, "example": name, "tick": tick, "lang": language}
+        image = url_for("pictures.of_example", form="png", _external=True, **query)
+    step = services().catalogue.say("picture.step", language, "step")
+    return {"title": f"{title}, {step} {tick}", "image": image}
+
+
 def workbench(shared: Shared | None = None, error: GlassboxError | None = None, status: int = 200) -> Response:
     """The workbench page. Never stored by caches: it carries a nonce and names the newest files."""
     boot = boot_data(shared, error)
-    html = render_template("workbench.html", boot=boot, csp_nonce=csp_nonce())
+    html = render_template("workbench.html", boot=boot, csp_nonce=csp_nonce(), preview=preview(shared))
     response = make_response(html, status)
     response.cache_control.no_cache = True
     response.headers["Content-Language"] = boot["language"]

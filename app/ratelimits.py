@@ -21,6 +21,8 @@ def visitor() -> str:
 
 #: Endpoints that are not counted: files of the page, which are cached, and what the operator's own machines ask.
 UNCOUNTED = ("assets.asset", "pages.health", "metrics")
+#: Endpoints that start a program for one picture.
+PICTURES = ("pictures.of_example", "pictures.of_link", "pictures.of_moment")
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -41,6 +43,7 @@ def install(app: Flask, settings: Settings) -> None:
         limiter.exempt(app.view_functions[name])
     own = {
         "api.create_link": settings.links_per_day and f"{settings.links_per_day}/day",
+        **dict.fromkeys(PICTURES, settings.pictures_per_minute and f"{settings.pictures_per_minute}/minute"),
         "live": settings.sockets_per_minute and f"{settings.sockets_per_minute}/minute",
     }
     for name, limit in own.items():

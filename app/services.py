@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import current_app
 
@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.sessions import Sessions
 from app.settings import Settings
 from app.store import Store
+from app.studio import Studio
 from engine.errors import GlassboxError
 
 #: How long the worker service may take to start; less than the time after which gunicorn gives a web process up.
@@ -31,6 +32,7 @@ class Services:
     assets: Assets
     catalogue: Catalogue
     metrics: Metrics
+    studio: Studio = field(default_factory=Studio)
 
     def start(self) -> None:
         """Launch the worker service: called in the web process, after it was forked. HostUnavailable if it fails.

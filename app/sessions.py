@@ -34,6 +34,10 @@ class Worker(Protocol):
         """End the process; `receive` then says so. Idempotent; any thread may call it."""
         ...
 
+    def close(self, reason: str = "ended") -> None:
+        """End the process and free what belongs to it. Idempotent; for the thread that receives."""
+        ...
+
 
 class Pool(Protocol):
     """Where workers come from: what is used of `engine.worker.client.WorkerPool`."""

@@ -78,6 +78,9 @@ class Settings:
     sockets_per_minute: int = _setting(
         120, "Live sockets that one network address may open in a minute; 0: no limit. Counted as requests are."
     )
+    pictures_per_minute: int = _setting(
+        30, "Pictures of moments that one network address may have drawn in a minute, each kind; 0: no limit."
+    )
     link_bytes: int = _setting(64 << 10, "Largest shared program, counted as its stored JSON.")
     request_bytes: int = _setting(192 << 10, "Largest body of an HTTP request.")
     origins: tuple[str, ...] = _setting(

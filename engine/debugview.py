@@ -59,6 +59,24 @@ class Scope:
     count: int = 0
 
 
+@dataclass(frozen=True)
+class Fact:
+    """A line of a picture. `label` says more about the name; `cue`: a word for how to draw it, e.g. `open`."""
+
+    name: str
+    value: str
+    label: str = ""
+    cue: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Some facts under a heading: what a picture of a moment shows of the machine, most telling ones first."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
 class DebugView:
     """The fallback, and the base of every room's own. It reads the machine at its present tick, and changes nothing."""
 
@@ -84,6 +102,14 @@ class DebugView:
     def variables(self, inside: Inside, start: int = 0, count: int | None = None) -> list[Variable]:
         """What is inside: up to `count` variables from number `start` on. CommandError when there is nothing."""
         raise CommandError("there is nothing inside")
+
+    def facts(self) -> list[Facts]:
+        """What a picture of the moment shows: here the variables of the innermost frame, by scope."""
+        thread = self.threads()[0].number
+        scopes = [scope for scope in self.scopes(thread, 0) if scope.kind]
+        return [
+            Facts(s.name, tuple(Fact(v.name, v.value, v.type) for v in self.variables(s.inside, 0, 32))) for s in scopes
+        ]
 
     def decode(self, address: int, count: int) -> list[dict[str, Any]] | None:
         """Up to `count` instructions in memory from `address` on, as rows of a listing; None: rows are all there is."""

@@ -22,6 +22,7 @@ from engine.errors import CommandError, GlassboxError, LimitExceeded
 from engine.events import Event
 from engine.inquiry import SEARCHES, Inquiry, direction
 from engine.machine import Journal, Limits, Machine, StopReason
+from engine.moment import moment
 from engine.rooms import Room, SourceFile
 from engine.targets import plain_value
 from engine.timeline import Arrival, Branch, Timeline
@@ -149,6 +150,7 @@ class Session:
             "trace": self._trace,
             "listing": self._listing,
             "inspect": self._inspect,
+            "moment": self._moment,
             "input": self._input,
             "edit": self._edit,
             "branch": self._switch,
@@ -426,6 +428,10 @@ class Session:
     def _inspect(self, arguments: dict[str, Any]) -> dict[str, Any]:
         opened, query = self._program, arguments["query"]
         return {"query": query, "tick": opened.timeline.position, "answer": opened.machine.inspect(query)}
+
+    def _moment(self, _: dict[str, Any]) -> dict[str, Any]:
+        opened = self._program
+        return moment(opened.room, opened.machine, opened.timeline, self._poll)
 
     def _input(self, arguments: dict[str, Any]) -> dict[str, Any]:
         timeline, text = self._program.timeline, arguments["text"]

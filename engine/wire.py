@@ -179,6 +179,11 @@ COMMANDS: tuple[Command, ...] = (
         result="inspected",
     ),
     Command(
+        "moment",
+        "The shown moment as short plain rows, the same for every machine: what a picture of it is drawn from.",
+        result="moment",
+    ),
+    Command(
         "input",
         "Give the program the input that it waits for (recorded in the journal), then `run` goes on.",
         (
@@ -255,6 +260,23 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec("breakpoints_set", "The breakpoints now.", (("places", "[{where, line, file}]"),), ends=True),
     EventSpec("listing", "The program's rows.", (("listing", "see docs/views.md"),), ends=True),
     EventSpec("inspected", "The answer to `inspect`.", (("query", "as sent"), ("tick", ""), ("answer", "")), ends=True),
+    EventSpec(
+        "moment",
+        "The answer to `moment`. Texts have 80 characters at most.",
+        (
+            ("tick", "the position"),
+            ("frontier", "how far the recording reaches"),
+            ("ended", "the reason for the program's end once it is recorded, or null"),
+            ("function", "name of the function that the last instruction belongs to"),
+            ("rows", "its rows around that one: [{number, line, op, args, comment, now, next}]"),
+            (
+                "groups",
+                "[{title, facts: [{name, label, cue, value, old}]}]; `old` null: the step did not change it, empty: "
+                "nothing was there",
+            ),
+        ),
+        ends=True,
+    ),
     EventSpec(
         "writers",
         "The answer to `writers`.",

@@ -13,11 +13,11 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const BUDGET = 150 * 1024;
 /** First words of the keys of parts that load when they are asked for: they are in `words:en-later`. */
-const LATER = new Set(["share", "export", "replay", "x86", "flag", "memory", "files", "keys", "condition", "inquiry", "notes"]);
+const LATER = new Set(["share", "export", "replay", "x86", "flag", "memory", "files", "keys", "condition", "inquiry", "notes", "image"]);
 
 /**
  * `words:en` is the catalogue in one language, {key: sentence}, without what is in `words:en-later`, and with the
- * opcode table's sentences as `op.NAME`; the table itself goes into the bundle without them. `article.…` and `front.…` are for pages that the server makes: no script asks for it.
+ * opcode table's sentences as `op.NAME`; the table itself goes into the bundle without them. `article.…` `front.…` and `picture.…` are for what the server makes: no script asks for it.
  */
 const words = {
   name: "words",
@@ -36,7 +36,7 @@ const words = {
       const catalogue = JSON.parse(readFileSync(file, "utf8"));
       const missing = Object.keys(catalogue).filter((key) => typeof catalogue[key][language] !== "string");
       const errors = missing.map((key) => ({ text: `${key} has no text in ${language}` }));
-      const asked = Object.entries(catalogue).filter(([key]) => !/^(article|front)\./.test(key));
+      const asked = Object.entries(catalogue).filter(([key]) => !/^(article|front|picture)\./.test(key));
       const wanted = asked.filter(([key]) => LATER.has(key.split(".")[0]) === (later !== undefined));
       const texts = Object.fromEntries(wanted.map(([key, entry]) => [key, entry[language]]));
       if (!later) for (const row of OPCODES) texts[`op.${row.name}`] = row[language];

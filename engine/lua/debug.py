@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.debugview import DebugView, Frame, Inside, Scope, Thread, Variable
+from engine.debugview import DebugView, Fact, Facts, Frame, Inside, Scope, Thread, Variable
 from engine.errors import CommandError
 from engine.lua.machine import LuaMachine
 
@@ -136,6 +136,22 @@ class LuaDebugView(DebugView):
                 raise CommandError(f"there is nothing inside {inside[0]}")
         return found[start:] if count is None else found[start : start + count]
 
+    def facts(self) -> list[Facts]:
+        """Registers with the names of locals, upvalues as open or closed; of the innermost Lua function."""
+        frames = next((t["frames"] for t in self._view()["threads"] if t["id"] == self._view()["thread"]), ())
+        frame = next((f for f in frames if f["kind"] == "lua"), None)
+        if frame is None:
+            return []
+        registers = tuple(
+            Fact(f"R{r['index']}", _text(r["value"]), _label(r["name"]), "open" if r["upvalue"] else "")
+            for r in frame["registers"]
+        )
+        upvalues = tuple(
+            Fact(u["name"] or f"U{u['index']}", _text(u["value"]), "", "open" if u["open"] else "closed")
+            for u in frame["upvalues"]
+        )
+        return [Facts("Registers", registers), Facts("Upvalues", upvalues)]
+
     def _in_frame(self, kind: str, frame: Json) -> list[Variable]:
         if kind == "locals":
             return [self._variable(r["name"], r["value"]) for r in frame["registers"] if r["name"]]
@@ -148,8 +164,7 @@ class LuaDebugView(DebugView):
         return [self._variable(f"K{n}", value) for n, value in enumerate(self._constants(frame))]
 
     def _variable(self, name: str, value: Json) -> Variable:
-        kind, number = value["t"], value.get("id")
-        text = value["s"] if number is None or kind == "native" else f"{value['s']} #{number}"
+        kind, number, text = value["t"], value.get("id"), _text(value)
         if kind == "table" and number is not None:
             return Variable(name, text, kind, ("table", number), self._size(number))
         if kind == "function" and number is not None:
@@ -185,6 +200,17 @@ class LuaDebugView(DebugView):
             if not page["more"] or (at >= size and not page["hash"] and not page["array"]):
                 break
         return found
+
+
+def _text(value: Json) -> str:
+    """A value ready to show, with the number of what it refers to."""
+    number = value.get("id")
+    return str(value["s"]) if number is None or value["t"] == "native" else f"{value['s']} #{number}"
+
+
+def _label(name: str | None) -> str:
+    """The name of a local variable; hidden ones have none."""
+    return name if name and not name.startswith("(") else ""
 
 
 def _key(key: Json) -> str:

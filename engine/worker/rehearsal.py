@@ -64,12 +64,14 @@ def _commands(room: Room, examples: Sequence[Example]) -> Iterator[dict[str, Any
         return
     for other in examples:
         texts = [{"name": file.name, "text": file.text} for file in other.files]
+        yield {"do": "credit", "frames": 1000}
         yield {"do": "open", "room": room.name, "files": texts, "options": other.options}
         yield {"do": "run", "to": BEGINNING_TICKS}
     example = examples[0]
     files = [{"name": file.name, "text": file.text} for file in example.files]
     choices = [{option.name: value} for option in room.options for value in option.values]
     for choice in choices or [{}]:
+        yield {"do": "credit", "frames": 1000}
         yield {"do": "open", "room": room.name, "files": files, "options": {**example.options, **choice}}
         yield {"do": "breakpoints", "places": [{"line": 1}]}
         yield {"do": "run"}
@@ -77,6 +79,7 @@ def _commands(room: Room, examples: Sequence[Example]) -> Iterator[dict[str, Any
         yield {"do": "continue", "direction": -1}
         yield {"do": "trace", "from": 1, "to": 2}
         yield {"do": "listing"}
+        yield {"do": "moment"}
         yield {"do": "inspect", "query": {"kind": "nothing"}}
 
 

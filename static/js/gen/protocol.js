@@ -232,6 +232,10 @@ export const COMMANDS = Object.freeze({
     ],
     "result": "inspected"
   },
+  "moment": {
+    "args": [],
+    "result": "moment"
+  },
   "input": {
     "args": [
       "text",
@@ -316,6 +320,17 @@ export const EVENTS = Object.freeze({
       "query",
       "tick",
       "answer"
+    ],
+    "ends": true
+  },
+  "moment": {
+    "fields": [
+      "tick",
+      "frontier",
+      "ended",
+      "function",
+      "rows",
+      "groups"
     ],
     "ends": true
   },

@@ -3,6 +3,7 @@
 import { fill, h } from "../dom.js";
 import { laterWords, t } from "../i18n.js";
 import { exportPart } from "./exporting.js";
+import { imagePart } from "./image.js";
 import { LONGEST_LINK, copyText, momentOf, packedLink, readableLink } from "./moment.js";
 
 /**
@@ -38,7 +39,7 @@ export async function share(state) {
   ];
   const dialog = h("dialog", { class: "dialog share", "aria-labelledby": "share-title" },
     h("h2", { id: "share-title" }, t("share.title")),
-    h("p", {}, t("share.what", { n: state.tick })), rows, exportPart(state),
+    h("p", {}, t("share.what", { n: state.tick })), rows, imagePart(state), exportPart(state),
     h("form", { method: "dialog" }, h("button", { class: "btn edge" }, t("dialog.close"))));
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
