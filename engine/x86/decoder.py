@@ -23,11 +23,12 @@ GENERAL_32 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 GENERAL_64 = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 HIGH_8_TO_15 = ("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15")
 SYSTEM = ("flags", "es", "cs", "ss", "ds", "fs", "gs", "cr0", "cr2", "cr3", "cr4", "efer")
-#: x87's physical registers (mmN is the same as fpN) with their signs and exponents; XMM registers in halves.
+#: x87's physical registers (mmN is the same as fpN) with their signs and exponents; XMM registers in halves, and so
+#: those of the YMM registers' upper halves.
 FPU = (
     *("fctrl", "fstat", "ftag", "mxcsr"),
     *(f"fp{n}{half}" for half in ("", "e") for n in range(8)),
-    *(f"xmm{n}{half}" for half in ("", "h") for n in range(16)),
+    *(f"{name}{n}{half}" for name in ("xmm", "ymm") for half in ("", "h") for n in range(16)),
 )
 
 NO_REGISTER = 0xFF
@@ -475,7 +476,7 @@ def _fpu(found: iced.Instruction, mnemonic: str, used: Sequence[str]) -> Fpu:
         return Fpu.STATE
     if mnemonic == "wait":
         return Fpu.WAIT
-    if mnemonic in ("ldmxcsr", "stmxcsr") or any(name.startswith("xmm") for name in used):
+    if mnemonic in ("ldmxcsr", "stmxcsr") or any(name.startswith(("xmm", "ymm", "zmm")) for name in used):
         return Fpu.SSE
     if mnemonic == "emms" or any(name.startswith("mm") for name in used):
         return Fpu.MMX

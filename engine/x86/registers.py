@@ -209,4 +209,20 @@ def fpu(machine: X86Machine) -> dict[str, Any] | None:
         },
         "st": stack,
         "xmm": [{"name": f"xmm{i}", "value": image[160 + 16 * i : 176 + 16 * i][::-1].hex()} for i in range(count)],
+        **_ymm(machine, image),
     }
+
+
+def _ymm(machine: X86Machine, image: bytes) -> dict[str, Any]:
+    """`ymm`: all 256 bits of the AVX registers, of a program that uses them."""
+    upper = bytes(ffi.buffer(machine.vcpu.state.ymm))
+    if not any(upper) and not machine.rows.source_uses_avx:
+        return {}
+    rows = [
+        {
+            "name": f"ymm{i}",
+            "value": (upper[16 * i : 16 * i + 16][::-1] + image[160 + 16 * i : 176 + 16 * i][::-1]).hex(),
+        }
+        for i in range(16)
+    ]
+    return {"ymm": rows}

@@ -65,6 +65,7 @@ class Rows:
         self._sweep()
         self.source_count = len(self.rows)
         found = [(row, row.instruction) for row in self.rows if row.instruction]
+        self.source_uses_avx = any(instruction.traits & Trait.AVX for _, instruction in found)
         self.source_uses_fpu = any(instruction.traits & Trait.FPU for _, instruction in found)
         self._source_starts = [row.address for row in self.rows]
         self._source_where = {row.address: row.where for row in reversed(self.rows)}

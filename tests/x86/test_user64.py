@@ -349,6 +349,59 @@ def test_both_cpus_leave_the_same_trace_and_state(run: Callable[..., Run], code:
     assert one.machine.digest() == other.machine.digest()
 
 
+AVX = program(
+    f""" vmovaps ymm0, [values]
+ vaddps ymm1, ymm0, ymm0
+ vextractf128 xmm2, ymm1, 1
+ vmovaps ymm15, ymm1
+ vzeroupper
+ vcvttss2si ebx, xmm2
+{EXIT}""",
+    "align 32\nvalues: dd 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0",
+)
+
+
+@pytest.mark.kvm
+@needs_kvm[1]
+def test_avx_runs_on_kvm_and_is_recorded_saved_and_restored(started: Callable[..., X86Machine]) -> None:
+    machine = started(AVX, "kvm")
+    done = record(machine)
+    if "AVX" in done.stop.detail.get("message", ""):
+        pytest.skip("this host's CPU has no AVX")
+    assert done.register("rbx") == 10
+    assert done.steps[0].new("ymm0h") == 0x4100000040E00000
+    assert done.steps[3].new("ymm15") == 0x4140000041200000
+    assert done.steps[4].new("ymm15") == 0
+    again = started(AVX, "kvm")
+    again.run(4)
+    saved, digest = again.save(), again.digest()
+    again.run(100)
+    again.restore(saved)
+    assert again.digest() == digest
+    assert again.view()["fpu"]["ymm"][15]["value"].startswith("4180000041600000")
+    again.run(100)
+    assert again.digest() == machine.digest()
+
+
+def test_avx_on_unicorn_is_said_to_be_missing(run: Callable[..., Run]) -> None:
+    done = run(AVX, "unicorn")
+    assert done.stop.reason is StopReason.FAULT
+    assert done.machine.tick == 0
+    assert "is AVX, which Unicorn does not execute" in done.stop.detail["message"]
+
+
+@pytest.mark.kvm
+@needs_kvm[1]
+@pytest.mark.parametrize(
+    "code", ["fld1\n fsin", "rcpps xmm0, xmm0", "fnstsw ax", "stmxcsr [rsp - 4]", "fxsave [rsp - 640]"]
+)
+def test_what_cpu_models_answer_differently_runs_on_unicorn(run: Callable[..., Run], code: str) -> None:
+    done = run(program(f"{code}\n{EXIT}"), "auto")
+    assert done.machine.cpu == "unicorn"
+    assert any("CPU models differ" in e["message"] for e in done.exits if e["reason"] == "cpu_switched")
+    assert done.stop.reason is StopReason.HALT
+
+
 EXAMPLES = [e for e in load_examples() if e.options.get("mode") == "user64"]
 
 

@@ -16,7 +16,7 @@
 #define MAX_PIECES 220            /* memory entries of one step; together with the registers below TRACE_WRITE_MARGIN */
 #define MAX_ELEMENTS 65536        /* port elements of one string instruction: a 64 KiB segment holds no more */
 #define MAX_UNBACKED 64           /* accesses to memory that is not there, kept per step */
-#define FPU_WRITES 52             /* entries of a step that changes everything the FPU has */
+#define FPU_WRITES 84             /* entries of a step that changes everything the FPU has */
 #define RECENT_ACCESSES 64        /* of memory, kept for whoever asks */
 #define RECENT_TICKS 32           /* a stretch that is not recorded follows them over this many last ticks */
 #define MAX_SETUP_CALLS 96        /* calls to KVM or Unicorn, kept for whoever asks */
@@ -54,8 +54,9 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };      /* hardware encoding order
 enum { ES, CS, SS, DS, FS, GS, SEGMENTS };
 enum { NUMBER_IP = 16, NUMBER_FLAGS = 17, NUMBER_SEGMENT = 18, NUMBER_CR0 = 24, NUMBER_CR2, NUMBER_CR3, NUMBER_CR4, NUMBER_EFER };
 /* x87: control, status, tags; MXCSR; the eight physical registers' 64 low bits (MMX's mm0-mm7) and then their sign and
- * exponent; the sixteen XMM registers' low halves and then their high halves. */
-enum { NUMBER_FPU = 29, NUMBER_MXCSR = 32, NUMBER_FP = 33, NUMBER_FP_HIGH = 41, NUMBER_XMM = 49, NUMBER_XMM_HIGH = 65 };
+ * exponent; the sixteen XMM registers' low halves and then their high halves; the same of the YMM registers' upper ones. */
+enum { NUMBER_FPU = 29, NUMBER_MXCSR = 32, NUMBER_FP = 33, NUMBER_FP_HIGH = 41, NUMBER_XMM = 49, NUMBER_XMM_HIGH = 65, NUMBER_YMM = 81,
+       NUMBER_YMM_HIGH = 97 };
 
 typedef struct Segment {
   uint64_t base;

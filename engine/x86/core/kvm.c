@@ -50,6 +50,8 @@ double x86_kvm_bare_steps(const char *device, uint32_t steps) { return (void)dev
 #define WATCH_SIGNAL (SIGRTMIN + 7)
 #define WATCH_PERIOD_NS 100000000 /* of CPU time */
 #define MAX_CPUID 256
+#define XSAVE_AVX 4u
+#define YMM_OFFSET 576
 
 typedef struct Kvm {
   int device, vm, vcpu;
@@ -128,6 +130,23 @@ static int push_segments(Machine *m, Kvm *k) {
                         ARGUMENTS(s.cr0, s.cr3, s.cr4, s.efer, (uint64_t)s.cs.selector, s.cs.base));
 }
 
+/* AVX's part of an XSAVE image, bit 2 of its header: the upper halves of ymm0-15 at YMM_OFFSET (SDM vol. 1, 13.4.3 and
+ * 13.5.3: a processor with AVX has them there). A host without it is not asked to take zeros. */
+static void put_ymm(const Machine *m, struct kvm_xsave *x) {
+  static const uint8_t zeros[sizeof m->st.ymm];
+  if (!memcmp(m->st.ymm, zeros, sizeof zeros)) {
+    x->region[128] &= ~(uint32_t)XSAVE_AVX;
+    return;
+  }
+  memcpy((uint8_t *)x->region + YMM_OFFSET, m->st.ymm, sizeof m->st.ymm);
+  x->region[128] |= XSAVE_AVX;
+}
+
+static void take_ymm(Machine *m, const struct kvm_xsave *x) {
+  memset(m->st.ymm, 0, sizeof m->st.ymm);
+  if (x->region[128] & XSAVE_AVX) memcpy(m->st.ymm, (const uint8_t *)x->region + YMM_OFFSET, sizeof m->st.ymm);
+}
+
 /* KVM_GET_FPU leaves MXCSR out, so the FPU travels as an XSAVE image: FXSAVE's 512 bytes, then the header (SDM vol. 1,
  * 13.4), whose first word says which parts are in use. */
 static int push_fpu(Machine *m, Kvm *k) {
@@ -137,6 +156,7 @@ static int push_fpu(Machine *m, Kvm *k) {
   memcpy(image, m->st.fpu, 28); /* then a mask that is the host's own */
   memcpy(image + 32, m->st.fpu + 32, 384); /* x87, then xmm0 to xmm15 */
   x.region[128] |= 3; /* x87 and SSE */
+  put_ymm(m, &x);
   note_call(m, CALL_GET_XSAVE, 0, 0, ARGUMENTS(0));
   return (int)note_call(m, CALL_SET_XSAVE, ioctl(k->vcpu, KVM_SET_XSAVE, &x), 0, ARGUMENTS(0));
 }
@@ -372,7 +392,10 @@ static void kvm_pull(Machine *m) {
   memcpy(x + 24, from + 24, 4);  /* MXCSR */
   for (int i = 0; i < 8; i++) memcpy(x + 32 + 16 * i, from + 32 + 16 * i, 10);
   memcpy(x + 160, from + 160, 16 * 16);
-  if (m->user64) canonical_fpu(&m->st);
+  if (m->user64) {
+    take_ymm(m, &image);
+    canonical_fpu(&m->st);
+  }
 }
 
 /* Arms or disarms the watch; it belongs to the thread that runs. */

@@ -164,6 +164,7 @@ void step_begin(Machine *m, const Row *row, int recording) {
     if (recording) {
       refresh_fpu(m);
       memcpy(m->before.fpu, m->st.fpu, sizeof m->st.fpu);
+      memcpy(m->before.ymm, m->st.ymm, sizeof m->st.ymm);
     }
     m->fpu_is_current = 0;
   }
@@ -254,6 +255,10 @@ static void put_fpu(const Machine *m, TraceBatch *t) {
   for (uint32_t i = 0; i < 16; i++) {
     put_fpu_field(m, t, NUMBER_XMM + i, 160 + 16 * i, 160 + 16 * i, 8);
     put_fpu_field(m, t, NUMBER_XMM_HIGH + i, 168 + 16 * i, 168 + 16 * i, 8);
+  }
+  for (uint32_t i = 0; i < 32; i++) {
+    uint64_t old = bytes_at(m->before.ymm, 8 * i, 8), now = bytes_at(m->st.ymm, 8 * i, 8);
+    if (old != now) put(t, WRITE_REGISTER, (i & 1 ? NUMBER_YMM_HIGH : NUMBER_YMM) + i / 2, TAG_BITS64, old, now);
   }
 }
 
