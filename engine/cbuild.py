@@ -47,6 +47,9 @@ class CModule:
     libraries: tuple[str, ...] = ()
     include_dirs: tuple[str, ...] = ()
     library_dirs: tuple[str, ...] = ()
+    #: Optimize over all sources when linking (not with sanitizers); sources with assembly of their own keep out of it.
+    is_whole: bool = False
+    with_assembly: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -96,12 +99,13 @@ def build(module: CModule, *, sanitize: bool = False) -> Path:
     cc = os.environ.get("CC", "gcc")
     includes = [f"-I{module.folder}", f"-I{ROOT / 'engine'}", f"-I{sysconfig.get_path('include')}"]
     includes += [f"-I{path}" for path in module.include_dirs]
-    flags = [*module.flags, *(SANITIZE if sanitize else ())]
+    flags = [*module.flags, *(SANITIZE if sanitize else ("-flto=auto",) if module.is_whole else ())]
     jobs, objects = [], []
     for name in module.sources:
         target = work / (name.replace("/", "_") + ".o")
         objects.append(str(target))
-        jobs.append([cc, *STRICT, *flags, *includes, "-c", str(module.folder / name), "-o", str(target)])
+        apart = ["-fno-lto"] if name in module.with_assembly else []
+        jobs.append([cc, *STRICT, *flags, *apart, *includes, "-c", str(module.folder / name), "-o", str(target)])
     objects.append(str(work / "wrapper.o"))
     jobs.append([cc, "-O2", "-fPIC", "-w", *flags, *includes, "-c", str(wrapper), "-o", objects[-1]])
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:

@@ -35,6 +35,9 @@ CMODULE = CModule(
     prelude='#include "state.h"\n#include "core.h"\n#include "inspect.h"\n#include "hostfiles.h"\n',
     sources=tuple(sorted(path.name for path in FOLDER.glob("*.c"))),
     headers=tuple(sorted(path.name for path in FOLDER.glob("*.h"))),
-    flags=("-O2", "-fno-strict-aliasing"),
+    # Without crossjumping each instruction of the loop has its own indirect jump to the next one.
+    flags=("-O2", "-fno-strict-aliasing", "-fno-crossjumping"),
+    is_whole=True,
+    with_assembly=("switch.c",),
     libraries=("m",),
 )

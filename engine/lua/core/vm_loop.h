@@ -201,7 +201,7 @@ checked_step:
   CASE(OP_GETTABUP) {
     const TValue *slot;
     const TValue *t = cl->upvals[GETARG_B(i)]->v, *key = KC(i);
-    if (likely(FAST_GET(t, slot, table_get_short(table_of(t), string_of(key))))) {
+    if (likely(FAST_GET(t, slot, table_get_short_inline(table_of(t), string_of(key))))) {
       StkId ra = RA(i);
       set_value(ra, slot);
     } else
@@ -236,7 +236,7 @@ checked_step:
   CASE(OP_GETFIELD) {
     const TValue *slot;
     const TValue *t = RB(i), *key = KC(i);
-    if (likely(FAST_GET(t, slot, table_get_short(table_of(t), string_of(key))))) {
+    if (likely(FAST_GET(t, slot, table_get_short_inline(table_of(t), string_of(key))))) {
       StkId ra = RA(i);
       set_value(ra, slot);
     } else
@@ -246,7 +246,7 @@ checked_step:
   CASE(OP_SETTABUP) {
     const TValue *slot;
     const TValue *t = cl->upvals[GETARG_A(i)]->v, *key = KB(i), *value = RKC(i);
-    if (likely(FAST_GET(t, slot, table_get_short(table_of(t), string_of(key)))))
+    if (likely(FAST_GET(t, slot, table_get_short_inline(table_of(t), string_of(key)))))
       STORE(t, key, slot, value);
     else
       PROTECT(set_with_metamethods(L, t, key, value, slot));
@@ -276,7 +276,7 @@ checked_step:
   CASE(OP_SETFIELD) {
     const TValue *slot;
     const TValue *t = RA(i), *key = KB(i), *value = RKC(i);
-    if (likely(FAST_GET(t, slot, table_get_short(table_of(t), string_of(key)))))
+    if (likely(FAST_GET(t, slot, table_get_short_inline(table_of(t), string_of(key)))))
       STORE(t, key, slot, value);
     else
       PROTECT(set_with_metamethods(L, t, key, value, slot));
