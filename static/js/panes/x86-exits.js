@@ -1,55 +1,127 @@
 // @ts-check
-// Every time the machine left to its host: why, with what, at which step.
+// Every time the machine left to its host: why, with what, at which step. Besides, the calls to KVM that run it.
 import { fill, h, keepInSight } from "../dom.js";
 import { t } from "../i18n.js";
 import { writerLink } from "../values.js";
+import { CallsView } from "./x86-calls.js";
+import { KINDS, dataText, detailText, reasonText, runFields } from "./x86-exit-text.js";
+import { keep, recall } from "./x86-kept.js";
 
-const WINDOW = 200;
+/** Exits that are in the document at once, around the shown step. */
+const WINDOW = 60;
 
-/** @type {import("./index.js").Pane} */
-export default {
-  id: "x86-exits",
-  titleKey: "pane.exits",
-  mount(body, ctx) {
-    return {
-      update(state, changed) {
-        if (!["exits", "tick", "program", "stale"].some((name) => changed.has(name))) return;
-        const { exits, tick } = state;
-        ctx.section.classList.toggle("stale", state.stale);
-        ctx.meta(exits.length ? t("exits.meta", { n: exits.length }) : "");
-        if (!exits.length) {
-          fill(body, h("p", { class: "empty" }, t(state.program ? "exits.none" : "exits.empty")));
-          return;
-        }
-        const done = exits.filter((e) => e.tick <= tick).length;
-        const from = Math.max(0, Math.min(done - WINDOW / 2, exits.length - WINDOW));
-        fill(body, h("table", { class: "exits" },
-          h("caption", { class: "sr" }, t("pane.exits")),
-          h("thead", {}, h("tr", {}, ["step", "reason", "detail", "data"].map((c) => h("th", { scope: "col" }, t(`column.${c}`))))),
-          h("tbody", {}, exits.slice(from, from + WINDOW).map((e, i) => {
-            const { reason, ...detail } = e.data;
-            return h("tr", { class: `${e.tick > tick ? "future" : ""} ${from + i === done - 1 ? "last" : ""}` },
-              h("td", {}, writerLink(e.tick, (n) => ctx.session.goTo(n))),
-              h("td", {}, String(reason)), h("td", {}, describe(detail)), h("td", {}, dataText(detail)));
-          }))));
-        keepInSight(body, body.querySelector("tr.last"));
-      },
-    };
-  },
-};
-
-/** @param {any} detail */
-function describe(detail) {
-  const { direction, port, size, ...rest } = detail;
-  if (port !== undefined) return t("exits.port", { direction: String(direction ?? ""), port: `0x${Number(port).toString(16)}`, size: String(size ?? 1) });
-  return Object.entries(rest).filter(([name]) => name !== "data" && name !== "value").map(([name, value]) => `${name} ${value}`).join(", ");
+/** @type {import("./index.js").Pane["mount"]} */
+export function mount(body, ctx) {
+  return new ExitsPane(body, ctx);
 }
 
-/** @param {any} detail */
-function dataText(detail) {
-  const value = detail.data ?? detail.value;
-  if (value === undefined || value === null) return "";
-  const text = typeof value === "number" ? value.toString(16).padStart(2, "0") : String(value);
-  const code = Number.parseInt(text, 16);
-  return text.length <= 2 && code >= 32 && code < 127 ? `${text} '${String.fromCharCode(code)}'` : text;
+class ExitsPane {
+  /** The exit whose fields are unfolded, by its number in the list. */
+  picked = -1;
+
+  /**
+   * @param {HTMLElement} body
+   * @param {import("./index.js").Context} ctx
+   */
+  constructor(body, ctx) {
+    this.body = body;
+    this.ctx = ctx;
+    this.kind = recall("exits", "all");
+    this.list = h("div", {});
+    this.calls = h("div", {});
+    this.view = new CallsView(this.calls, ctx);
+    const names = ["all", ...Object.keys(KINDS), "calls"];
+    this.pick = h("select", { class: "pick small", "aria-label": t("x86.exits.show") }, names.map((name) => h("option", { value: name }, t(`x86.exits.${name}`))));
+    this.pick.value = names.includes(this.kind) ? this.kind : "all";
+    this.pick.addEventListener("change", () => {
+      this.kind = this.pick.value;
+      keep("exits", this.kind);
+      this.picked = -1;
+      ctx.store.touch("exits");
+    });
+    ctx.section.querySelector(".ph h2")?.after(this.pick);
+    fill(body, this.list, this.calls);
+  }
+
+  destroy() {
+    this.pick.remove();
+    this.view.drop();
+  }
+
+  /**
+   * @param {import("../store.js").State} state
+   * @param {Set<string>} changed
+   */
+  update(state, changed) {
+    if (!["exits", "tick", "program", "stale", "view", "phase"].some((name) => changed.has(name))) return;
+    const { exits, program } = state;
+    this.ctx.section.classList.toggle("stale", state.stale);
+    this.ctx.meta(exits.length ? t("exits.meta", { n: exits.length }) : "");
+    const watching = this.kind === "calls" && program !== null;
+    this.list.hidden = watching;
+    this.calls.hidden = !watching;
+    if (watching) {
+      if (!state.live) this.view.ask();
+    } else this.draw(state);
+  }
+
+  /** @param {import("../store.js").State} state */
+  draw(state) {
+    const { tick } = state;
+    const test = KINDS[this.kind];
+    const exits = test ? state.exits.filter((e) => test(e.data)) : state.exits;
+    if (!exits.length) {
+      fill(this.list, h("p", { class: "empty" }, t(!state.program ? "exits.empty" : state.exits.length ? "x86.exits.nokind" : "exits.none")));
+      return;
+    }
+    const done = countUpTo(exits, tick);
+    const from = Math.max(0, Math.min(done - WINDOW / 2, exits.length - WINDOW));
+    const focused = this.list.contains(document.activeElement) ? this.picked : -1;
+    fill(this.list, h("table", { class: "exits" },
+      h("caption", { class: "sr" }, t("pane.exits")),
+      h("thead", {}, h("tr", {}, ["step", "reason", "detail", "data"].map((c) => h("th", { scope: "col" }, t(`column.${c}`))))),
+      h("tbody", {}, exits.slice(from, from + WINDOW).flatMap((e, i) => this.rows(e, from + i, e.tick > tick, from + i === done - 1)))));
+    if (focused >= 0) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-exit="${focused}"]`))?.focus({ preventScroll: true });
+    else keepInSight(this.body, this.list.querySelector("tr.last"));
+  }
+
+  /**
+   * @param {{tick: number, data: any}} exit
+   * @param {number} index
+   * @param {boolean} future
+   * @param {boolean} last
+   */
+  rows({ tick, data }, index, future, last) {
+    const fields = runFields(data);
+    const open = this.picked === index;
+    const name = reasonText(data);
+    const reason = fields.length
+      ? h("button", { type: "button", class: "regname", "data-exit": index, "aria-expanded": String(open), title: t("x86.exits.fields"), on: { click: () => {
+          this.picked = open ? -1 : index;
+          this.draw(this.ctx.store.state);
+          /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-exit="${index}"]`))?.focus();
+        } } }, name)
+      : name;
+    const wrong = data.reason === "exception" || data.reason === "KVM_EXIT_SHUTDOWN";
+    return [
+      h("tr", { class: `${future ? "future" : ""} ${last ? "last" : ""} ${wrong ? "wrongrow" : ""}` },
+        h("td", {}, writerLink(tick, (n) => this.ctx.session.goTo(n))), h("td", {}, wrong ? h("span", { "aria-hidden": "true" }, "▲ ") : null, reason), h("td", {}, detailText(data)), h("td", {}, dataText(data))),
+      open ? h("tr", { class: "widths" }, h("td", { colspan: "4" }, h("dl", { class: "facts m" }, fields.map(([field, value]) => [h("dt", {}, `run->${field}`), h("dd", {}, value)])))) : null,
+    ];
+  }
+}
+
+/**
+ * How many exits happened up to a step; they are in its order.
+ * @param {{tick: number}[]} exits
+ * @param {number} tick
+ */
+function countUpTo(exits, tick) {
+  let [low, high] = [0, exits.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (exits[middle].tick <= tick) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

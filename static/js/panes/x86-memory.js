@@ -228,7 +228,7 @@ class MemoryPane {
     const windows = this.follow === ""
       ? merge(state.view.memory)
       : this.answered
-        ? [{ names: [], base: this.answered.base, bytes: this.answered.bytes.match(/../g) ?? [] }]
+        ? this.windows(this.answered)
         : [];
     const { scrollTop } = this.body;
     const focused = this.hex.contains(document.activeElement);
@@ -239,7 +239,7 @@ class MemoryPane {
             hexHead(),
             h("tbody", {}, windows.map((w) => [
               h("tr", { class: "gaprow" }, h("th", { colspan: ROW + 2, scope: "rowgroup" }, this.heading(w))),
-              hexRows(state, w, marks),
+              w.bytes.some((byte) => byte !== null) ? hexRows(state, w, marks) : null,
             ])))
         : h("p", { class: "none" }, t("x86.memory.asking")),
       legend());
@@ -248,13 +248,24 @@ class MemoryPane {
     this.drawBar(state, windows);
   }
 
+  /**
+   * What was answered, page by page; bytes where no memory is are none.
+   * @param {{base: number, bytes: string}} answered
+   * @returns {import("./x86-hex.js").Window[]}
+   */
+  windows({ base, bytes }) {
+    const all = bytes.match(/../g) ?? [];
+    if (!this.linear || !this.pages) return [{ names: [t("x86.memory.isphysical")], base, bytes: all }];
+    return this.pages.map((/** @type {any} */ page) => {
+      const here = base + page.offset;
+      const heading = page.physical === null ? t("x86.memory.unmapped", { at: here.toString(16) }) : page.physical === here ? t("x86.memory.islinear") : t("x86.memory.mapped", { at: page.physical.toString(16) });
+      return { names: [heading], base: here, bytes: all.slice(page.offset, page.offset + page.length).map((byte, i) => (i < page.backed ? byte : null)) };
+    });
+  }
+
   /** @param {import("./x86-hex.js").Window} w */
   heading(w) {
-    if (this.follow === "") return w.names.map(windowName).join(" · ");
-    const physical = this.pages?.[0]?.physical;
-    if (!this.linear) return t("x86.memory.isphysical");
-    if (typeof physical === "number" && physical !== w.base) return t("x86.memory.mapped", { at: physical.toString(16) });
-    return this.pages && physical === null ? t("x86.memory.unmapped") : t("x86.memory.islinear");
+    return (this.follow === "" ? w.names.map(windowName) : w.names).join(" · ");
   }
 
   // ----- one byte --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // The CPU's state at one step: general registers, FLAGS, stack, segments, control registers, vector registers.
 import { fill, h } from "../dom.js";
 import { t } from "../i18n.js";
+import { fault } from "./x86-fault.js";
 import { flags } from "./x86-flags.js";
 import { keep, recall } from "./x86-kept.js";
 import { FORMATS } from "./x86-numbers.js";
@@ -62,7 +63,7 @@ class StatePane {
    * @param {Set<string>} changed
    */
   update(state, changed) {
-    if (!["view", "viewTick", "program", "trace", "stale"].some((name) => changed.has(name))) return;
+    if (!["view", "viewTick", "program", "trace", "stale", "exits"].some((name) => changed.has(name))) return;
     const { view, viewTick } = state;
     this.ctx.section.classList.toggle("stale", state.stale);
     if (!view?.registers) {
@@ -80,7 +81,7 @@ class StatePane {
   draw(state) {
     const step = state.trace.step(state.viewTick);
     const { scrollTop } = this.body;
-    fill(this.main, registers(state, step, this.ctx, this.looks), flags(state, step, this.ctx), stack(state, this.ctx));
+    fill(this.main, fault(state, this.ctx), registers(state, step, this.ctx, this.looks), flags(state, step, this.ctx), stack(state, this.ctx));
     this.vectors.update(state);
     fill(this.rest, segments(state, step, this.ctx, this.looks), control(state, step, this.ctx));
     this.body.scrollTop = scrollTop;

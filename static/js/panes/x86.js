@@ -3,7 +3,6 @@
 import css from "css:x86";
 import { laterWords } from "../i18n.js";
 import { late } from "./late.js";
-import exits from "./x86-exits.js";
 
 // This machine speaks with words that the first load leaves out.
 await laterWords();
@@ -16,6 +15,8 @@ export { x86 as adapter } from "./rooms/x86.js";
 
 const state = late({ id: "x86-state", titleKey: "pane.registers", tabKey: "tab.cpu" }, () => import("./x86-state.js"));
 const memory = late({ id: "x86-memory", titleKey: "pane.memory", tabKey: "x86.tab.memory", shortKey: "x86.tab.memory" }, () => import("./x86-memory.js"));
+
+const exits = late({ id: "x86-exits", titleKey: "pane.exits" }, () => import("./x86-exits.js"));
 
 /** @type {import("./index.js").Pane[]} */
 export const panes = [state, memory, exits];
