@@ -25,7 +25,8 @@ is listed as `C?`: a register only if k is 0.
 
 Further placeholders of narrations: `{target}` is the row (pc from 1) that a jump leads to, `{K}` the constant that
 LOADKX takes from the EXTRAARG after it, `{count}`, `{args}` and `{results}` are numbers worked out from the operands,
-`{size}` the array size of NEWTABLE, `{first}` the first index that SETLIST fills, `{last}` a range's last register.
+`{size}` the array size of NEWTABLE, `{first}` the first index that SETLIST fills, `{range}` the registers of LOADNIL,
+`{way}` and `{bits}` how SHRI shifts. `{B:bit|bits}` chooses the first form when the number is 1.
 """
 
 from __future__ import annotations
@@ -53,6 +54,20 @@ class Format(StrEnum):
     ASBX = "iAsBx"
     AX = "iAx"
     SJ = "isJ"
+
+
+#: Sections of the Lua 5.4 reference manual by family, and of single opcodes where they differ.
+_MANUAL = {
+    **{"move": "3.3.3", "load": "3.1", "upvalue": "3.5", "table": "3.4.9", "arithmetic": "3.4.1", "bitwise": "3.4.2"},
+    **{"metamethod": "2.4", "string": "3.4.6", "compare": "3.4.4", "jump": "3.3.4", "call": "3.4.10", "loop": "3.3.5"},
+    **{"scope": "3.3.8", "closure": "3.4.11", "vararg": "3.4.11", "extra": "3.4.9"},
+}
+_MANUAL_OF = {
+    **{"GETTABUP": "2.2", "SETTABUP": "2.2", "SELF": "3.4.10", "LEN": "3.4.7", "NOT": "3.4.5", "TEST": "3.4.5"},
+    **{"TESTSET": "3.4.5", "CLOSE": "3.5", "RETURN": "3.3.4", "RETURN0": "3.3.4", "RETURN1": "3.3.4"},
+    **dict.fromkeys(("GETTABLE", "GETI", "GETFIELD"), "3.2"),
+    **dict.fromkeys(("SETTABLE", "SETI", "SETFIELD"), "3.3.3"),
+}
 
 
 class Family(StrEnum):
@@ -103,6 +118,11 @@ class Opcode:
     """A conditional skip: the next instruction is its jump."""
     is_fallback: bool
     """Reached only when the arithmetic instruction before it could not do its work with plain numbers."""
+
+    @property
+    def manual(self) -> str:
+        """The section of the Lua 5.4 reference manual about what it does, e.g. `3.4.10`."""
+        return _MANUAL_OF.get(self.name) or _MANUAL[self.family.value]
 
     @property
     def operands(self) -> str:
@@ -202,7 +222,7 @@ def _loads(row: _Table) -> None:
     )  # fmt: skip
     row.row(
         "LOADNIL", Family.LOAD, "A:R B:I", "R[A], R[A+1], …, R[A+B] := nil", "", "A..A+B",
-        "Put nil into {A} up to {last}: {count} in all.", "把 nil 放入 {A} 到 {last}，共 {count} 个。",
+        "Put nil into {range}.", "把 nil 放入 {range}。",
         "B counts the registers after the first one, so B = 0 sets a single register.", "a",
     )  # fmt: skip
     row.row(
@@ -283,8 +303,8 @@ _ARITHMETIC = (
     ("MUL", "*", "Multiply {B} by {C}", "把 {B} 乘以 {C}", Family.ARITHMETIC),
     ("MOD", "%", "Take the remainder of {B} divided by {C}", "求 {B} 除以 {C} 的余数", Family.ARITHMETIC),
     ("POW", "^", "Raise {B} to the power of {C}", "求 {B} 的 {C} 次幂", Family.ARITHMETIC),
-    ("DIV", "/", "Divide {B} by {C} (as floats)", "把 {B} 除以 {C}（浮点除法）", Family.ARITHMETIC),
-    ("IDIV", "//", "Divide {B} by {C} and round down", "把 {B} 除以 {C} 并向下取整", Family.ARITHMETIC),
+    ("DIV", "/", "Divide {B} by {C} as floats", "把 {B} 除以 {C}（浮点除法）", Family.ARITHMETIC),
+    ("IDIV", "//", "Divide {B} by {C}, rounding down,", "把 {B} 除以 {C} 并向下取整", Family.ARITHMETIC),
     ("BAND", "&", "Take the bits that {B} and {C} share", "求 {B} 与 {C} 的按位与", Family.BITWISE),
     ("BOR", "|", "Join the bits of {B} and {C}", "求 {B} 与 {C} 的按位或", Family.BITWISE),
     ("BXOR", "~", "Take the bits in which {B} and {C} differ", "求 {B} 与 {C} 的按位异或", Family.BITWISE),
@@ -309,7 +329,7 @@ def _arithmetic(row: _Table) -> None:
         )  # fmt: skip
     row.row(
         "SHRI", Family.BITWISE, "A:R B:R C:sI", "R[A] := R[B] >> sC", "B", "A",
-        "Shift {B} right by {C} bits and put the result into {A}.", "把 {B} 右移 {C} 位，结果放入 {A}。",
+        "Shift {B} {way} by {bits} {bits:bit|bits} and put the result into {A}.", "把 {B} {way} {bits} 位，结果放入 {A}。",
         "A left shift by a constant is compiled to this with the sign changed." + _SKIPS, "a",
     )  # fmt: skip
     row.row(
@@ -388,9 +408,9 @@ def _control(row: _Table) -> None:
     )  # fmt: skip
     taken = "The next instruction is a JMP: executed as part of this one when the test agrees with k, else skipped."
     for name, symbol, en, zh in (
-        ("EQ", "==", "{A} equals {B}", "{A} 等于 {B}"),
-        ("LT", "<", "{A} is less than {B}", "{A} 小于 {B}"),
-        ("LE", "<=", "{A} is at most {B}", "{A} 不大于 {B}"),
+        ("EQ", "==", "{A} equals {B}", "{A} 是否等于 {B}"),
+        ("LT", "<", "{A} is less than {B}", "{A} 是否小于 {B}"),
+        ("LE", "<=", "{A} is at most {B}", "{A} 是否不大于 {B}"),
     ):
         row.row(
             name, Family.COMPARE, "A:R B:R k:bool", f"if (R[A] {symbol} R[B]) ~= k then pc++", "A B", "",
@@ -418,12 +438,12 @@ def _control(row: _Table) -> None:
         )  # fmt: skip
     row.row(
         "TEST", Family.COMPARE, "A:R k:bool", "if (not R[A]) == k then pc++", "A", "",
-        "Test {A}; jump if its truth is {k}, else go on.", "检验 {A}；若其真假为 {k} 则跳转，否则继续。", taken, "test",
+        "Test {A}; jump if it counts as {k}, else go on.", "检验 {A}；若它算作 {k} 则跳转，否则继续。", taken, "test",
     )  # fmt: skip
     row.row(
         "TESTSET", Family.COMPARE, "A:R B:R k:bool", "if (not R[B]) == k then pc++ else R[A] := R[B]", "B", "A",
-        "Test {B}: if its truth is {k}, copy it into {A} and jump, else go on.",
-        "检验 {B}：若其真假为 {k}，则复制到 {A} 并跳转，否则继续。",
+        "Test {B}: if it counts as {k}, copy it into {A} and jump, else go on.",
+        "检验 {B}：若它算作 {k}，则复制到 {A} 并跳转，否则继续。",
         "The heart of `and` and `or` used as values. " + taken, "a test",
     )  # fmt: skip
 
@@ -434,14 +454,14 @@ def _calls(row: _Table) -> None:
         "CALL", Family.CALL, "A:R B:I C:I", "R[A], …, R[A+C-2] := R[A](R[A+1], …, R[A+B-1])",
         "A A+1..A+B-1", "A..A+C-2",
         "Call the function in {A} with {args} and take {results} back.",
-        "以 {args} 调用 {A} 中的函数，取回 {results}。",
+        "以 {args}调用 {A} 中的函数，取回 {results}。",
         "B - 1 arguments, C - 1 results; B = 0: up to the stack top, C = 0: all results, which sets the stack top.",
         "a in out",
     )  # fmt: skip
     row.row(
         "TAILCALL", Family.CALL, "A:R B:I C:I k:bool", "return R[A](R[A+1], …, R[A+B-1])", "A A+1..A+B-1", "",
         "Call {A} with {args} in place of this function: its results become ours.",
-        "以 {args} 调用 {A} 并取代当前函数：它的结果就是我们的结果。",
+        "以 {args}调用 {A} 并取代当前函数：它的结果就是我们的结果。",
         "Reuses the frame. k = 1: there are upvalues to close first; C > 0: a vararg function with C - 1 fixed "
         "parameters.", "a in out",
     )  # fmt: skip
@@ -483,7 +503,7 @@ def _loops(row: _Table) -> None:
     )  # fmt: skip
     row.row(
         "TFORCALL", Family.LOOP, "A:R C:I", "R[A+4], …, R[A+3+C] := R[A](R[A+1], R[A+2])", "A A+1 A+2", "A+4..A+3+C",
-        "Ask the iterator {A} for the next {C} values.", "向迭代器 {A} 索取接下来的 {C} 个值。", "",
+        "Ask the iterator {A} for the next {C} {C:value|values}.", "向迭代器 {A} 索取接下来的 {C} 个值。", "",
     )  # fmt: skip
     row.row(
         "TFORLOOP", Family.LOOP, "A:R Bx:J", "if R[A+4] ~= nil then R[A+2] := R[A+4] and pc -= Bx", "A+4", "A+2",
@@ -493,7 +513,7 @@ def _loops(row: _Table) -> None:
     )  # fmt: skip
     row.row(
         "SETLIST", Family.TABLE, "A:R B:I C:I k:bool", "R[A][C+i] := R[A+i] for i from 1 to B", "A A+1..A+B", "",
-        "Store {count} into the table {A}, from index {first} on.", "把 {count} 存入表 {A}，下标从 {first} 开始。",
+        "Store {count} into the table {A}, from index {first} on.", "把 {count}存入表 {A}，下标从 {first} 开始。",
         "B = 0: up to the stack top. k = 1: C continues with 256 times the EXTRAARG after it.", "in",
     )  # fmt: skip
     row.row(
@@ -505,7 +525,7 @@ def _loops(row: _Table) -> None:
     row.row(
         "VARARG", Family.VARARG, "A:R C:I", "R[A], …, R[A+C-2] := the extra arguments", "", "A..A+C-2",
         "Copy {results} of the extra arguments (...) to {A} on.",
-        "把额外参数（...）中的 {results} 复制到 {A} 起的寄存器。",
+        "把额外参数（...）中的 {results}复制到 {A} 起的寄存器。",
         "C - 1 values; C = 0: all of them, which sets the stack top.", "a out",
     )  # fmt: skip
     row.row(

@@ -14,6 +14,7 @@ from engine.lua.opcodes import EVENTS, OPCODES, Opcode
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "engine/lua/opcodes.py"
+MANUAL = "https://www.lua.org/manual/5.4/manual.html"
 
 
 def _mode_flags(op: Opcode) -> str:
@@ -124,6 +125,7 @@ def javascript() -> str:
             "en": op.en,
             "zh": op.zh,
             "note": op.note,
+            "manual": op.manual,
             "setsA": op.sets_a,
             "topIn": op.top_in,
             "topOut": op.top_out,
@@ -152,6 +154,7 @@ def javascript() -> str:
     lines.append(f"export const OPCODES = Object.freeze([\n{body},\n]);")
     for name, value in (("FIELDS", fields), ("LAYOUTS", layouts), ("OFFSETS", offsets), ("EVENTS", list(EVENTS))):
         lines.append(f"export const {name} = Object.freeze({json.dumps(value)});")
+    lines.append(f"export const MANUAL = {json.dumps(MANUAL)};")
     return "\n".join(lines) + "\n"
 
 
@@ -182,7 +185,7 @@ def opcodes_page() -> str:
         "|---|---|---|---|---|",
     ]
     for op in OPCODES:
-        text = f"{op.en} {op.note}".strip()
+        text = f"{op.en} {op.note}".strip() + f" ([§{op.manual}]({MANUAL}#{op.manual}))"
         lines.append(
             f"| {op.code} | `{op.name}` | {op.operands} | {_cell(f'`{op.effect}`')} | {_cell(text)} |".replace(
                 "|  |", "| |"

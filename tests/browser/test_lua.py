@@ -263,3 +263,18 @@ def test_an_edit_marks_what_is_shown_as_out_of_date_and_a_rerun_keeps_the_step(c
     one.at(5)
     expect(one.pane("listing")).not_to_have_class(re.compile("stale"))
     expect(one.pane("output")).to_contain_text("more")
+
+
+def test_the_drawer_says_what_the_step_read_and_wrote_and_where_the_manual_is(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&tick=124")
+    drawer = one.pane("listing").locator(".decode")
+    expect(drawer.get_by_role("link", name="Manual §3.5")).to_have_attribute("href", re.compile(r"manual\.html#3\.5$"))
+    expect(drawer.locator("dd").first).to_have_text("R1 13")
+    expect(drawer.locator("dd").last).to_contain_text("upvalue n")
+    expect(drawer.locator("dd").last.locator(".wrote")).to_have_text("13")
+    expect(drawer.locator(".bits .rd small")).to_have_text("A 1: R1")
+    one.step(-1)
+    expect(drawer.locator("dd").first).to_have_text("R1 19R0 (by) 6")
+    # Another row is taken apart without the values of this step.
+    one.pane("listing").locator("tr[data-where] .op", has_text="RETURN1").first.click()
+    expect(drawer.locator("dd")).to_have_count(0)

@@ -10,7 +10,7 @@ from engine.lua import opcodes, opnumbers
 from engine.lua.opcodes import BY_NAME, EVENTS, OPCODES, Opcode
 from tests.reference.puc import source_dir
 
-PLACEHOLDERS = {"target", "K", "count", "args", "results", "size", "first", "last"}
+PLACEHOLDERS = {"target", "K", "count", "args", "results", "size", "first", "range", "way", "bits"}
 
 
 def test_names_and_numbers_are_the_reference_ones() -> None:
@@ -66,3 +66,16 @@ def test_a_row_is_complete_and_consistent(row: Opcode) -> None:
     if row.sets_a and row.name not in ("VARARGPREP", "TAILCALL", "TFORLOOP"):
         assert any(entry.split("..")[0] == "A" for entry in row.writes)
     assert ("RK" in row.fields.values()) <= ("k" in row.fields)
+
+
+def test_every_row_names_a_section_of_the_manual() -> None:
+    assert {row.name for row in OPCODES if not re.fullmatch(r"[23]\.\d+(\.\d+)?", row.manual)} == set()
+    found = {name: BY_NAME[name].manual for name in ("GETUPVAL", "GETTABUP", "CONCAT", "FORLOOP", "TBC", "CALL")}
+    assert found == {
+        "GETUPVAL": "3.5",
+        "GETTABUP": "2.2",
+        "CONCAT": "3.4.6",
+        "FORLOOP": "3.3.5",
+        "TBC": "3.3.8",
+        "CALL": "3.4.10",
+    }

@@ -3,7 +3,7 @@
 // jump arrows and counts up to the shown step. Only the rows in sight are in the document.
 import { fill, h, svg } from "../dom.js";
 import { t } from "../i18n.js";
-import { compact } from "../values.js";
+import { changeNode, compact, valueText } from "../values.js";
 
 /** @typedef {import("../program.js").Row} Row */
 /** @typedef {import("../program.js").Routine} Routine */
@@ -12,6 +12,8 @@ import { compact } from "../values.js";
 const HEIGHT = { head: 28, fold: 24, row: 20 };
 /** Pixels above and below the visible part that are drawn too. */
 const OVERSCAN = 200;
+/** What a step read or wrote that the drawer lists at most, each. */
+const EFFECTS = 6;
 /** Width of the arrow column, as in the style sheet. */
 const GUTTER = 40;
 
@@ -400,11 +402,33 @@ class ListingPane {
     const decoded = adapter.decode(state, at.row, at.routine);
     fill(
       this.drawer,
-      h("p", {}, decoded.title, decoded.effect ? [" ", h("code", {}, decoded.effect)] : null, " ", h("span", { class: "dim" }, decoded.note)),
+      h("p", {}, decoded.title, decoded.effect ? [" ", h("code", {}, decoded.effect)] : null, " ", h("span", { class: "dim" }, decoded.note),
+        decoded.reference ? [" ", h("a", { href: decoded.reference.href, rel: "noreferrer", target: "_blank" }, decoded.reference.text)] : null),
       picked === this.now ? null : h("p", { class: "what" }, adapter.sentence(state, at.row, at.routine)),
       h("div", { class: "bits", role: "group", "aria-label": t("decode.label") }, decoded.fields.map((field) =>
         h("span", { class: field.use === "write" ? "wr" : field.use === "read" ? "rd" : "" }, field.bits, h("small", {}, field.label)))),
+      this.effects(state, at),
     );
+  }
+
+  /**
+   * What the shown step read and wrote, if it is the one that is taken apart.
+   * @param {import("../store.js").State} state
+   * @param {{row: Row, routine: Routine}} at
+   */
+  effects(state, { row, routine }) {
+    const step = row.where === this.now ? state.trace.step(state.tick) : null;
+    // There in any case, so that the rows above it stand still while stepping.
+    if (!step) return h("dl", { class: "effects" });
+    const adapter = this.ctx.adapter();
+    const read = adapter.read?.(state, row, routine, step) ?? [];
+    const written = step.writes.filter((w) => w.old.t !== w.value.t || w.old.s !== w.value.s || w.old.id !== w.value.id);
+    const more = (/** @type {any[]} */ list) => (list.length > EFFECTS ? h("span", { class: "dim" }, t("say.more", { n: list.length - EFFECTS })) : null);
+    return h("dl", { class: "effects" },
+      read.length ? [h("dt", {}, t("decode.reads")), h("dd", {}, read.slice(0, EFFECTS).map(([name, value]) =>
+        h("span", {}, name, " ", h("span", { class: "isread" }, valueText(value)))), more(read))] : null,
+      written.length ? [h("dt", {}, t(read.length ? "decode.writes" : "decode.wrote")), h("dd", {}, written.slice(0, EFFECTS).map((w) =>
+        h("span", {}, adapter.place(state, w, step), " ", changeNode(w.old, w.value))), more(written))] : null);
   }
 }
 

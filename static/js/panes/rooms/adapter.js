@@ -14,7 +14,7 @@
 
 /**
  * A row taken apart, for the drawer.
- * @typedef {{title: Child[], effect: string, note: string, fields: Field[]}} Decoded
+ * @typedef {{title: Child[], effect: string, note: string, fields: Field[], reference?: {text: string, href: string}}} Decoded
  */
 
 /**
@@ -33,6 +33,7 @@
  * @property {(routine: Routine) => Child[]} heading              of a function in the listing
  * @property {(view: any) => {routine: number | null, pc: number | null}[]} frames  innermost first
  * @property {(state: import("../../store.js").State, write: StepWrite, step: Step) => string} place  a written place's name
+ * @property {(state: import("../../store.js").State, row: Row, routine: Routine, step: Step) => [string, import("../../trace.js").Value][]} [read]  what a step read: names and values
  * @property {(row: Row) => string} tip                           what the pointer shows on an opcode
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} cue   class of the row's comment
  * @property {(state: import("../../store.js").State, file: import("../../store.js").SourceFile) => Promise<Mark[]>} [marks]  names in a text

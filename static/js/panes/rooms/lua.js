@@ -1,7 +1,7 @@
 // @ts-check
 // Lua: how its instructions read. Facts about instructions come from the opcode table (gen/opcodes.js).
 import { h } from "../../dom.js";
-import { EVENTS, FIELDS, LAYOUTS, OFFSETS, OPCODES } from "../../gen/opcodes.js";
+import { EVENTS, FIELDS, LAYOUTS, MANUAL, OFFSETS, OPCODES } from "../../gen/opcodes.js";
 import { Write } from "../../gen/protocol.js";
 import { t } from "../../i18n.js";
 import { valueText } from "../../values.js";
@@ -95,10 +95,11 @@ export function reads(row) {
  * @param {Routine} routine
  * @param {number} register
  * @param {number} pc from 1
+ * @param {boolean} written  the instruction writes it: then the name may begin after it
  */
-export function localName(routine, register, pc) {
+function localName(routine, register, pc, written) {
   const active = (at = pc) => (routine.locals ?? []).filter((v) => v.start <= at && at < v.end);
-  const name = active()[register]?.name ?? active(pc + 1)[register]?.name;
+  const name = active()[register]?.name ?? (written ? active(pc + 1)[register]?.name : undefined);
   return name && !name.startsWith("(") ? name : null;
 }
 
@@ -106,9 +107,10 @@ export function localName(routine, register, pc) {
  * @param {Routine} routine
  * @param {number} register
  * @param {number} pc
+ * @param {boolean} written
  */
-function registerText(routine, register, pc) {
-  const name = localName(routine, register, pc);
+function registerText(routine, register, pc, written) {
+  const name = localName(routine, register, pc, written);
   return name ? `R${register} (${name})` : `R${register}`;
 }
 
@@ -120,18 +122,19 @@ function registerText(routine, register, pc) {
  * @param {string} kind of the operand
  * @param {number} value
  * @param {boolean} constant
+ * @param {boolean} [written]   it names a register that is written and not read
  */
-function operandText(state, routine, row, kind, value, constant) {
+function operandText(state, routine, row, kind, value, constant, written = false) {
   const literal = () => (routine.constants?.[value] ? valueText(routine.constants[value]) : `K${value}`);
   switch (kind) {
     case "R":
-      return registerText(routine, value, row.pc ?? 1);
+      return registerText(routine, value, row.pc ?? 1, written);
     case "U":
       return routine.upvalues?.[value]?.name || `U${value}`;
     case "K":
       return literal();
     case "RK":
-      return constant ? literal() : registerText(routine, value, row.pc ?? 1);
+      return constant ? literal() : registerText(routine, value, row.pc ?? 1, written);
     case "P": {
       const child = state.program?.routines.filter((/** @type {any} */ r) => r.parent === routine.id)[value];
       return child?.name ?? `P${value}`;
@@ -146,6 +149,16 @@ function operandText(state, routine, row, kind, value, constant) {
 }
 
 /**
+ * Whether an operand names a register that the instruction writes without reading it first.
+ * @param {any} op
+ * @param {string} name
+ */
+function isOnlyWritten(op, name) {
+  const among = (/** @type {string[]} */ texts) => texts.some((text) => text.replace("?", "") === name || text.startsWith(`${name}..`));
+  return among(op.writes) && !among(op.reads);
+}
+
+/**
  * Values of a narration's placeholders.
  * @param {any} state
  * @param {Row} row
@@ -157,7 +170,7 @@ function placeholders(state, row, routine) {
   /** @type {Record<string, string>} */
   const out = {};
   for (const [name, kind] of Object.entries(op.fields)) {
-    out[name] = operandText(state, routine, row, String(kind), o[name], Boolean(o.k));
+    out[name] = operandText(state, routine, row, String(kind), o[name], Boolean(o.k), isOnlyWritten(op, name));
   }
   const extra = routine.rows[row.pc ?? 0];
   const ax = extra?.op === "EXTRAARG" ? operands(extra).Ax : 0;
@@ -168,8 +181,12 @@ function placeholders(state, row, routine) {
   out.args = countOr(o.B - 1, "count.arguments");
   out.results = countOr((op.name === "RETURN" ? o.B : o.C) - 1, "count.results");
   if (op.name === "VARARG") out.results = countOr(o.C - 1, "count.values");
-  out.count = op.name === "LOADNIL" ? String(o.B + 1) : op.name === "SETLIST" ? countOr(o.B || -1, "count.values") : String(o.B);
-  out.last = registerText(routine, o.A + (op.name === "LOADNIL" ? o.B : 0), row.pc ?? 1);
+  out.count = op.name === "SETLIST" ? countOr(o.B || -1, "count.values") : String(o.B);
+  if (op.name === "LOADNIL") out.range = o.B ? t("count.range", { from: out.A, to: registerText(routine, o.A + o.B, row.pc ?? 1, true) }) : out.A;
+  if (op.name === "SHRI") {
+    out.way = t(o.C < 0 ? "count.left" : "count.right");
+    out.bits = String(Math.abs(o.C));
+  }
   out.size = String(o.C + (o.k ? 256 * ax : 0));
   out.first = String(o.C + (o.k ? 256 * ax : 0) + 1);
   return out;
@@ -193,6 +210,23 @@ function upvalueOf(state, row, routine) {
   const named = functions.find((/** @type {any} */ f) => f.proto === routine.id)?.upvalues[index];
   const cell = named && upvalues.find((/** @type {any} */ u) => u.id === named.id);
   return cell && { ...cell, name: named.name };
+}
+
+/**
+ * What a stack slot held before a step; undefined where neither the trace window nor the view knows.
+ * @param {import("../../store.js").State} state
+ * @param {import("../../trace.js").Step} step
+ * @param {number} slot
+ */
+function slotBefore({ trace, view, viewTick }, step, slot) {
+  const here = (/** @type {import("../../trace.js").StepWrite} */ w) => w.kind === Write.SLOT && w.owner === step.thread && w.index === slot;
+  const now = step.writes.find(here);
+  if (now) return now.old;
+  const writer = trace.lastWriter(Write.SLOT, step.thread, slot, step.tick - 1);
+  if (writer) return trace.step(writer)?.writes.findLast(here)?.value;
+  if (viewTick !== step.tick) return undefined;
+  const frames = view?.threads?.find((/** @type {any} */ one) => one.id === step.thread)?.frames ?? [];
+  return frames.flatMap((/** @type {any} */ f) => f.registers).find((/** @type {any} */ r) => r.slot === slot)?.value;
 }
 
 /** @type {import("./adapter.js").Adapter} */
@@ -221,7 +255,11 @@ export const lua = {
     switch (write.kind) {
       case Write.SLOT: {
         const register = write.index - step.base;
-        if (register >= 0 && at) return registerText(at.routine, register, at.row.pc ?? 1);
+        if (register >= 0 && at) return registerText(at.routine, register, at.row.pc ?? 1, true);
+        // A result for a caller.
+        const frames = state.viewTick === step.tick ? (state.view?.threads?.find((/** @type {any} */ one) => one.id === write.owner)?.frames ?? []) : [];
+        const frame = frames.find((/** @type {any} */ f) => f.kind === "lua" && f.base <= write.index);
+        if (frame) return t("place.caller", { register: `R${write.index - frame.base}`, name: frame.function.name ?? "?" });
         return t("place.slot", { n: String(write.index) });
       }
       case Write.UPVALUE: {
@@ -235,6 +273,17 @@ export const lua = {
       default:
         return "";
     }
+  },
+  read(state, row, routine, step) {
+    /** @type {[string, import("../../trace.js").Value][]} */
+    const out = [];
+    for (const register of reads(row)) {
+      const value = slotBefore(state, step, step.base + register);
+      if (value && value.t !== "absent") out.push([registerText(routine, register, row.pc ?? 1, false), value]);
+    }
+    const up = row.op === "SETUPVAL" || state.viewTick !== step.tick ? undefined : upvalueOf(state, row, routine);
+    if (up) out.push([t("place.upvalue", { name: up.name ?? "" }), up.value]);
+    return out;
   },
   tip(row) {
     const op = BY_NAME.get(row.op);
@@ -254,13 +303,18 @@ export const lua = {
     const { row, routine } = at;
     const next = state.trace.where(step.tick + 1);
     if (BY_NAME.get(row.op)?.isTest && next >= 0) return [t(next === row.where + 2 ? "say.nottaken" : "say.taken")];
-    if (/^T?FORLOOP$/.test(row.op) && next >= 0) {
-      return [t(next === state.program?.target(row, routine)?.where ? "say.loopson" : "say.loopends")];
+    // The TFORLOOP after a TFORCALL is a part of its step, unless a Lua function is called.
+    const loop = row.op === "FORLOOP" ? row : row.op === "TFORCALL" ? routine.rows[row.pc ?? 0] : undefined;
+    if (loop && next >= 0 && state.trace.depth(step.tick + 1) <= step.depth) {
+      return [t(next === state.program?.target(loop, routine)?.where ? "say.loopson" : "say.loopends")];
     }
     const up = state.viewTick === step.tick ? upvalueOf(state, row, routine) : undefined;
     if (!up || up.name === "_ENV") return [];
     const name = up.name ?? "";
-    if (up.open) return [t("say.open", { name })];
+    if (up.open) {
+      const owner = state.view.threads.find((/** @type {any} */ one) => one.id === up.thread)?.frames.find((/** @type {any} */ f) => f.level === up.frame);
+      return [owner ? t("say.openin", { name, register: `R${up.register}`, owner: owner.function.name ?? "?" }) : t("say.open", { name })];
+    }
     const owners = (state.view.heap?.functions ?? []).filter((/** @type {any} */ f) => f.upvalues.some((/** @type {any} */ u) => u.id === up.id));
     const names = owners.map((/** @type {any} */ f) => `${f.name ?? ""} #${f.id}`);
     return [t(names.length > 1 ? "say.shared" : "say.closed", { name, names: names.join(", ") })];
@@ -275,7 +329,7 @@ export const lua = {
       const kind = op.fields[name];
       const base = `${name} ${o[name]}`;
       if (!["R", "U", "K", "RK", "P", "E"].includes(kind)) return { bits, label: base };
-      const label = `${base}: ${operandText(state, routine, row, kind, o[name], Boolean(o.k))}`;
+      const label = `${base}: ${operandText(state, routine, row, kind, o[name], Boolean(o.k), isOnlyWritten(op, name))}`;
       const isRegister = kind === "R" || (kind === "RK" && !o.k);
       const writes = (isRegister && [...written].some((w) => w === name || w.startsWith(`${name}..`))) ||
         (kind === "U" && row.op === "SETUPVAL");
@@ -288,6 +342,7 @@ export const lua = {
       effect: op.effect,
       note: row.word ?? "",
       fields,
+      reference: { text: t("decode.manual", { text: op.manual }), href: `${MANUAL}#${op.manual}` },
     };
   },
   sentence(state, row, routine) {
