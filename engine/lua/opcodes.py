@@ -329,7 +329,8 @@ def _arithmetic(row: _Table) -> None:
         )  # fmt: skip
     row.row(
         "SHRI", Family.BITWISE, "A:R B:R C:sI", "R[A] := R[B] >> sC", "B", "A",
-        "Shift {B} {way} by {bits} {bits:bit|bits} and put the result into {A}.", "把 {B} {way} {bits} 位，结果放入 {A}。",
+        "Shift {B} {way} by {bits} {bits:bit|bits} and put the result into {A}.",
+        "把 {B} {way} {bits} 位，结果放入 {A}。",
         "A left shift by a constant is compiled to this with the sign changed." + _SKIPS, "a",
     )  # fmt: skip
     row.row(

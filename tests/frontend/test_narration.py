@@ -25,7 +25,8 @@ import { readFileSync } from "node:fs";
 import { register } from "node:module";
 const { root, words, language, runs } = JSON.parse(readFileSync(0, "utf8"));
 const hooks = `let words; export const initialize = (data) => { words = data; };
-export const resolve = (name, context, next) => name.startsWith("words:") ? { url: name, shortCircuit: true } : next(name, context);
+export const resolve = (name, context, next) =>
+  name.startsWith("words:") ? { url: name, shortCircuit: true } : next(name, context);
 export const load = (url, context, next) => url.startsWith("words:")
   ? { format: "module", shortCircuit: true, source: "export default " + JSON.stringify(words) } : next(url, context);`;
 register("data:text/javascript," + encodeURIComponent(hooks), { data: words });
