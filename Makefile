@@ -48,6 +48,9 @@ bench: build-test ## Run the benchmarks (side by side with named references)
 soak: build-test ## Prove what docs/reliability.md says (ARGS="--seconds 60 --only load,crowd")
 	@$(PY) -m tests.soak.run $(ARGS)
 
+differential: build-test ## Compare random x86 programs on KVM, Unicorn and natively (ARGS="--programs 1500")
+	@PYTHONPATH=. $(PY) tests/x86/differential.py $(ARGS)
+
 fuzz: build-test ## Fuzz binary chunks with libFuzzer (needs clang; SECONDS=600)
 	@$(PY) -m tests.fuzz.build $(SECONDS)
 
