@@ -33,7 +33,9 @@ VARIANTS = {
     "key.": ["first", "backContinue", "back", "play", "step", "over", "out", "continue", "last", "run"],
     "type.": [
         *("nil", "boolean", "integer", "float", "string", "table", "function", "native", "thread", "userdata", "bits"),
+        "upvalue",
     ],
+    "heap.": ["added", "changed", "removed"],
 }
 
 

@@ -4,7 +4,9 @@
 import { fill, h, svg } from "../dom.js";
 import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
-import { changeNode, valueNode, valueText } from "../values.js";
+import { changeNode, valueNode } from "../values.js";
+import { Around } from "./lua-around.js";
+import { fieldWrites, tableParts } from "./lua-table.js";
 
 /** Objects, cells and rows that are drawn at most. */
 const MOST = { objects: 24, cells: 32, rows: 24 };
@@ -32,7 +34,9 @@ class LuaHeap {
     this.body = body;
     this.ctx = ctx;
     this.heap = h("div", { class: "heap" });
-    fill(body, this.heap);
+    this.one = h("div", { class: "heap around", hidden: true });
+    this.around = new Around(this.one, ctx);
+    fill(body, this.heap, this.one);
     this.resizer = new ResizeObserver(() => this.wires());
     this.resizer.observe(body);
   }
@@ -46,7 +50,7 @@ class LuaHeap {
    * @param {Set<string>} changed
    */
   update(state, changed) {
-    if (!["view", "viewTick", "trace", "program", "stale"].some((name) => changed.has(name))) return;
+    if (!["view", "viewTick", "trace", "program", "stale", "object"].some((name) => changed.has(name))) return;
     if (changed.has("program")) this.open.clear();
     this.ctx.section.classList.toggle("stale", state.stale);
     const heap = state.view?.heap;
@@ -55,6 +59,15 @@ class LuaHeap {
       fill(this.heap, h("p", { class: "none" }, t("heap.empty")));
       return;
     }
+    this.heap.hidden = state.object !== null;
+    this.one.hidden = !this.heap.hidden;
+    if (changed.has("object")) this.body.scrollTop = 0;
+    if (state.object) {
+      this.ctx.meta(t("state.meta", { n: state.viewTick }));
+      this.around.update(state);
+      return;
+    }
+    this.around.leave();
     const step = state.trace.step(state.viewTick);
     this.ctx.meta(t("heap.meta", { tables: heap.tables.length, functions: heap.functions.length, upvalues: heap.upvalues.length }));
     const names = new Map(heap.functions.flatMap((/** @type {any} */ f) => f.upvalues.map((/** @type {any} */ u) => [u.id, u.name])));
@@ -88,10 +101,10 @@ class LuaHeap {
       const up = heap.upvalues.find((/** @type {any} */ one) => one.id === u.id);
       const name = h("th", { scope: "row" }, u.name ?? "");
       if (up?.open) return h("tr", {}, name, h("td", { class: "ref" }, this.slotName(up)));
-      if (u.name === "_ENV" && up) return h("tr", {}, name, h("td", {}, valueNode(up.value)));
-      return h("tr", {}, name, h("td", { class: "cref", "data-box": u.id }, `UpVal #${u.id}`));
+      if (u.name === "_ENV" && up) return h("tr", {}, name, h("td", {}, valueNode(up.value, this.around.follow)));
+      return h("tr", {}, name, h("td", { class: "cref", "data-box": u.id }, this.number("upvalue", u.id, u.name ?? "", "UpVal ")));
     });
-    return h("article", { class: "obj fn" }, h("header", {}, h("b", {}, f.name ?? t("value.function")), h("span", { class: "id" }, `#${f.id}`), h("span", { class: "meta" }, t("value.function"))),
+    return h("article", { class: "obj fn" }, h("header", {}, h("b", {}, f.name ?? t("value.function")), this.number("function", f.id, f.name ?? ""), h("span", { class: "meta" }, t("value.function"))),
       rows.length ? h("table", {}, h("caption", { class: "sr" }, t("heap.upvalues", { name: f.name ?? "" })), h("tbody", {}, rows)) : null);
   }
 
@@ -115,8 +128,19 @@ class LuaHeap {
   box(u, name, owners, step) {
     const write = step?.writes.findLast((w) => w.kind === Write.UPVALUE && w.owner === u.id);
     return h("article", { class: "obj uv", "data-uv": u.id },
-      h("header", {}, h("b", {}, name ?? ""), h("span", { class: "id" }, `UpVal #${u.id}`), h("span", { class: "meta" }, t("heap.closed", { n: owners }))),
-      h("div", { class: "uvv" }, write ? changeNode(write.old, u.value) : valueNode(u.value)));
+      h("header", {}, h("b", {}, name ?? ""), this.number("upvalue", u.id, name ?? "", "UpVal "), h("span", { class: "meta" }, t("heap.closed", { n: owners }))),
+      h("div", { class: "uvv" }, write ? changeNode(write.old, u.value) : valueNode(u.value, this.around.follow)));
+  }
+
+  /**
+   * The number of an object, which leads to what is around it.
+   * @param {string} kind
+   * @param {number} id
+   * @param {string} name
+   * @param {string} [word]
+   */
+  number(kind, id, name, word = "") {
+    return h("button", { type: "button", class: "id go", "aria-label": t("value.show", { name: name || kind, id: String(id) }), on: { click: () => this.around.follow(id, kind) } }, `${word}#${id}`);
   }
 
   /**
@@ -126,7 +150,7 @@ class LuaHeap {
    */
   table(table, step, roomy) {
     const open = this.open.has(table.id) || roomy;
-    const title = [h("b", { class: "v-tab" }, table.name ?? t("value.table")), h("span", { class: "id" }, t("heap.table", { id: String(table.id) }))];
+    const title = [h("b", { class: "v-tab" }, table.name ?? t("value.table")), this.number("table", table.id, table.name ?? "")];
     const count = t("heap.entries", { n: table.entries });
     if (!open || table.entries === 0) {
       const toggle = () => {
@@ -141,49 +165,20 @@ class LuaHeap {
       this.open.delete(table.id);
       this.update(this.ctx.store.state, new Set(["view"]));
     };
-    const fields = new Map((step?.writes ?? []).filter((w) => w.kind === Write.FIELD && w.owner === table.id).map((w) => [valueText(w.key), w]));
-    const shown = (/** @type {any} */ key, /** @type {any} */ value) => {
-      const write = fields.get(valueText(key));
-      if (!write) return valueNode(value);
-      return write.old.t === "absent" || write.old.t === "nil" ? h("span", { class: "wrote" }, valueText(value)) : changeNode(write.old, value);
-    };
     return h(
       "article",
       { class: "obj" },
       h("header", {}, title, roomy ? h("span", { class: "meta" }, count) : h("button", { type: "button", class: "meta more", "aria-expanded": "true", on: { click: close } }, count, " ▾")),
-      table.array.length ? this.array(table, shown) : null,
-      table.hash.length ? this.hash(table, shown) : null,
-      table.metatable ? h("div", { class: "part" }, t("heap.metatable"), h("span", {}, `#${table.metatable}`)) : null,
-      table.more ? h("div", { class: "part" }, t("heap.more")) : null,
+      tableParts(table, { writes: fieldWrites(step, table.id), follow: this.around.follow, cells: MOST.cells, rows: MOST.rows }),
+      table.more || table.array.length > MOST.cells || table.hash.length > MOST.rows
+        ? h("button", { type: "button", class: "part all", on: { click: () => this.around.follow(table.id, "table") } }, t("heap.all"))
+        : null,
     );
-  }
-
-  /**
-   * @param {any} table
-   * @param {(key: any, value: any) => Node} shown
-   */
-  array(table, shown) {
-    return [
-      h("div", { class: "part" }, t("heap.array"), h("span", {}, t("heap.size", { n: table.array_size }))),
-      h("div", { class: "arr" }, table.array.slice(0, MOST.cells).map((/** @type {any} */ value, /** @type {number} */ i) =>
-        h("div", {}, h("small", {}, String(i + 1)), shown({ t: "integer", s: String(i + 1) }, value)))),
-    ];
-  }
-
-  /**
-   * @param {any} table
-   * @param {(key: any, value: any) => Node} shown
-   */
-  hash(table, shown) {
-    return [
-      h("div", { class: "part" }, t("heap.hash"), h("span", {}, t("heap.size", { n: table.hash_size }))),
-      h("table", {}, h("caption", { class: "sr" }, t("heap.hash")), h("tbody", {}, table.hash.slice(0, MOST.rows).map((/** @type {any} */ [key, value]) =>
-        h("tr", {}, h("th", { scope: "row" }, valueNode(key)), h("td", {}, shown(key, value)))))),
-    ];
   }
 
   /** A wire from every closure's closed upvalue to its box. */
   wires() {
+    this.around.wires();
     this.heap.querySelector(".wires")?.remove();
     const origin = this.heap.getBoundingClientRect();
     if (!origin.height) return;

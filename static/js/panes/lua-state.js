@@ -75,7 +75,11 @@ class LuaState {
   show = (thread, level) => this.ctx.store.set({ thread, level });
 
   /** Show what a reference leads to, where the page has a place for it. @param {number} id @param {string} kind */
-  follow = (id, kind) => this.ctx.store.set({ object: { id, kind } });
+  follow = (id, kind) => {
+    this.ctx.store.set({ object: { id, kind } });
+    // Where the heap shares its spot, turn to it.
+    for (const tab of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[role="tab"][data-tab="memory"]'))) if (tab.offsetParent) tab.click();
+  };
 
   /** @param {import("../values.js").Value} value */
   value(value) {
