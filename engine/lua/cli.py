@@ -31,7 +31,17 @@ SUFFIXES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 def _bytes(text: str) -> int:
     """`64M` as a number of bytes."""
     unit = SUFFIXES.get(text[-1:].lower(), 1)
-    return int(text[:-1] if unit > 1 else text) * unit
+    digits = text[:-1] if unit > 1 else text
+    if not (digits.isascii() and digits.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of bytes; write 1000000, 64M or 1G")
+    return int(digits) * unit
+
+
+def _count(text: str) -> int:
+    """A number of instructions."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of instructions; write 1000000")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("file", metavar="FILE", help="a Lua text, `-` for the standard input")
     sub = command("run", "Run a program.", _run)
     sub.add_argument("-e", dest="chunks", metavar="CHUNK", action="append", default=[], help="run CHUNK first")
-    sub.add_argument("--root", metavar="DIR", help="copy the files of DIR into the machine's file system")
-    sub.add_argument("--max-instructions", type=int, default=NO_LIMIT, metavar="N", help="end after N instructions")
+    sub.add_argument("--root", metavar="DIR", help="copy DIR into the machine's file system; FILE is there")
+    sub.add_argument("--max-instructions", type=_count, default=NO_LIMIT, metavar="N", help="end after N instructions")
     sub.add_argument("--max-memory", type=_bytes, default=MAX_MEMORY, metavar="BYTES", help="e.g. 64M; 4G by default")
     sub.add_argument("--stats", action="store_true", help="print instructions, bytes and collections at the end")
     _program_arguments(sub, needs_file=False)
@@ -77,6 +87,9 @@ def main(arguments: Sequence[str]) -> int:
     except SourceError as error:
         _complain(error.message.encode("utf-8", "replace"))
         return 1
+    except KeyboardInterrupt:
+        _complain(b"interrupted!")
+        return 130
     return status
 
 
@@ -89,12 +102,15 @@ def _complain(message: bytes) -> None:
 # -- programs ----------------------------------------------------------------------------------------------------------
 
 
-def _source(file: str) -> tuple[bytes, bytes]:
-    """(text, chunk name) of FILE."""
+def _source(file: str, root: str | None = None) -> tuple[bytes, bytes]:
+    """(text, chunk name) of FILE, which is looked for under `root` first."""
     if file == "-":
         return sys.stdin.buffer.read(), b"=stdin"
+    path = Path(file)
+    if root is not None and Path(root, file).is_file():
+        path = Path(root, file)
     try:
-        return Path(file).read_bytes(), b"@" + file.encode("utf-8", "surrogateescape")
+        return path.read_bytes(), b"@" + file.encode("utf-8", "surrogateescape")
     except OSError as error:
         raise CommandError(f"cannot open {file}", hint=error.strerror) from error
 
@@ -108,13 +124,13 @@ def _program(options: argparse.Namespace) -> LuaProgram:
     root: str | None = getattr(options, "root", None)
     files = tuple(_files(Path(root))) if root is not None else ()
     script = () if options.file is None else (options.file.encode("utf-8", "surrogateescape"), *arguments)
-    if not chunks:
-        text, name = _source(options.file)
-        return LuaProgram(dump(compile_source(file_text(text), name)), name, script, files)
     parts = [(chunk.encode("utf-8", "surrogateescape"), b"=(command line)") for chunk in chunks]
     if options.file is not None:
-        text, name = _source(options.file)
+        text, name = _source(options.file, root)
         parts.append((file_text(text), name))
+    if len(parts) == 1:
+        text, name = parts[0]
+        return LuaProgram(dump(compile_source(text, name)), name, script, files)
     for text, name in parts:  # what does not compile is to be said before anything runs
         compile_source(text, name)
     lines = [b"assert(load(%s, %s))(%s)" % (_quoted(t), _quoted(n), b"..." if n[:1] != b"=" else b"") for t, n in parts]
@@ -172,7 +188,7 @@ def _run(options: argparse.Namespace) -> int:
             if stop.is_final or stop.reason is StopReason.INPUT:
                 break
             if machine.tick >= options.max_instructions:
-                message = f"the limit of {options.max_instructions} instructions is reached"
+                message = f"{_place(machine)}the limit of {options.max_instructions} instructions is reached"
                 stop = Stop(StopReason.LIMIT, machine.tick, {"limit": "instructions", "message": message})
                 break
         if options.stats:
@@ -180,6 +196,14 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         machine.close()
     return _exit_status(stop)
+
+
+def _place(machine: LuaMachine) -> str:
+    """`FILE:LINE: ` of the next instruction, as messages begin; nothing for code without lines."""
+    placed = machine.functions.row(machine.where) if machine.where is not None else None
+    if placed is None or not placed[1].get("line"):
+        return ""
+    return f"{placed[0]['file']}:{placed[1]['line']}: "
 
 
 def _exit_status(stop: Stop) -> int:

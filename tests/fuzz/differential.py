@@ -15,18 +15,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from engine.lua.compiler import compile_source
+from engine.lua.compiler import check_beginning, compile_source
+from engine.lua.diagnostics import LuaSourceError
 from engine.lua.dump import dump
-from engine.lua.machine import LuaMachine, LuaProgram
+from engine.lua.machine import core
 from engine.lua.room import with_world
-from engine.machine import Journal, Limits, StopReason
+from engine.machine import Journal
 from tests.fuzz import lua_library_programs, lua_programs
 from tests.reference import puc
 
 NAME = b"@p.lua"
 ADDRESS = re.compile(rb": 0x[0-9a-f]+")
 END = b"\x01\x02 end of program\n"
-LIMITS = Limits(memory_bytes=64 << 20, output_bytes=1 << 24)
+STDOUT = 1
+RECORD = struct.Struct("<QII")
+MEMORY, OUTPUT = 64 << 20, 1 << 24
 
 
 class Reference:
@@ -65,18 +68,78 @@ def reference() -> Iterator[Reference]:
         runner.stdout.close()
 
 
-def printed_here(chunk: bytes) -> bytes:
-    """What a program prints on our machine; the error that ends it as the reference's server words it."""
-    machine = LuaMachine(LuaProgram(chunk, NAME), with_world(Journal()), LIMITS)
-    printed: list[bytes] = []
-    try:
+class OurMachine:
+    """One program on the bare core, without what shows it to people: thousands of machines are to be made."""
+
+    def __init__(self, chunk: bytes) -> None:
+        self._lib, self._ffi = core().lib, core().ffi
+        self._machine = self._lib.machine_new(MEMORY, OUTPUT)
+        assert self._machine != self._ffi.NULL
+        refused = self._lib.machine_load(self._machine, chunk, len(chunk), NAME)
+        assert not refused, self._request(0)
+        self._journal = with_world(Journal())
+        self._held: list[bytes] = []
+        self._printed: list[bytes] = []
+
+    def close(self) -> None:
+        """Free the machine."""
+        self._lib.machine_free(self._machine)
+
+    def _request(self, index: int) -> bytes:
+        size = self._ffi.new("size_t *")
+        data = self._lib.machine_request(self._machine, index, size)
+        return b"" if data == self._ffi.NULL else bytes(self._ffi.buffer(data, size[0]))
+
+    def _take_output(self) -> None:
+        where = self._ffi.new("uint8_t **")
+        size = int(self._lib.machine_output_pending(self._machine, where))
+        data, at = bytes(self._ffi.buffer(where[0], size)), 0
+        while at < size:
+            _, stream, length = RECORD.unpack_from(data, at)
+            at += RECORD.size
+            if stream == STDOUT:
+                self._printed.append(data[at : at + length])
+            at += length + -length % 8
+        self._lib.machine_output_clear(self._machine)
+
+    def _compile(self) -> None:
+        lib = self._lib
+        name, text, levels = self._request(0), self._request(1), int(lib.machine_compile_levels(self._machine))
+        try:
+            if lib.machine_compile_partial(self._machine):
+                check_beginning(text, name, levels=levels)
+                kind, answer = lib.COMPILE_GO_ON, b""
+            else:
+                kind, answer = lib.COMPILE_CHUNK, dump(compile_source(text, name, levels=levels))
+        except LuaSourceError as error:
+            kind, answer = lib.COMPILE_RAISED if error.is_limit else lib.COMPILE_REFUSED, error.raw
+        self._held = [answer]
+        lib.machine_answer_compile(self._machine, answer, len(answer), kind)
+
+    def printed(self) -> bytes:
+        """Run to the end: what it printed, and the error that ended it as the reference's server words it."""
+        lib, machine = self._lib, self._machine
         while True:
-            stop = machine.run(1_000_000)
-            printed += [event.data["bytes"] for event in machine.drain_events() if event.kind == "output"]
-            if stop.reason == StopReason.FAULT:
-                printed.append(b"error: " + str(stop.detail["message"]).encode() + b"\n")
-            if stop.is_final:
-                return b"".join(printed)
+            reason = lib.machine_run(machine, 1 << 40, 0, self._ffi.NULL)
+            self._take_output()
+            if reason == lib.EXIT_COMPILE:
+                self._compile()
+            elif reason == lib.EXIT_JOURNAL:
+                entry = self._journal.read(int(lib.machine_journal_count(machine)), self._request(0).decode())
+                assert entry is not None
+                self._held = [entry]
+                lib.machine_answer_journal(machine, entry, len(entry))
+            elif reason == lib.EXIT_FAULT:
+                return b"".join(self._printed) + b"error: " + self._request(0) + b"\n"
+            elif reason in (lib.EXIT_HALT, lib.EXIT_LIMIT):
+                return b"".join(self._printed)
+
+
+def printed_here(chunk: bytes) -> bytes:
+    """What a program prints on our machine."""
+    machine = OurMachine(chunk)
+    try:
+        return machine.printed()
     finally:
         machine.close()
 

@@ -89,6 +89,35 @@ def test_a_folder_becomes_the_machines_file_system(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (b"42\thello\n", b"")
 
 
+def test_the_program_itself_is_looked_for_in_the_root_first(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "main.lua").write_text(
+        "print(arg[0], debug.getinfo(1, 'S').source, io.open('main.lua') ~= nil)"
+    )
+    (tmp_path / "main.lua").write_text("print('another')")
+    assert engine("run", "--root", "root", "main.lua", cwd=tmp_path).stdout == b"main.lua\t@main.lua\ttrue\n"
+    (tmp_path / "other.lua").write_text("print('of the host')")
+    assert engine("run", "--root", "root", "other.lua", cwd=tmp_path).stdout == b"of the host\n"
+
+
+def test_an_error_in_a_chunk_of_the_command_line_has_the_references_traceback(tmp_path: Path) -> None:
+    ours, theirs = engine("run", "-e", "error('x')"), reference("-e", "error('x')", cwd=tmp_path)
+    assert (ours.stderr, ours.returncode) == (theirs.stderr, theirs.returncode)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--max-memory", "12Q", b"'12Q' is no number of bytes; write 1000000, 64M or 1G"),
+        ("--max-instructions", "-1", b"'-1' is no number of instructions; write 1000000"),
+    ],
+)
+def test_a_limit_that_is_no_number_is_refused_in_words(option: str, value: str, words: bytes) -> None:
+    done = engine("run", f"{option}={value}", "-e", "x = 1")
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     done = engine("run", "nowhere.lua", cwd=tmp_path)
     assert done.returncode == 2
@@ -97,7 +126,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_limits_end_a_program_with_a_message() -> None:
     done = engine("run", "--max-instructions", "1000", "-e", "while true do end")
-    assert (done.returncode, done.stderr) == (1, b"lua: the limit of 1000 instructions is reached\n")
+    assert (done.returncode, done.stderr) == (1, b"lua: (command line):1: the limit of 1000 instructions is reached\n")
     done = engine("run", "--max-memory", "8M", "-e", "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end")
     assert done.returncode == 1
     assert b"not enough memory" in done.stderr
