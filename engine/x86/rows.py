@@ -166,6 +166,7 @@ class Rows:
             "comment": self._comment(row),
             "jump": jump,
             "data": found is None,
+            **({"bits": found.bits, "reads": found.reads, "writes": found.writes} if found else {}),
             **({"flags": effect} if found and (effect := flag_effect(found)) else {}),
         }
 

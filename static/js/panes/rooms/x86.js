@@ -4,6 +4,7 @@ import { h } from "../../dom.js";
 import { Write } from "../../gen/protocol.js";
 import { has, t } from "../../i18n.js";
 import { x86Fields } from "./x86-fields.js";
+import { manual, read } from "./x86-uses.js";
 
 /** Mnemonics whose sentence is another one's. @type {Record<string, string>} */
 const SAME = {
@@ -11,7 +12,21 @@ const SAME = {
   jng: "jle", jnle: "jg", retn: "ret", sal: "shl", loopz: "loope", loopnz: "loopne", jmpe: "jmp",
   movsw: "movsb", movsd: "movsb", stosw: "stosb", stosd: "stosb", lodsw: "lodsb", lodsd: "lodsb", scasw: "scasb",
   cmpsw: "cmpsb", pushaw: "pusha", popaw: "popa", pushfw: "pushf", popfw: "popf", insb: "in", outsb: "out",
+  stosq: "stosb", movsq: "movsb", lodsq: "lodsb", scasd: "scasb", scasq: "scasb", cmpsd: "cmpsb", cmpsq: "cmpsb", insw: "in", outsw: "out", insd: "in", outsd: "out",
+  pushad: "pusha", popad: "popa", pushfd: "pushf", popfd: "popf", pushfq: "pushf", popfq: "popf", iretq: "iret", iretd: "iret", retf: "ret", movsxd: "movsx",
+  jpe: "jp", jpo: "jnp", jecxz: "jcxz", jrcxz: "jcxz", cwde: "cbw", cdqe: "cbw", cdq: "cwd", cqo: "cwd", bts: "bt", btr: "bt", btc: "bt", sidt: "sgdt", xlat: "xlatb",
+  les: "lds", lfs: "lds", lgs: "lds", lss: "lds", lfence: "mfence", sfence: "mfence", fldz: "fld1", fldpi: "fld1", fldl2e: "fld1", fldln2: "fld1", fldlg2: "fld1", fldl2t: "fld1",
+  fild: "fld", fstp: "fst", fistp: "fst", fist: "fst", finit: "fninit", ucomiss: "comiss", ucomisd: "comiss", comisd: "comiss", movhlps: "movlhps",
 };
+/** Families whose sentence is one, by the shape of the name; operands of AVX forms have the target apart. @type {[RegExp, string][]} */
+const FAMILIES = [
+  [/^cmov/, "cmov"], [/^set/, "set"], [/^v?mov(aps|ups|apd|upd|dqa|dqu|d|q|ss|sd|nt.*)$/, "vmov"],
+  [/^v?(add|sub|mul|div|min|max|sqrt)(ps|pd)$/, "packed"], [/^v?(add|sub|mul|div|min|max|sqrt)(ss|sd)$/, "scalar"],
+  [/^v?p(add|sub|mul|min|max|avg)\w+$/, "packed"], [/^v?p?(xor|and|or|andn)(ps|pd|d|q)?$/, "bitwise"], [/^v?p?(cmp)\w+$/, "lanescmp"],
+  [/^v?p?(shuf|unpck|perm|blend|broadcast|insert|extract)\w*$/, "shuffle"], [/^v?cvt/, "convert"], [/^f(add|sub|mul|div)/, "fpu"],
+];
+/** Names that both the string instructions and SSE have. */
+const TWICE = new Set(["movsd", "cmpsd"]);
 
 /** @param {number} address */
 export function hex4(address) {
@@ -59,31 +74,55 @@ export const x86 = {
   decode(_state, row) {
     const bytes = pairs(row.bytes ?? "");
     const whole = [{ bits: bytes.join(" "), label: t(row.data ? "decode.data" : "x86.whole") }];
-    const fields = row.data ? whole : (x86Fields(row.bytes ?? "") ?? whole);
+    const fields = row.data ? whole : (x86Fields(row.bytes ?? "", row.bits ?? 16) ?? whole);
+    const size = t("decode.bytes", { n: bytes.length, at: hex4(row.address ?? 0) });
     return {
       title: [h("b", {}, row.op), " ", h("code", {}, row.args)],
       effect: "",
-      note: t("decode.bytes", { n: bytes.length, at: hex4(row.address ?? 0) }),
+      note: size,
       fields,
+      ...(row.data ? {} : { reference: manual(row.op) }),
     };
   },
+  read,
   more(state, step) {
     const row = state.program?.at(step.where)?.row;
     const next = state.trace.where(step.tick + 1);
-    if (!row || next < 0 || !/^(j(?!mp)|loop)/i.test(row.op)) return [];
-    return [t(next === row.jump ? "say.taken" : "say.nottaken")];
+    const said = leftFor(state, step.tick);
+    if (row && next >= 0 && /^(j(?!mp)|loop)/i.test(row.op)) said.unshift(t(next === row.jump ? "say.taken" : "say.nottaken"));
+    return said;
   },
   sentence(_state, row) {
     const words = row.op.toLowerCase().split(" ");
     const name = words.at(-1) ?? "";
-    const base = SAME[name] ?? name;
-    const key = `x86.op.${base}`;
-    const [first = "", second = ""] = splitOperands(row.args);
-    if (!has(key)) return t("x86.op.other", { text: `${row.op} ${row.args}`.trim() });
-    const text = t(key, { a: first, b: second || first });
+    const all = splitOperands(row.args);
+    const [first = "", second = ""] = all;
+    const vector = /[xyz]mm/.test(row.args);
+    const known = vector && TWICE.has(name) ? "" : (SAME[name] ?? name);
+    const family = has(`x86.op.${known}`) && !(vector && ["and", "or", "xor"].includes(known)) ? known : FAMILIES.find(([shape]) => shape.test(name))?.[1];
+    if (!family) return t("x86.op.other", { text: `${row.op} ${row.args}`.trim() });
+    const text = t(`x86.op.${family}`, { a: first, b: second || first, rest: all.slice(1).join(", ") || first });
     return words.length > 1 && words[0].startsWith("rep") ? t("x86.op.rep", { text }) : text;
   },
 };
+
+/**
+ * What the machine left to its host for in a step, in sentences.
+ * @param {import("../../store.js").State} state
+ * @param {number} tick
+ */
+function leftFor(state, tick) {
+  return state.exits.filter((e) => e.tick === tick).flatMap(({ data: d }) => {
+    const value = typeof d.value === "number" ? d.value.toString(16).padStart(2 * (d.size ?? 1), "0") : "";
+    if (d.reason === "KVM_EXIT_IO") return [t(`x86.say.${d.direction}.${d.device ? "device" : "nobody"}`, { port: d.port.toString(16), device: d.device ?? "", value, times: d.count })];
+    if (d.reason === "KVM_EXIT_MMIO") return [t(`x86.say.mmio.${d.direction}`, { at: d.address.toString(16), value })];
+    if (d.reason === "exception") return [t("x86.say.exception", { name: d.name })];
+    if (d.reason === "interrupt") return [t("x86.say.interrupt", { irq: String(d.irq), vector: d.vector.toString(16).padStart(2, "0") })];
+    if (d.reason === "syscall") return [t("x86.say.syscall", { name: d.name, result: String(d.result ?? "") })];
+    if (d.reason === "bios") return [t("x86.say.bios", { service: d.service, name: d.name })];
+    return [];
+  });
+}
 
 /**
  * Operands at top-level commas.
