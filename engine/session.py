@@ -463,7 +463,7 @@ class Session:
         if name is not None and not 1 <= len(name.strip()) <= MAX_NAME:
             raise CommandError(f"a branch's name has 1 to {MAX_NAME} characters")
         before = timeline.branch
-        arrival = timeline.switch(arguments["id"], self._poll)
+        arrival = timeline.switch(arguments["to"], self._poll)
         if name is not None:
             timeline.branch.name = name.strip()
         self._announce_branches(before)

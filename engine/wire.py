@@ -213,7 +213,7 @@ COMMANDS: tuple[Command, ...] = (
         "Go to another branch, to the same tick or its frontier. A `branches` event comes first, then again the "
         "outputs and exits of that branch after the tick where the two part.",
         (
-            Arg("id", int, "the branch; 0 is the trunk"),
+            Arg("to", int, "the number of the branch; 0 is the trunk"),
             Arg("name", str, "give it this name", required=False),
         ),
         result="stopped",

@@ -24,8 +24,8 @@ export async function askCondition(session, line, file) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (dialog.returnValue === "clear") session.toggleLine(line, file);
-    if (dialog.returnValue === "set") session.setLine(line, file, condition.value.trim(), Number(hits.value));
+    if (dialog.returnValue === "clear") session.breakpoints.toggleLine(line, file);
+    if (dialog.returnValue === "set") session.breakpoints.setLine(line, file, condition.value.trim(), Number(hits.value));
   });
   dialog.showModal();
   condition.focus();

@@ -18,6 +18,34 @@ export function append(node, children) {
   }
 }
 
+/** What `patch` knows a node by, among its siblings. @type {WeakMap<Node, string | number>} */
+const keys = new WeakMap();
+/** What of the machine a node shows. @type {WeakMap<Node, any>} */
+const things = new WeakMap();
+/** Nodes with equal signs look the same. @type {WeakMap<Node, string>} */
+const signs = new WeakMap();
+/** Listeners of nodes, by type: `patch` can exchange them. @type {WeakMap<Element, Record<string, (event: any) => void>>} */
+const listeners = new WeakMap();
+
+/**
+ * @this {Element}
+ * @param {Event} event
+ */
+function hear(event) {
+  listeners.get(this)?.[event.type]?.call(this, event);
+}
+
+/**
+ * Have `node` listen to these and to nothing else.
+ * @param {Element} node
+ * @param {Record<string, (event: any) => void>} on
+ */
+function listen(node, on) {
+  const had = listeners.get(node);
+  for (const type of Object.keys(on)) if (!had || !(type in had)) node.addEventListener(type, hear);
+  listeners.set(node, had ? { ...Object.fromEntries(Object.keys(had).map((type) => [type, () => {}])), ...on } : on);
+}
+
 /**
  * @param {Element} node
  * @param {Record<string, any>} props
@@ -25,7 +53,10 @@ export function append(node, children) {
 function assign(node, props) {
   for (const [name, value] of Object.entries(props)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name === "on") for (const [type, listener] of Object.entries(value)) node.addEventListener(type, listener);
+    if (name === "on") listen(node, value);
+    else if (name === "key") keys.set(node, value);
+    else if (name === "holds") things.set(node, value);
+    else if (name === "same") signs.set(node, value);
     else if (name === "style") {
       // Through the CSSOM: the page's policy forbids style attributes.
       for (const [key, text] of Object.entries(value)) /** @type {HTMLElement} */ (node).style.setProperty(key, text);
@@ -35,7 +66,9 @@ function assign(node, props) {
 }
 
 /**
- * An HTML element. Props are attributes, except `on` ({type: listener}), `style` ({property: text}) and `value`.
+ * An HTML element. Props are attributes, except `on` ({type: listener}), `style` ({property: text}), `value`, and
+ * `key`, by which `patch` finds the node again among its siblings, `holds`: what of the machine it shows, and
+ * `same`: a text; `patch` leaves a node as it is whose text is the same.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, any>} [props]
@@ -71,6 +104,102 @@ export function svg(tag, props = {}, ...children) {
 export function fill(node, ...children) {
   node.replaceChildren();
   append(node, children);
+}
+
+/**
+ * What of the machine a node shows, as its maker said by `holds`.
+ * @param {Node} node
+ */
+export function held(node) {
+  return things.get(node);
+}
+
+/**
+ * Make `node` contain what `fill` would put into it, by changing only what differs: what stays the same stays the same
+ * node, keeps the focus and is not painted again. The children must be freshly made, and nobody may hold on to them.
+ * @param {Element} node
+ * @param {...Child} children
+ */
+export function patch(node, ...children) {
+  const made = document.createElement("div");
+  append(made, children);
+  patchChildren(node, made);
+}
+
+/**
+ * @param {Element} node
+ * @param {Element} made
+ */
+function patchChildren(node, made) {
+  /** @type {Map<string | number, Node>} */
+  const keyed = new Map();
+  for (let child = node.firstChild; child; child = child.nextSibling) {
+    const key = keys.get(child);
+    if (key !== undefined) keyed.set(key, child);
+  }
+  let at = node.firstChild;
+  let next = made.firstChild;
+  while (next) {
+    const wanted = next;
+    next = next.nextSibling;
+    const key = keys.get(wanted);
+    /** @type {ChildNode | null} */
+    let known = null;
+    if (key !== undefined) known = /** @type {ChildNode | undefined} */ (keyed.get(key)) ?? null;
+    else if (at && keys.get(at) === undefined) known = at;
+    if (!known) {
+      node.insertBefore(wanted, at);
+      continue;
+    }
+    if (known !== at) {
+      // Rows before it are gone more often than it has moved up.
+      if (at && at.nextSibling === known) at.remove();
+      else node.insertBefore(known, at);
+    }
+    at = known.nextSibling;
+    if (!patchNode(known, wanted)) node.replaceChild(wanted, known);
+  }
+  while (at) {
+    const old = at;
+    at = at.nextSibling;
+    old.remove();
+  }
+}
+
+/**
+ * Make `node` like `wanted`, if they are of one kind.
+ * @param {Node} node
+ * @param {Node} wanted
+ * @returns {boolean} whether it could be done
+ */
+function patchNode(node, wanted) {
+  if (node.nodeName !== wanted.nodeName) return false;
+  if (!(node instanceof Element)) {
+    if (node.nodeValue !== wanted.nodeValue) node.nodeValue = wanted.nodeValue;
+    return true;
+  }
+  const model = /** @type {Element} */ (wanted);
+  const sign = signs.get(model);
+  if (sign !== undefined && sign === signs.get(node)) return true;
+  if (sign !== undefined || signs.has(node)) signs.set(node, sign ?? "");
+  for (const { name, value } of model.attributes) {
+    if (node.getAttribute(name) === value) continue;
+    // Through the CSSOM, as the policy asks.
+    if (name === "style") /** @type {HTMLElement} */ (node).style.cssText = value;
+    else node.setAttribute(name, value);
+  }
+  if (node.attributes.length !== model.attributes.length) {
+    for (const { name } of [...node.attributes]) if (!model.hasAttribute(name)) node.removeAttribute(name);
+  }
+  const on = listeners.get(model);
+  if (on || listeners.has(node)) listen(node, on ?? {});
+  const thing = things.get(model);
+  if (thing || things.has(node)) things.set(node, thing);
+  const key = keys.get(model);
+  if (key === undefined) keys.delete(node);
+  else keys.set(node, key);
+  patchChildren(node, model);
+  return true;
 }
 
 /**

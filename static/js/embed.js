@@ -35,7 +35,10 @@ async function mountPanes() {
     fill(section, h("div", { class: "ph" }, title, meta), body);
     name(t(pane.titleKey));
     const mounted = pane.mount(body, { store, session, adapter: () => adapter, meta: (text) => setText(meta, text), title: name, section, nonce: document.documentElement.dataset.nonce ?? "" });
-    store.subscribe((state, changed) => mounted.update(state, changed));
+    store.subscribe((state, changed) => {
+      mounted.update(state, changed);
+      mounted.settle?.();
+    });
   }
 }
 

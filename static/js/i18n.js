@@ -57,7 +57,7 @@ export function format(text, args) {
  * @param {number} value
  */
 export function number(value) {
-  return value.toLocaleString("en-US");
+  return Number.isSafeInteger(value) ? String(value).replace(/\B(?=(\d{3})+$)/g, ",") : value.toLocaleString("en-US");
 }
 
 /**

@@ -2,7 +2,9 @@
 // The key map: one table for what keys do, where they do it, and the dialog under `?`.
 import { h } from "./dom.js";
 import { t } from "./i18n.js";
+import { editDialog } from "./editing.js";
 import { MARKED } from "./session.js";
+import { askFocus, zoom } from "./timeline.js";
 
 /**
  * `where`: "any" = everywhere, also in the editor; "page" = unless text is being typed; "pane" = single letters, only
@@ -29,10 +31,15 @@ export const KEYS = [
   { name: "backContinue", keys: ["Shift+C"], where: "pane", run: (a) => void a.session.continue(-1) },
   { name: "nextEvent", keys: ["N"], where: "pane", run: (a) => a.session.toEvent(MARKED, 1) },
   { name: "previousEvent", keys: ["Shift+N"], where: "pane", run: (a) => a.session.toEvent(MARKED, -1) },
-  { name: "breakHere", keys: ["B"], where: "pane", run: (a) => a.session.toggleNext() },
+  { name: "breakHere", keys: ["B"], where: "pane", run: (a) => a.session.breakpoints.toggleNext() },
   { name: "play", keys: ["Space"], where: "pane", run: (a) => a.session.togglePlay() },
   { name: "first", keys: ["Home"], where: "pane", run: (a) => a.session.first() },
   { name: "last", keys: ["End"], where: "pane", run: (a) => a.session.last() },
+  { name: "zoomIn", keys: ["+", "="], where: "pane", run: (a) => zoom(a.session.store, 2) },
+  { name: "zoomOut", keys: ["-"], where: "pane", run: (a) => zoom(a.session.store, 1 / 2) },
+  { name: "zoomAll", keys: ["0"], where: "pane", run: (a) => zoom(a.session.store, 0) },
+  { name: "focus", keys: ["W"], where: "pane", run: (a) => void askFocus(a.session) },
+  { name: "edit", keys: ["E"], where: "pane", run: (a) => void editDialog(a.session) },
   { name: "share", keys: ["L"], where: "pane", run: (a) => a.share() },
   { name: "help", keys: ["?"], where: "page", run: (a) => a.help() },
 ];
@@ -54,8 +61,8 @@ const ELSEWHERE = [
 function chord(event) {
   const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const ctrl = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
-  // `?` is what Shift types on most keyboards: the character says it already.
-  const shift = event.shiftKey && key !== "?" ? "Shift+" : "";
+  // `?` and `+` are what Shift types on most keyboards: the characters say it already.
+  const shift = event.shiftKey && key !== "?" && key !== "+" ? "Shift+" : "";
   return `${event.altKey ? "Alt+" : ""}${ctrl}${shift}${key}`;
 }
 

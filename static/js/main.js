@@ -2,6 +2,7 @@
 // Starts the page: reads what the server put into it, builds the parts, opens the first program.
 import { byId } from "./dom.js";
 import { language, laterWords, setLanguage, t } from "./i18n.js";
+import { mountEditing } from "./editing.js";
 import { keyDialog, listenToKeys } from "./keys.js";
 import { remember, remembered } from "./preferences.js";
 import { Session } from "./session.js";
@@ -122,6 +123,7 @@ function build() {
     mountTimeline(byId("timeline"), store, session),
     mountNotice(byId("notice"), store, session),
     mountSplitters(),
+    mountEditing(byId("panes"), session),
     () => bench.destroy(),
   ];
   mountTour();

@@ -1,5 +1,6 @@
 // @ts-check
 // What a visitor can do, as methods: each changes the store and talks to the machine through the wire.
+import { Breakpoints } from "./breakpoints.js";
 import { Flag } from "./gen/protocol.js";
 import { Program } from "./program.js";
 import { Wire, WireError } from "./wire.js";
@@ -33,6 +34,7 @@ export class Session {
       frame: (frame) => this.#frame(frame),
       state: (connection) => this.#connection(connection),
     });
+    this.breakpoints = new Breakpoints(store, this.wire, (error) => this.#failed(error));
   }
 
   get state() {
@@ -80,6 +82,10 @@ export class Session {
       notes: [],
       pick: "",
       summary: null,
+      branches: [],
+      branch: 0,
+      span: null,
+      focus: null,
     });
   }
 
@@ -139,7 +145,7 @@ export class Session {
       this.#ran = written;
       this.#opened(opened);
       this.#receiving = run;
-      await this.#sendBreakpoints();
+      await this.breakpoints.send();
       await this.#record(run);
       for (const one of inputs) {
         if (run !== this.#run) return;
@@ -251,6 +257,9 @@ export class Session {
       level: 0,
       pick: "",
       summary: null,
+      branches: [],
+      branch: 0,
+      span: null,
       notice: opened.notice ? { ...notice(opened.notice), tone: "info" } : null,
     });
     this.store.touch("trace");
@@ -272,6 +281,35 @@ export class Session {
     const hit = await this.wire.send("continue", { direction: 1 });
     if (hit.reason === "breakpoint") this.#stopped(hit);
     else await this.wire.send("seek", { tick: 0 }).then((event) => this.#stopped(event));
+  }
+
+  /**
+   * Send a command that `stopped` answers and show where it leads; `record`: then let the machine run on from there.
+   * Unlike `move` it throws what the machine refuses.
+   * @param {"edit" | "branch"} name
+   * @param {Record<string, any>} args
+   * @param {boolean} record
+   */
+  async change(name, args, record) {
+    const run = this.#run;
+    this.stop();
+    const stopped = await this.wire.send(name, args);
+    if (run !== this.#run) return;
+    this.store.set({ waiting: null });
+    this.#stopped(stopped);
+    if (record) {
+      this.store.set({ phase: "running" });
+      try {
+        await this.#record(run);
+      } catch (error) {
+        if (run === this.#run) this.#failed(error);
+        return;
+      }
+      if (run !== this.#run) return;
+      this.goTo(stopped.tick);
+    }
+    await this.#fetchTrace();
+    await this.#fetchSummary();
   }
 
   /** Ask the machine to stop the command at work; what is recorded stays. */
@@ -460,62 +498,6 @@ export class Session {
     if (this.state.playing) this.store.set({ playing: false });
   }
 
-  // ----- breakpoints ---------------------------------------------------------------------------------------------
-
-  /**
-   * Set or clear the breakpoint on a source line.
-   * @param {number} line
-   * @param {string} file
-   */
-  toggleLine(line, file) {
-    const { breakpoints } = this.state;
-    const at = breakpoints.findIndex((b) => "line" in b && b.line === line && b.file === file);
-    this.#setBreakpoints(at < 0 ? [...breakpoints, { line, file }] : breakpoints.filter((_b, i) => i !== at));
-  }
-
-  /**
-   * Set the breakpoint on a source line, with the condition under which it stops.
-   * @param {number} line
-   * @param {string} file
-   * @param {string} condition  "" = always
-   * @param {number} hits  stop at the n-th time
-   */
-  setLine(line, file, condition, hits) {
-    const others = this.state.breakpoints.filter((b) => !("line" in b && b.line === line && b.file === file));
-    this.#setBreakpoints([...others, { line, file, ...(condition ? { condition } : {}), ...(hits > 1 ? { hits } : {}) }]);
-  }
-
-  /**
-   * Set or clear the breakpoint on a listing row.
-   * @param {number} where
-   */
-  toggleRow(where) {
-    const { breakpoints } = this.state;
-    const at = breakpoints.findIndex((b) => "where" in b && b.where === where);
-    this.#setBreakpoints(at < 0 ? [...breakpoints, { where }] : breakpoints.filter((_b, i) => i !== at));
-  }
-
-  /** Set or clear the breakpoint on the row of the next instruction. */
-  toggleNext() {
-    const { tick, trace, view, viewTick } = this.state;
-    const next = trace.has(tick + 1) ? trace.where(tick + 1) : viewTick === tick ? view?.next?.where : undefined;
-    if (typeof next === "number") this.toggleRow(next);
-  }
-
-  /** @param {import("./store.js").Breakpoint[]} breakpoints */
-  #setBreakpoints(breakpoints) {
-    this.store.set({ breakpoints });
-    if (this.state.program && this.state.connection === "open" && !this.state.stale) {
-      this.#sendBreakpoints().catch((error) => this.#failed(error));
-    }
-  }
-
-  async #sendBreakpoints() {
-    if (!this.state.breakpoints.length && !this.state.places.length) return;
-    const answer = await this.wire.send("breakpoints", { places: this.state.breakpoints });
-    this.store.set({ places: answer.places });
-  }
-
   // ----- what the machine says -----------------------------------------------------------------------------------
 
   /** @param {any} event */
@@ -542,10 +524,25 @@ export class Session {
       case "grew":
         this.#grew(event.listing);
         break;
+      case "branches":
+        this.#branched(event);
+        break;
       case "progress":
         this.store.set({ frontier: event.frontier, glance: event.glance });
         break;
     }
+  }
+
+  /**
+   * Another branch is shown: what was known of ticks after the one where the two part is not of this one.
+   * @param {any} event
+   */
+  #branched({ branches, current, from }) {
+    const { trace, outputs, exits } = this.state;
+    const isShared = (/** @type {{tick: number}} */ one) => one.tick <= from;
+    trace.truncate(from);
+    this.store.set({ branches, branch: current, outputs: outputs.filter(isShared), exits: exits.filter(isShared), summary: null });
+    this.store.touch("trace");
   }
 
   /** @param {any} listing */

@@ -10,6 +10,7 @@ import { TraceWindow } from "./trace.js";
  * @typedef {{key?: string, args?: Record<string, any>, text?: string, tone: "info" | "error", tick?: number,
  *   action?: "reconnect" | "seek"}} Notice
  * @typedef {{tick: number, text: string}} PinnedNote   what the visitor wrote about a step
+ * @typedef {{id: number, name: string, parent: number | null, tick: number, change: any, frontier: number}} Branch
  * @typedef {"idle" | "opening" | "running" | "ready" | "failed"} Phase
  */
 
@@ -47,6 +48,10 @@ import { TraceWindow } from "./trace.js";
  * @property {number} level         the call frame that the state pane shows, 0 = innermost
  * @property {{from: number, to: number, width: number, high: number[], flags: number[]} | null} summary  the recording from afar
  * @property {PinnedNote[]} notes   by tick
+ * @property {Branch[]} branches    recordings that leave another one at a tick; the trunk is the first
+ * @property {number} branch        the shown one, 0 = the trunk
+ * @property {import("./span.js").Span | null} span   what the timeline shows, null = the whole recording
+ * @property {{from: number, to: number, name: string} | null} focus   a stretch that the visitor has marked
  * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
  */
 
@@ -86,6 +91,10 @@ function initial() {
     notes: [],
     pick: "",
     summary: null,
+    branches: [],
+    branch: 0,
+    span: null,
+    focus: null,
   };
 }
 

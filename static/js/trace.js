@@ -177,6 +177,17 @@ export class TraceWindow {
    * @param {number} tick
    */
   knownFrom(tick) {
+    // Asked for every register of a frame, about the same step.
+    if (tick === this.#known.tick && this.version === this.#known.version) return this.#known.first;
+    const first = this.#searchKnown(tick);
+    this.#known = { tick, version: this.version, first };
+    return first;
+  }
+
+  #known = { tick: -1, version: -1, first: 0 };
+
+  /** @param {number} tick */
+  #searchKnown(tick) {
     let first = tick + 1;
     for (let i = this.chunks.length - 1; i >= 0; i--) {
       const c = this.chunks[i];
@@ -426,21 +437,33 @@ export class TraceWindow {
   }
 
   /**
-   * The largest depth in each of `buckets` equal stretches of the ticks 1 … `total`; 0 where the window has nothing.
-   * @param {number} total
+   * The largest depth in each of `buckets` equal stretches of the ticks `from` + 1 … `to`; 0 where the window has nothing.
+   * @param {number} from
+   * @param {number} to
    * @param {number} buckets
    */
-  silhouette(total, buckets) {
+  silhouette(from, to, buckets) {
     const out = new Uint16Array(buckets);
+    const total = to - from;
     for (const c of this.chunks) {
-      for (let tick = c.first; tick <= Math.min(c.last, total); tick++) {
-        const from = Math.floor(((tick - 1) / total) * buckets);
-        const to = Math.max(from, Math.ceil((tick / total) * buckets) - 1);
+      for (let tick = Math.max(c.first, from + 1); tick <= Math.min(c.last, to); tick++) {
+        const first = Math.floor(((tick - 1 - from) / total) * buckets);
+        const last = Math.max(first, Math.ceil(((tick - from) / total) * buckets) - 1);
         const depth = c.cols.depth[tick - c.first];
-        for (let b = from; b <= to; b++) if (depth > out[b]) out[b] = depth;
+        for (let b = first; b <= last; b++) if (depth > out[b]) out[b] = depth;
       }
     }
     return out;
+  }
+
+  /**
+   * Forget the steps after `tick`: another branch has other ones.
+   * @param {number} tick
+   */
+  truncate(tick) {
+    this.chunks = this.chunks.filter((c) => c.first <= tick).map((c) => (c.last > tick ? { ...c, last: tick } : c));
+    this.#forget();
+    this.version++;
   }
 
   /**

@@ -53,6 +53,8 @@ export class Workbench {
       void this.#mount(state.room);
     }
     for (const { mounted } of this.#panes) mounted.update(state, changed);
+    // Who reads geometry does it when everybody has written: the page is laid out once.
+    for (const { mounted } of this.#panes) mounted.settle?.();
     const busy = state.phase === "opening" || state.phase === "running";
     this.shell.setAttribute("aria-busy", String(busy));
   }

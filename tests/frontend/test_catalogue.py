@@ -29,8 +29,43 @@ VARIANTS = {
     "line.": ["source", "listing", "state", "foot", "upper"],
     "thread.": ["running", "suspended", "normal", "dead"],
     "theme.": ["system", "light", "dark", "contrast"],
-    "transport.": ["first", "backContinue", "back", "play", "pause", "step", "over", "out", "continue", "last"],
-    "key.": ["first", "backContinue", "back", "play", "step", "over", "out", "continue", "last", "run"],
+    "transport.": [
+        "first",
+        "backContinue",
+        "back",
+        "play",
+        "pause",
+        "step",
+        "over",
+        "out",
+        "continue",
+        "last",
+        "zoomIn",
+        "zoomOut",
+        "zoomAll",
+        "focus",
+    ],
+    "key.": [
+        "first",
+        "backContinue",
+        "back",
+        "play",
+        "step",
+        "over",
+        "out",
+        "continue",
+        "last",
+        "run",
+        "zoomIn",
+        "zoomOut",
+        "zoomAll",
+        "focus",
+    ],
+    "mark.": ["note", "branch"],
+    "front.count.": ["collection", "coroutine", "error", "exit"],
+    "front.room.": [room.name for room in ROOMS],
+    "x86.colour.": [str(number) for number in range(16)],
+    "x86.key.": ["back", "down", "enter", "escape", "left", "right", "space", "tab", "up"],
     "type.": [
         *("nil", "boolean", "integer", "float", "string", "table", "function", "native", "thread", "userdata", "bits"),
         "upvalue",
@@ -62,7 +97,7 @@ def composed_keys() -> Iterator[str]:
         yield from (prefix + ending for ending in endings)
     text = (ROOT / "static" / "js" / "keys.js").read_text()
     yield from ("keys." + name for name in re.findall(r'name: "(\w+)", keys:', text))
-    text = (ROOT / "static" / "js" / "timeline.js").read_text()
+    text = (ROOT / "static" / "js" / "track.js").read_text()
     yield from ("mark." + (a or b) for a, b in re.findall(r'\["(\w+)", Flag\.|unshift\("(\w+)"', text))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.wire import COMMANDS
 from tests import toy
 from tests.session.test_searches import RealPage
 from tests.session.test_session import Page
@@ -38,11 +39,11 @@ def test_an_edit_begins_a_branch_and_the_trunk_is_one_command_away() -> None:
     assert end["reason"] == "halt"
     assert all(100 < tick < 130 for tick in outputs(page, at))
     at = len(page.events)
-    back = page.do("branch", id=0)
+    back = page.do("branch", to=0)
     assert (back["tick"], back["frontier"]) == (end["tick"], 1802)
     assert last_branches(page)["from"] == 100
     assert outputs(page, at) == [1 + 9 * n + 5 for n in range(200) if 1 + 9 * n + 5 > 100]
-    assert page.do("branch", id=1, name="two rounds")["frontier"] == end["tick"]
+    assert page.do("branch", to=1, name="two rounds")["frontier"] == end["tick"]
     assert last_branches(page)["branches"][1]["name"] == "two rounds"
 
 
@@ -77,7 +78,7 @@ def test_another_input_begins_a_branch() -> None:
     assert page.do("input", text="defg", branch=True)["event"] == "done"
     assert last_branches(page)["branches"][1]["change"] == {"input": "defg"}
     assert page.do("run")["view"]["registers"][2] == 4
-    page.do("branch", id=0)
+    page.do("branch", to=0)
     assert page.do("seek", tick=5)["view"]["registers"][2] == 2
     page.do("seek", tick=4)
     assert "read no input after this tick" in page.do("input", text="x", branch=True)["error"]["message"]
@@ -93,8 +94,8 @@ def test_another_input_begins_a_branch() -> None:
         ),
         ("edit", {"target": {"kind": "register", "register": 1}, "value": {"t": "bits", "s": "xyz"}}, "a new value is"),
         ("edit", {"target": {"kind": "cloud"}, "value": {"t": "bits", "s": "1"}}, "no such register"),
-        ("branch", {"id": 3}, "no branch 3"),
-        ("branch", {"id": 0, "name": " "}, "1 to 60 characters"),
+        ("branch", {"to": 3}, "no branch 3"),
+        ("branch", {"to": 0, "name": " "}, "1 to 60 characters"),
     ],
 )
 def test_what_cannot_be_changed_is_refused_and_nothing_happens(
@@ -146,7 +147,7 @@ def test_a_local_gets_another_value_and_the_program_goes_on_with_it(value: dict[
     assert page.do("run")["reason"] == "halt"
     assert [event["text"] for event in page.events[at:] if event["event"] == "output"] == [printed]
     at = len(page.events)
-    assert page.do("branch", id=0)["frontier"] >= 1
+    assert page.do("branch", to=0)["frontier"] >= 1
 
 
 def test_an_upvalue_gets_another_value_and_what_fails_afterwards_is_an_error_of_the_branch() -> None:
@@ -160,7 +161,7 @@ def test_an_upvalue_gets_another_value_and_what_fails_afterwards_is_an_error_of_
     end = page.do("run")
     assert end["reason"] == "fault"
     assert "arithmetic on a nil value (upvalue 'n')" in end["detail"]["message"]
-    page.do("branch", id=0)
+    page.do("branch", to=0)
     assert page.do("seek", tick=1 << 40)["ended"]["reason"] == "halt"
 
 
@@ -211,3 +212,8 @@ def test_registers_flags_and_memory_of_a_cpu_can_be_changed(cpu: str) -> None:
         page.do("edit", target={"kind": "register", "register": "cr0"}, value={"t": "bits", "s": "1"})["event"]
         == "failed"
     )
+
+
+def test_no_argument_has_the_name_of_a_field_that_every_command_has() -> None:
+    taken = {"v", "id", "do"}
+    assert [(c.name, a.name) for c in COMMANDS for a in c.args if a.name in taken] == []

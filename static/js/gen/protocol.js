@@ -253,7 +253,7 @@ export const COMMANDS = Object.freeze({
   },
   "branch": {
     "args": [
-      "id",
+      "to",
       "name"
     ],
     "result": "stopped"

@@ -1,7 +1,7 @@
 // @ts-check
 // Colours for the source: a language tells the words of a line (`Words`), this keeps what is open at each line's start
 // and decorates the lines in sight. A source has 64 KiB at most, so lines above the sight are simply read again.
-import { EditorSelection, EditorState, findClusterBreak } from "@codemirror/state";
+import { EditorSelection, EditorState, Prec, findClusterBreak } from "@codemirror/state";
 import { Decoration, EditorView, ViewPlugin } from "@codemirror/view";
 
 /** From, to and kind of a word. @typedef {[number, number, string]} Word */
@@ -116,7 +116,8 @@ class Colours {
  */
 export function highlighting(language) {
   return [
-    ViewPlugin.define((view) => new Colours(language, view), { decorations: (colours) => colours.decorations }),
+    // Inside of underlines that go over several words.
+    Prec.high(ViewPlugin.define((view) => new Colours(language, view), { decorations: (colours) => colours.decorations })),
     EditorState.languageData.of(() => [{ commentTokens: { line: language.comment } }]),
   ];
 }

@@ -18,9 +18,11 @@ import source from "./source.js";
  */
 
 /**
- * A mounted pane. `update` hears every change of the store, at most once a frame; `changed` names the fields.
+ * A mounted pane. `update` hears every change of the store, at most once a frame; `changed` names the fields. It must not
+ * ask for geometry, which would lay the page out in the middle of the frame: `settle` may, when all panes are up to date.
  * @typedef {object} Mounted
  * @property {(state: import("../store.js").State, changed: Set<string>) => void} update
+ * @property {() => void} [settle]
  * @property {() => void} [destroy]
  */
 

@@ -20,6 +20,7 @@ export function late(row, load) {
       });
       return {
         update: (state, changed) => mounted?.update(state, changed),
+        settle: () => mounted?.settle?.(),
         destroy() {
           gone = true;
           mounted?.destroy?.();

@@ -1,7 +1,7 @@
 // @ts-check
 // The listing: rows of the program with the current one in sight, the next one outlined, hues shared with the source,
 // jump arrows and counts up to the shown step. Only the rows in sight are in the document.
-import { fill, h, svg } from "../dom.js";
+import { fill, h, patch, svg } from "../dom.js";
 import { t } from "../i18n.js";
 import { changeNode, compact, valueText } from "../values.js";
 
@@ -11,7 +11,7 @@ import { changeNode, compact, valueText } from "../values.js";
 
 const HEIGHT = { head: 28, fold: 24, row: 20 };
 /** Pixels above and below the visible part that are drawn too. */
-const OVERSCAN = 200;
+const OVERSCAN = 100;
 /** What a step read or wrote that the drawer lists at most, each. */
 const EFFECTS = 6;
 /** Width of the arrow column, as in the style sheet. */
@@ -66,7 +66,10 @@ class ListingPane {
     body.addEventListener("pointerover", this.onOver);
     body.addEventListener("pointerleave", () => this.hover(0));
     document.addEventListener("glassbox-line", this.onLine);
-    this.resizer = new ResizeObserver(() => this.onScroll());
+    this.resizer = new ResizeObserver(() => {
+      this.room = body.clientHeight;
+      this.onScroll();
+    });
     this.resizer.observe(body);
   }
 
@@ -77,7 +80,15 @@ class ListingPane {
     cancelAnimationFrame(this.frame);
   }
 
+  /** Height of the visible part, and how far it is scrolled: asking the document would lay it out. */
+  room = 0;
+  top = 0;
+
   onScroll = () => {
+    const top = this.body.scrollTop;
+    // We scrolled ourselves and have drawn this already.
+    if (top === this.top && this.drawnTop === top && this.drawnRoom === this.room) return;
+    this.top = top;
     cancelAnimationFrame(this.frame);
     this.frame = requestAnimationFrame(() => this.draw());
   };
@@ -97,7 +108,7 @@ class ListingPane {
     if (!row) return;
     const where = Number(row.dataset.where);
     if (target.closest(".ht")) this.ctx.session.cycle({ where }, event.shiftKey ? -1 : 1);
-    else if (target.closest(".g")) this.ctx.session.toggleRow(where);
+    else if (target.closest(".g")) this.ctx.session.breakpoints.toggleRow(where);
     else this.ctx.store.set({ pick: this.ctx.store.state.pick === String(where) ? "" : String(where) });
   };
 
@@ -204,6 +215,16 @@ class ListingPane {
     this.drawDrawer(state);
   }
 
+  drawnTop = -1;
+  drawnRoom = -1;
+  scrolls = false;
+
+  /** Scroll to where `reveal` wants to be, once the rows are there. */
+  settle() {
+    if (this.scrolls) this.body.scrollTop = this.top;
+    this.scrolls = false;
+  }
+
   now = -1;
   next = -1;
   /** Whether the counts are complete; else they say only what the trace window has seen. */
@@ -236,36 +257,30 @@ class ListingPane {
   reveal() {
     const item = this.byWhere.get(this.now) ?? this.byWhere.get(this.next);
     if (!item) return;
-    const room = this.body.clientHeight - 24;
+    const room = this.room - 24;
     if (room <= 0) return;
-    const at = item.y - this.body.scrollTop;
-    if (at < room * 0.2 || at > room * 0.75) this.body.scrollTop = Math.max(0, item.y - room * 0.45);
+    const at = item.y - this.top;
+    if (at >= room * 0.2 && at <= room * 0.75) return;
+    this.top = Math.max(0, Math.min(item.y - room * 0.45, this.height + 24 - this.room));
+    this.scrolls = true;
   }
 
   draw() {
     const { state } = this.ctx.store;
-    if (!state.program || this.body.clientHeight === 0) return;
-    const top = this.body.scrollTop - OVERSCAN;
-    const bottom = this.body.scrollTop + this.body.clientHeight + OVERSCAN;
+    if (!state.program || this.room === 0) return;
+    this.drawnTop = this.top;
+    this.drawnRoom = this.room;
+    const top = this.top - OVERSCAN;
+    const bottom = this.top + this.room + OVERSCAN;
     const shown = this.items.filter((item) => item.y + item.height > top && item.y < bottom);
     const counts = state.trace.countsAt(state.tick);
     this.counted = state.trace.knowsAll(state.tick);
     const before = shown[0]?.y ?? 0;
     const last = shown.at(-1);
     const after = this.height - (last ? last.y + last.height : 0);
-    const had = this.focusKey();
     const most = Math.max(1, ...shown.map((i) => (i.row ? (counts[i.row.where] ?? 0) : 0)));
-    fill(this.tbody, spacer(before), shown.map((item) => this.item(item, state, counts, most)), spacer(after));
-    if (had) /** @type {HTMLElement | null} */ (this.tbody.querySelector(had))?.focus({ preventScroll: true });
+    patch(this.tbody, spacer(before, "before"), shown.map((item) => this.item(item, state, counts, most)), spacer(after, "after"));
     this.drawArrows(top, bottom);
-  }
-
-  /** Which of our buttons has the focus, as a selector. */
-  focusKey() {
-    const active = /** @type {HTMLElement | null} */ (document.activeElement);
-    if (!active || !this.tbody.contains(active)) return "";
-    const row = /** @type {HTMLElement | null} */ (active.closest("tr"));
-    return active.dataset.fold !== undefined ? `[data-fold="${active.dataset.fold}"]` : `tr[data-where="${row?.dataset.where}"] button`;
   }
 
   /**
@@ -295,6 +310,7 @@ class ListingPane {
     return h(
       "tr",
       {
+        key: row.where,
         class: names.join(" "),
         "data-where": row.where,
         "data-line": row.line,
@@ -339,11 +355,11 @@ class ListingPane {
       const inside = this.ctx.adapter().stackOrder && !this.running.has(routine.id)
         ? h("button", { type: "button", "data-fold": routine.id, "aria-expanded": "true" }, "▾ ", heading)
         : heading;
-      return h("tr", { class: "fn" }, h("th", { colspan: span, scope: "rowgroup" }, inside));
+      return h("tr", { key: `head ${routine.id}`, class: "fn" }, h("th", { colspan: span, scope: "rowgroup" }, inside));
     }
     const first = routine.rows[0];
     const calls = first ? (counts[first.where] ?? 0) : 0;
-    return h("tr", { class: "fold" }, h("th", { colspan: span, scope: "rowgroup" },
+    return h("tr", { key: `fold ${routine.id}`, class: "fold" }, h("th", { colspan: span, scope: "rowgroup" },
       h("button", { type: "button", "data-fold": routine.id, "aria-expanded": "false" }, "▸ ", heading,
         calls ? t("listing.called", { n: calls }) : t("listing.notcalled"))));
   }
@@ -389,7 +405,7 @@ class ListingPane {
         svg("path", { class: `tip${name}`, d: `M${GUTTER - 7} ${y2 - 3}l5 3-5 3z` }),
       ];
     });
-    fill(this.arrows, paths);
+    patch(this.arrows, paths);
   }
 
   /** @param {import("../store.js").State} state */
@@ -400,7 +416,7 @@ class ListingPane {
     if (!at) return;
     const adapter = this.ctx.adapter();
     const decoded = adapter.decode(state, at.row, at.routine);
-    fill(
+    patch(
       this.drawer,
       h("p", {}, decoded.title, decoded.effect ? [" ", h("code", {}, decoded.effect)] : null, " ", h("span", { class: "dim" }, decoded.note),
         decoded.reference ? [" ", h("a", { href: decoded.reference.href, rel: "noreferrer", target: "_blank" }, decoded.reference.text)] : null),
@@ -432,9 +448,12 @@ class ListingPane {
   }
 }
 
-/** @param {number} height */
-function spacer(height) {
-  return h("tr", { class: "space", "aria-hidden": "true", style: { height: `${height}px` } });
+/**
+ * @param {number} height
+ * @param {string} key
+ */
+function spacer(height, key) {
+  return h("tr", { key, class: "space", "aria-hidden": "true", style: { height: `${height}px` } });
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 // The constants of the function that the shown step belongs to.
-import { columns, fill, h } from "../dom.js";
+import { columns, h, patch } from "../dom.js";
 import { t } from "../i18n.js";
 import { valueNode } from "../values.js";
 
@@ -24,12 +24,12 @@ export default {
         shown = key;
         if (!routine) {
           ctx.meta("");
-          fill(body, h("p", { class: "empty" }, t("constants.empty")));
+          patch(body, h("p", { class: "empty" }, t("constants.empty")));
           return;
         }
         const constants = routine.constants ?? [];
         ctx.meta(t("constants.meta", { name: routine.name ?? "", n: constants.length }));
-        fill(body, constants.length
+        patch(body, constants.length
           ? h("table", { class: "regs consts" }, h("caption", { class: "sr" }, t("pane.constants")), columns(60, 92, 0), h("tbody", {}, constants.slice(0, MOST).map((value, i) =>
               h("tr", {}, h("th", { class: "r", scope: "row" }, `K${i}`), h("td", { class: "nm" }, t(`type.${value.t}`)), h("td", {}, valueNode(value))))))
           : h("p", { class: "empty" }, t("constants.none")));

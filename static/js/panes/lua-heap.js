@@ -1,7 +1,7 @@
 // @ts-check
 // Lua's heap: what the running frames reach. Tables with both parts, closures, and closed upvalues as boxes that are
 // drawn once, with a wire from every closure that shares them.
-import { fill, h, svg } from "../dom.js";
+import { fill, h, patch, svg } from "../dom.js";
 import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
 import { changeNode, valueNode } from "../values.js";
@@ -41,6 +41,15 @@ class LuaHeap {
     this.resizer.observe(body);
   }
 
+  wired = true;
+
+  /** The wires need the geometry of what is drawn. */
+  settle() {
+    if (this.wired) return;
+    this.wired = true;
+    this.wires();
+  }
+
   destroy() {
     this.resizer.disconnect();
   }
@@ -56,7 +65,7 @@ class LuaHeap {
     const heap = state.view?.heap;
     if (!heap) {
       this.ctx.meta("");
-      fill(this.heap, h("p", { class: "none" }, t("heap.empty")));
+      patch(this.heap, h("p", { class: "none" }, t("heap.empty")));
       return;
     }
     this.heap.hidden = state.object !== null;
@@ -80,7 +89,7 @@ class LuaHeap {
     const rest = heap.functions.filter((/** @type {any} */ f) => !shared.has(f.id));
     const plain = heap.tables.filter((/** @type {any} */ one) => !isGlobals(one)).slice(0, MOST.objects);
     const globals = heap.tables.filter(isGlobals);
-    fill(
+    patch(
       this.heap,
       first.length ? h("div", { class: "two" }, first.slice(0, 12).map((/** @type {any} */ f) => this.closure(f, heap))) : null,
       closed.length ? h("div", { class: "boxes" }, closed.slice(0, MOST.objects).map((/** @type {any} */ u) => this.box(u, names.get(u.id), owners(u.id).length, step))) : null,
@@ -89,7 +98,7 @@ class LuaHeap {
       globals.map((/** @type {any} */ table) => this.table(table, step, false)),
       state.view.memory ? h("p", { class: "none" }, t("heap.memory", { bytes: state.view.memory.bytes, objects: state.view.memory.objects, n: state.view.memory.collections })) : null,
     );
-    this.wires();
+    this.wired = false;
   }
 
   /**

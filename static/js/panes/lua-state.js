@@ -1,14 +1,19 @@
 // @ts-check
 // Lua's state at one step: registers of the shown frame and its callers, and its upvalues; lua-calls.js adds the rest.
-import { columns, fill, h, svg } from "../dom.js";
+import { columns, h, patch, svg } from "../dom.js";
 import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
 import { callStack, coroutines } from "./lua-calls.js";
 import { reads } from "./rooms/lua.js";
 import { RECENT_STEPS, changeNode, valueNode, writerLink, writerSearch } from "../values.js";
 
-/** Registers, upvalues and frames that are drawn at most. */
+/** Upvalues that are drawn at most. */
 const MOST = 120;
+/** Height of a register's row, as in the style sheet, and the rows above and below the visible ones that are drawn too. */
+const ROW = 24;
+const SPARE = 12;
+/** So many rows are drawn without looking at which of them are in sight. */
+const FEW = 60;
 
 /** @type {import("./index.js").Pane} */
 export default {
@@ -26,8 +31,40 @@ class LuaState {
   constructor(body, ctx) {
     this.body = body;
     this.ctx = ctx;
-    this.resizer = new ResizeObserver(() => this.wires());
+    this.resizer = new ResizeObserver(() => {
+      this.room = body.clientHeight;
+      if (this.rows.length > FEW) this.drawRows();
+      this.wires();
+    });
     this.resizer.observe(body);
+    body.addEventListener("scroll", this.onScroll, { passive: true });
+  }
+
+  /** The registers' rows as they can be made; only those in sight are. @type {(() => HTMLElement)[]} */
+  rows = [];
+  /** Height of the visible part, and how far it is scrolled. */
+  room = 0;
+  top = 0;
+
+  onScroll = () => {
+    this.top = this.body.scrollTop;
+    if (this.rows.length <= FEW) return;
+    this.drawRows();
+    this.wires();
+  };
+
+  /** The rows in sight, between two that are as high as the others. */
+  rowsInSight() {
+    if (this.rows.length <= FEW) return this.rows.map((make) => make());
+    const count = Math.ceil(this.room / ROW) + 2 * SPARE;
+    const from = Math.max(0, Math.min(Math.floor(this.top / ROW) - SPARE, this.rows.length - count));
+    const to = Math.min(this.rows.length, from + count);
+    return [gap("above", from), this.rows.slice(from, to).map((make) => make()), gap("below", this.rows.length - to)];
+  }
+
+  drawRows() {
+    const tbody = this.body.querySelector(".b-regs tbody");
+    if (tbody) patch(tbody, this.rowsInSight());
   }
 
   destroy() {
@@ -39,12 +76,12 @@ class LuaState {
    * @param {Set<string>} changed
    */
   update(state, changed) {
-    if (!["view", "viewTick", "level", "thread", "program", "trace", "stale", "tick"].some((name) => changed.has(name))) return;
+    if (!["view", "viewTick", "level", "thread", "program", "trace", "stale"].some((name) => changed.has(name))) return;
     const { view, viewTick } = state;
     this.ctx.section.classList.toggle("stale", state.stale);
     if (!view?.threads) {
       this.ctx.meta("");
-      fill(this.body, h("p", { class: "empty" }, t("state.empty")));
+      patch(this.body, h("p", { class: "empty" }, t("state.empty")));
       return;
     }
     this.ctx.meta(state.stale ? t("pane.stale") : t("state.meta", { n: viewTick }));
@@ -52,15 +89,22 @@ class LuaState {
     const frames = thread.frames.filter((/** @type {any} */ f) => f.kind !== "host");
     const shown = frames.find((/** @type {any} */ f) => f.level === state.level) ?? frames[0];
     const step = state.trace.step(viewTick);
-    const { scrollTop } = this.body;
-    fill(
+    patch(
       this.body,
       h("div", { class: "block b-regs" }, shown ? this.registers(state, thread, frames, shown, step) : h("p", { class: "empty" }, t("state.noframe"))),
       this.upvalues(state, shown, step),
       callStack(state, thread, shown, (level) => this.show(thread.id, level)),
       view.threads.length > 1 ? coroutines(view, thread, shown, this.show) : null,
     );
-    this.body.scrollTop = scrollTop;
+    this.wired = false;
+  }
+
+  wired = true;
+
+  /** The wires need the geometry of what is drawn. */
+  settle() {
+    if (this.wired) return;
+    this.wired = true;
     this.wires();
   }
 
@@ -96,15 +140,13 @@ class LuaState {
    */
   registers(state, thread, frames, shown, step) {
     const from = frames.indexOf(shown);
-    let left = MOST;
-    const groups = frames.slice(from, from + 3).filter((f) => f.registers.length || f === shown).map((frame, i) => {
+    this.rows = frames.slice(from, from + 3).filter((f) => f.registers.length || f === shown).flatMap((frame, i) => {
       const above = i > 0 ? frames[from + i - 1] : null;
-      const rows = frame.registers.slice(0, left).filter((/** @type {any} */ r) => !above || r.slot < above.base);
-      left -= rows.length;
+      const rows = frame.registers.filter((/** @type {any} */ r) => !above || r.slot < above.base);
       const named = nameTemporaries(frame.registers);
       return [
-        h("tr", { class: "sub" }, h("th", { colspan: "4", scope: "rowgroup" }, h("b", {}, frame.function.name ?? "?"), " ", this.frameNote(frame, above, from + i))),
-        rows.map((/** @type {any} */ r) => this.register(state, thread, frame, r, step, named)),
+        () => h("tr", { key: `frame ${frame.level}`, class: "sub" }, h("th", { colspan: "4", scope: "rowgroup" }, h("b", {}, frame.function.name ?? "?"), " ", this.frameNote(frame, above, from + i))),
+        ...rows.map((/** @type {any} */ r) => () => this.register(state, thread, frame, r, step, named)),
       ];
     });
     return h(
@@ -113,7 +155,7 @@ class LuaState {
       h("caption", { class: "sr" }, t("state.caption", { n: state.viewTick })),
       columns(46, 92, 0, Math.max(58, 24 + 8 * String(state.viewTick).length)),
       h("thead", { class: "sr" }, h("tr", {}, ["register", "name", "value", "writer"].map((c) => h("th", { scope: "col" }, t(`column.${c}`))))),
-      h("tbody", {}, groups),
+      h("tbody", {}, this.rowsInSight()),
     );
   }
 
@@ -153,10 +195,10 @@ class LuaState {
         : h("span", { class: recent ? "recent" : "" }, this.value(r.value));
     return h(
       "tr",
-      { class: r.upvalue ? "slot-open" : "", "data-slot": r.slot },
+      { key: r.slot, class: r.upvalue ? "slot-open" : "", "data-slot": r.slot, same: JSON.stringify([r, write?.old, read, recent, writer, named.get(r.index), thread.id, state.trace.knowsAll(state.viewTick)]) },
       h("th", { class: "r", scope: "row" }, `R${r.index}`),
       h("td", { class: `nm ${local ? "" : "tmp"}` }, local ? r.name : (named.get(r.index) ?? t("state.temporary"))),
-      h("td", {}, value),
+      h("td", { "data-edit": true, holds: { target: { kind: "slot", thread: thread.id, slot: r.slot }, value: r.value, label: `R${r.index} ${local ? r.name : ""}`.trim() } }, value),
       h("td", { class: "w" }, this.writer(writer, { kind: "slot", thread: thread.id, slot: r.slot })),
     );
   }
@@ -265,6 +307,15 @@ class LuaState {
     }
     if (paths.length) this.body.append(svg("svg", { class: "wires", "aria-hidden": "true", height: this.body.scrollHeight }, paths));
   }
+}
+
+/**
+ * A row in place of so many others.
+ * @param {string} key
+ * @param {number} rows
+ */
+function gap(key, rows) {
+  return h("tr", { key, class: "gap", "aria-hidden": "true", style: { height: `${rows * ROW}px` } });
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 // The step in words: what the instruction does, then what it changed just now. A polite live region.
-import { fill, h } from "../dom.js";
+import { fill, h, patch } from "../dom.js";
 import { Flag, Write } from "../gen/protocol.js";
 import { laterWords, t } from "../i18n.js";
 import { changeNode, valueText } from "../values.js";
@@ -36,23 +36,28 @@ export default {
     /** @type {Promise<ReturnType<typeof import("../notes.js").mountNotes>> | null} */
     let loading = null;
     const notes = () => (loading ??= Promise.all([import("../notes.js"), laterWords()]).then(([{ mountNotes }]) => mountNotes(pinned, ctx)));
+    let moved = false;
     return {
+      settle() {
+        if (moved && !body.contains(document.activeElement)) body.scrollTop = 0;
+        moved = false;
+      },
       update(state, changed) {
         add.hidden = !state.program;
         if (loading || state.notes.length) void notes().then((list) => list.update());
         if (!["tick", "trace", "program", "view", "phase", "stale"].some((name) => changed.has(name))) return;
         ctx.section.classList.toggle("stale", state.stale);
         const { program, tick, trace } = state;
-        if (changed.has("tick") && !body.contains(document.activeElement)) body.scrollTop = 0;
+        if (changed.has("tick")) moved = true;
         const step = trace.step(tick);
         const at = step ? program?.at(step.where) : program?.at(state.viewTick === tick ? state.view?.last?.where : null);
         if (!program || tick === 0 || !at) {
           const next = program?.at(trace.has(1) ? trace.where(1) : state.view?.next?.where);
           ctx.meta("");
-          if (!program) fill(say, h("p", {}, t("say.empty")));
-          else if (tick > 0) fill(say, h("p", {}, t("say.unknown", { n: tick })));
+          if (!program) patch(say, h("p", {}, t("say.empty")));
+          else if (tick > 0) patch(say, h("p", {}, t("say.unknown", { n: tick })));
           else {
-            fill(say, h("p", {}, t("say.start")), next ? h("p", {}, t("say.next"), " ", ctx.adapter().sentence(state, next.row, next.routine)) : null);
+            patch(say, h("p", {}, t("say.start")), next ? h("p", {}, t("say.next"), " ", ctx.adapter().sentence(state, next.row, next.routine)) : null);
           }
           return;
         }
@@ -70,7 +75,7 @@ export default {
         const ran = step ? trace.countsAt(tick)[step.where] : 0;
         if (ran > 1 && trace.knowsAll(tick)) events.push(t("say.nth", { n: ran }));
         if (tick === state.frontier && state.ended) events.push(t(`ended.${state.ended.reason}`));
-        fill(
+        patch(
           say,
           h("p", {}, h("code", { class: "opname" }, row.op), " ", ctx.adapter().sentence(state, row, routine)),
           told.length ? h("ul", { class: "changes" }, told) : null,

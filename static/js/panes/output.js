@@ -1,6 +1,6 @@
 // @ts-check
 // What the program printed: up to the shown step in ink, what is still to come dimmed.
-import { fill, h, keepInSight } from "../dom.js";
+import { fill, h, keepInSight, patch } from "../dom.js";
 import { t } from "../i18n.js";
 import { writerLink } from "../values.js";
 
@@ -27,7 +27,13 @@ export default {
     fill(body, list, form);
     /** @type {Line[]} */
     let lines = [];
+    /** The line of the shown step, to be brought into sight. */
+    let shownLine = -1;
     return {
+      settle() {
+        if (shownLine >= 0) keepInSight(body, list.children[shownLine]);
+        shownLine = -1;
+      },
       update(state, changed) {
         if (!["outputs", "tick", "program", "stale", "phase", "waiting"].some((name) => changed.has(name))) return;
         if (changed.has("outputs") || changed.has("program")) lines = split(state.outputs);
@@ -35,7 +41,7 @@ export default {
         form.hidden = state.waiting === null || state.stale;
         if (!lines.length) {
           ctx.meta("");
-          fill(list, h("li", { class: "none" }, state.program ? t("output.none") : t("output.empty")));
+          patch(list, h("li", { class: "none" }, state.program ? t("output.none") : t("output.empty")));
           return;
         }
         const { tick } = state;
@@ -46,9 +52,8 @@ export default {
         const go = (/** @type {number} */ n) => ctx.session.goTo(n);
         const items = shown.map((line) => row(line, tick, go));
         if (done < lines.length) items.splice(done - from, 0, divider());
-        fill(list, from ? h("li", { class: "none" }, t("output.earlier", { n: from })) : null, items);
-        const mark = items[Math.max(0, done - from - 1)];
-        keepInSight(body, mark);
+        patch(list, from ? h("li", { class: "none" }, t("output.earlier", { n: from })) : null, items);
+        shownLine = Math.max(0, done - from - 1) + (from ? 1 : 0);
       },
     };
   },

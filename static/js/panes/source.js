@@ -6,6 +6,9 @@ import { lineKey } from "../program.js";
 
 /** @typedef {import("../editor.js").Editor} Editor */
 
+/** What besides the step the marks of the gutters and lines depend on. */
+const MARKED_BY = ["program", "stale", "diagnostics", "breakpoints", "files", "file", "room", "phase"];
+
 /** @type {import("./index.js").Pane} */
 export default {
   id: "source",
@@ -36,7 +39,7 @@ export default {
         nonce: ctx.nonce,
         label: t("source.label"),
         onChange: (text) => session.edit(text),
-        onBreakpoint: (line) => session.toggleLine(line, name()),
+        onBreakpoint: (line) => session.breakpoints.toggleLine(line, name()),
         onCount: (line, back) => session.cycle({ line, file: name() }, back ? -1 : 1),
         onLine: (line) => document.dispatchEvent(new CustomEvent("glassbox-line", { detail: line })),
       });
@@ -46,7 +49,7 @@ export default {
       if (event.key !== "F9" || !editor) return;
       if (event.shiftKey) session.cycle({ line: editor.line, file: name() });
       else if (event.altKey) void condition(editor.line);
-      else session.toggleLine(editor.line, name());
+      else session.breakpoints.toggleLine(editor.line, name());
       event.preventDefault();
     });
     const condition = async (/** @type {number} */ line) => {
@@ -165,7 +168,15 @@ export default {
         h("span", { class: "gap" }), ending ? rename : null, file > 0 ? remove : null);
     }
 
+    /** What is left to do when the other panes are up to date: the editor asks for geometry whenever it is changed. */
+    let due = "";
     return {
+      settle() {
+        if (!due) return;
+        const now = marks(store.state);
+        if (now && !store.state.stale && due === "reveal") editor?.reveal(now);
+        due = "";
+      },
       update(state, changed) {
         follow(state, changed);
         const file = state.files[state.file];
@@ -186,8 +197,8 @@ export default {
         ctx.section.classList.toggle("edited", state.stale);
         if (state.stale) ctx.meta(t("source.edited"));
         if (changed.has("view") || changed.has("program") || changed.has("file") || changed.has("stale")) void findNames(state);
-        const now = marks(state);
-        if (now && !state.stale && (changed.has("tick") || changed.has("trace"))) editor?.reveal(now);
+        if (changed.has("tick") || changed.has("trace")) due = "reveal";
+        else if (MARKED_BY.some((name) => changed.has(name))) due ||= "marks";
         if (changed.has("diagnostics")) {
           problems.hidden = !state.diagnostics.length;
           fill(problems, state.diagnostics.map((d) => problem(d, () => show(d))));

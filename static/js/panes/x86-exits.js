@@ -1,6 +1,6 @@
 // @ts-check
 // Every time the machine left to its host: why, with what, at which step. Besides, the calls to KVM that run it.
-import { fill, h, keepInSight } from "../dom.js";
+import { fill, h, keepInSight, patch } from "../dom.js";
 import { t } from "../i18n.js";
 import { writerLink } from "../values.js";
 import { CallsView } from "./x86-calls.js";
@@ -71,13 +71,13 @@ class ExitsPane {
     const test = KINDS[this.kind];
     const exits = test ? state.exits.filter((e) => test(e.data)) : state.exits;
     if (!exits.length) {
-      fill(this.list, h("p", { class: "empty" }, t(!state.program ? "exits.empty" : state.exits.length ? "x86.exits.nokind" : "exits.none")));
+      patch(this.list, h("p", { class: "empty" }, t(!state.program ? "exits.empty" : state.exits.length ? "x86.exits.nokind" : "exits.none")));
       return;
     }
     const done = countUpTo(exits, tick);
     const from = Math.max(0, Math.min(done - WINDOW / 2, exits.length - WINDOW));
     const focused = this.list.contains(document.activeElement) ? this.picked : -1;
-    fill(this.list, h("table", { class: "exits" },
+    patch(this.list, h("table", { class: "exits" },
       h("caption", { class: "sr" }, t("pane.exits")),
       h("thead", {}, h("tr", {}, ["step", "reason", "detail", "data"].map((c) => h("th", { scope: "col" }, t(`column.${c}`))))),
       h("tbody", {}, exits.slice(from, from + WINDOW).flatMap((e, i) => this.rows(e, from + i, e.tick > tick, from + i === done - 1)))));

@@ -85,7 +85,7 @@ export function hexRows(state, w, marks) {
       if (a === spAt) names.push("spm");
       if (a === marks.picked) names.push("picked");
       if (marks.found && a >= marks.found[0] && a < marks.found[1]) names.push("found");
-      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null, "data-at": a, "aria-selected": a === marks.picked ? "true" : null }, byte));
+      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null, "data-at": a, "data-edit": marks.linear, holds: { target: { kind: "memory", address: a, length: 1 }, value: { t: "bits", s: byte }, label: `[${a.toString(16).padStart(4, "0")}]` }, "aria-selected": a === marks.picked ? "true" : null }, byte));
       const code = Number.parseInt(byte, 16);
       ascii += code >= 32 && code < 127 ? String.fromCharCode(code) : "·";
     }

@@ -1,7 +1,7 @@
 // @ts-check
 // Memory: around what matters, or from an address that somebody asks for, linear or physical; what was read and written
 // when; single bytes taken apart, edited, searched for. The text screen stands above, the CPU's tables below.
-import { fill, h, setText } from "../dom.js";
+import { fill, h, patch, setText } from "../dom.js";
 import { has, t } from "../i18n.js";
 import { writerLink } from "../values.js";
 import { Question, onAddress, pointAt } from "./x86-asking.js";
@@ -230,10 +230,9 @@ class MemoryPane {
       : this.answered
         ? this.windows(this.answered)
         : [];
-    const { scrollTop } = this.body;
     const focused = this.hex.contains(document.activeElement);
     const marks = { picked: this.picked, found: this.found, reads: this.reads, linear: this.follow === "" || this.linear };
-    fill(this.hex,
+    patch(this.hex,
       windows.length
         ? h("table", { class: "hex", role: "grid", tabindex: "0", "aria-label": t("x86.memory.grid") },
             hexHead(),
@@ -243,7 +242,6 @@ class MemoryPane {
             ])))
         : h("p", { class: "none" }, t("x86.memory.asking")),
       legend());
-    this.body.scrollTop = scrollTop;
     if (focused) /** @type {HTMLElement | null} */ (this.hex.querySelector("table"))?.focus({ preventScroll: true });
     this.drawBar(state, windows);
   }

@@ -91,7 +91,7 @@ function row(state, step, ctx, looks, r, open) {
     : h("span", { class: recent ? "recent" : value === 0n ? "v-nil" : "" }, now);
   return h("tr", { class: open ? "opened" : "" },
     h("th", { class: "r", scope: "row" }, h("button", { type: "button", class: "regname", "aria-expanded": String(open), title: t("x86.widths", { name: r.name.toUpperCase() }), on: { click: () => looks.toggle(r.name.toLowerCase()) } }, r.name.toUpperCase())),
-    h("td", { class: looks.format === "binary" ? "long" : "", colspan: wide ? 2 : null }, shown),
+    h("td", { class: looks.format === "binary" ? "long" : "", colspan: wide ? 2 : null, "data-edit": true, holds: { target: { kind: "register", register: r.name }, value: { t: "bits", s: r.value.padStart(r.bits / 4, "0") }, label: r.name.toUpperCase() } }, shown),
     wide ? null : h("td", { class: "nm" }, note(state, r, number, ip, looks, value)),
     h("td", { class: "w" }, ip ? null : writerNode(state, ctx, writer, r.name)));
 }

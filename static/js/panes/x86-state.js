@@ -1,6 +1,6 @@
 // @ts-check
 // The CPU's state at one step: general registers, FLAGS, stack, segments, control registers, vector registers.
-import { fill, h } from "../dom.js";
+import { fill, h, patch } from "../dom.js";
 import { t } from "../i18n.js";
 import { fault } from "./x86-fault.js";
 import { flags } from "./x86-flags.js";
@@ -68,8 +68,8 @@ class StatePane {
     this.ctx.section.classList.toggle("stale", state.stale);
     if (!view?.registers) {
       this.ctx.meta("");
-      fill(this.main, h("p", { class: "empty" }, t("state.empty")));
-      fill(this.rest);
+      patch(this.main, h("p", { class: "empty" }, t("state.empty")));
+      patch(this.rest);
       this.vectors.update(state);
       return;
     }
@@ -80,10 +80,8 @@ class StatePane {
   /** @param {import("../store.js").State} state */
   draw(state) {
     const step = state.trace.step(state.viewTick);
-    const { scrollTop } = this.body;
-    fill(this.main, fault(state, this.ctx), registers(state, step, this.ctx, this.looks), flags(state, step, this.ctx), stack(state, this.ctx));
+    patch(this.main, fault(state, this.ctx), registers(state, step, this.ctx, this.looks), flags(state, step, this.ctx), stack(state, this.ctx));
     this.vectors.update(state);
-    fill(this.rest, segments(state, step, this.ctx, this.looks), control(state, step, this.ctx));
-    this.body.scrollTop = scrollTop;
+    patch(this.rest, segments(state, step, this.ctx, this.looks), control(state, step, this.ctx));
   }
 }

@@ -1,0 +1,216 @@
+"""The timeline: zoom, focus window, branches, the past marked as the past; each without a drag as well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Bench
+
+pytestmark = pytest.mark.browser
+
+COUNTER = "local n = 1\nlocal step = 2\nfor i = 1, 3 do n = n + step end\nprint(n)\n"
+
+
+def axis(one: Bench) -> list[int]:
+    """The steps at the axis' ends."""
+    numbers = [int(text.replace(",", "")) for text in one.page.locator(".axis span").all_text_contents()]
+    return [numbers[0], numbers[-1]]
+
+
+def counter(bench: Callable[..., Bench]) -> Bench:
+    one = bench().open("/play?new=lua", ready=False)
+    one.type_program(COUNTER)
+    one.run()
+    one.at(0)
+    return one
+
+
+def outputs(one: Bench) -> list[str]:
+    return one.pane("output").locator("li pre").all_text_contents()
+
+
+def test_zoom_by_buttons_and_by_the_wheel(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure")
+    end = one.frontier
+    assert axis(one) == [0, end]
+    expect(one.button("Zoom out")).to_be_disabled()
+    one.button("Zoom in").click()
+    expect(one.page.locator(".overview")).to_be_visible()
+    first, last = axis(one)
+    assert last - first == pytest.approx(end / 2, abs=1)
+    assert first < one.tick < last
+    one.page.locator(".track").hover(position={"x": 100, "y": 40})
+    one.page.mouse.wheel(0, -400)
+    expect(one.page.locator(".axis span").first).not_to_have_text(str(first))
+    assert axis(one)[1] - axis(one)[0] < end / 2
+    one.button("Show the whole recording").click()
+    expect(one.page.locator(".overview")).to_be_hidden()
+    assert axis(one) == [0, end]
+
+
+def test_zoom_by_keys_and_a_step_out_of_sight_brings_the_span_along(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure")
+    slider = one.page.locator("#slider")
+    for _ in range(3):
+        slider.press("+")
+    expect(one.page.locator(".overview")).to_be_visible()
+    slider.press("Home")
+    one.at(0)
+    assert axis(one)[0] == 0
+    slider.press("End")
+    one.at(one.frontier)
+    assert axis(one)[1] == one.frontier
+    slider.press("-")
+    slider.press("0")
+    expect(one.page.locator(".overview")).to_be_hidden()
+    # In a zoomed timeline a press lands where it points.
+    slider.press("+")
+    first, last = axis(one)
+    box = one.page.locator(".track").bounding_box()
+    assert box is not None
+    one.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 45)
+    one.at(round((first + last) / 2))
+
+
+def test_a_focus_window_by_numbers(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure")
+    one.page.locator("#slider").press("w")
+    dialog = one.page.get_by_role("dialog", name="Focus window")
+    # The running call is proposed.
+    expect(dialog.get_by_label("Name")).to_have_value("down")
+    dialog.get_by_label("Name").fill("i = 6")
+    dialog.get_by_label("From step").fill("150")
+    dialog.get_by_label("To step").fill("113")
+    dialog.get_by_role("button", name="Outline", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("the first one smaller")
+    assert Axe().run(one.page).response["violations"] == []
+    dialog.get_by_label("From step").fill("110")
+    dialog.get_by_label("To step").fill("130")
+    dialog.get_by_role("button", name="Outline", exact=True).click()
+    window = one.page.locator(".focusw")
+    expect(window).to_have_text("focus: i = 6")
+    box, track = window.bounding_box(), one.page.locator(".track").bounding_box()
+    assert box is not None
+    assert track is not None
+    assert box["x"] - track["x"] == pytest.approx(track["width"] * 110 / one.frontier, abs=3)
+    assert box["width"] == pytest.approx(track["width"] * 20 / one.frontier, abs=3)
+    one.button("Focus window").click()
+    dialog.get_by_role("button", name="Outline and zoom").click()
+    first, last = axis(one)
+    assert 100 < first <= 110
+    assert 130 <= last < 140
+    one.button("Focus window").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(window).to_be_hidden()
+
+
+def test_a_focus_window_by_dragging_with_shift(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure")
+    at = one.tick
+    box = one.page.locator(".track").bounding_box()
+    assert box is not None
+    one.page.keyboard.down("Shift")
+    one.page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 45)
+    one.page.mouse.down()
+    one.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 45)
+    one.page.mouse.up()
+    one.page.keyboard.up("Shift")
+    expect(one.page.locator(".focusw")).to_be_visible()
+    assert one.tick == at
+    one.button("Focus window").click()
+    dialog = one.page.get_by_role("dialog", name="Focus window")
+    expect(dialog.get_by_label("From step")).to_have_value(str(round(one.frontier / 4)))
+    expect(dialog.get_by_label("To step")).to_have_value(str(round(one.frontier / 2)))
+
+
+def test_a_changed_value_begins_a_branch_and_the_recording_stays(bench: Callable[..., Bench]) -> None:
+    one = counter(bench)
+    assert outputs(one) == ["7"]
+    end = one.frontier
+    one.go_to(3)
+    one.register("R1").locator("td").nth(1).dblclick()
+    field = one.page.get_by_label("New value of R1 step")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("2")
+    field.fill("10")
+    field.press("Enter")
+    timeline = one.page.locator("#timeline")
+    expect(timeline.locator(".branchmark b")).to_have_text("BRANCH")
+    expect(timeline).to_have_class(re.compile("branched"))
+    one.at(3)
+    expect(one.register("R1")).to_contain_text("10")
+    assert outputs(one) == ["31"]
+    assert one.frontier == end
+    expect(one.page.locator('.ev[aria-label*="branch"]')).to_have_count(1)
+    assert Axe().run(one.page).response["violations"] == []
+    # It has a name, and the way back is one click.
+    timeline.get_by_role("button", name="Rename").click()
+    dialog = one.page.get_by_role("dialog", name="Rename")
+    dialog.get_by_label("Name of the branch").fill("larger steps")
+    dialog.get_by_role("button", name="Rename").click()
+    expect(timeline.get_by_label("Branch of the recording").locator("option:checked")).to_have_text("larger steps")
+    timeline.get_by_role("button", name="Back to the recording as it was").click()
+    expect(timeline.locator(".branchmark b")).to_have_count(0)
+    expect(one.register("R1")).to_contain_text("2")
+    expect(one.pane("output").locator("li pre").first).to_have_text("7")
+    timeline.get_by_label("Branch of the recording").select_option(label="larger steps")
+    expect(one.pane("output").locator("li pre").first).to_have_text("31")
+    one.button("Last step").click()
+    one.at(end)
+    one.page.locator("#slider").press("ArrowLeft")
+    one.at(end - 1)
+
+
+def test_what_cannot_be_a_value_is_said_and_escape_leaves(bench: Callable[..., Bench]) -> None:
+    one = counter(bench)
+    one.go_to(3)
+    one.register("R0").locator("td").nth(1).dblclick()
+    field = one.page.get_by_label("New value of R0 n")
+    field.fill("what")
+    field.press("Enter")
+    wrong = one.page.locator(".valueform .wrong")
+    expect(wrong).to_contain_text("Write nil, true, false, a number, or a text in quotes.")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    assert Axe().run(one.page).response["violations"] == []
+    field.fill("99999999999999999999")
+    field.press("Enter")
+    expect(wrong).to_contain_text("64 bits")
+    field.press("Escape")
+    expect(field).to_have_count(0)
+    expect(one.page.locator(".branchmark")).to_be_hidden()
+    for text, shown in (("nil", "nil"), ('"a\\"b"', 'a\\"b'), ("-2.5", "-2.5"), ("0x10", "16")):
+        one.register("R0").locator("td").nth(1).dblclick()
+        field.fill(text)
+        field.press("Enter")
+        expect(field).to_have_count(0)
+        one.ready()
+        one.at(3)
+        expect(one.register("R0")).to_contain_text(shown)
+
+
+def test_a_cpu_register_can_be_changed_with_the_keyboard(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?room=x86&example=sum")
+    one.go_to(2)
+    one.page.locator("#slider").press("e")
+    dialog = one.page.get_by_role("dialog", name="Change a value at step 2")
+    dialog.get_by_label("What to change").select_option(index=0)
+    assert Axe().run(one.page).response["violations"] == []
+    field = dialog.get_by_role("textbox")
+    field.fill("xyz")
+    field.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("hexadecimal")
+    field.fill("123456789")
+    field.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("does not fit into 16 bits")
+    field.fill("0xbeef")
+    field.press("Enter")
+    expect(dialog).to_have_count(0)
+    one.ready()
+    one.at(2)
+    expect(one.register("AX")).to_contain_text("beef")
+    expect(one.page.locator(".branchmark b")).to_be_visible()
