@@ -8,7 +8,8 @@ A room's module (imported on first use, so that the web process never loads a co
 - optionally `prepare() -> sequence of descriptors`: called once in the process from which workers are forked, while it
   may still open what they may not; the descriptors stay open in every worker.
 - optionally `delegate(ask)` and `outside(request) -> answer`, all bytes: a worker may run no program of the system, so
-  it is told to `ask` for what needs one; `outside` does that work in a process that may.
+  it is told to `ask` for what needs one; `outside` does that work in a process that may. Then also
+  `enter_tool_walls(scratch)`, which puts up in this process the walls in which such a program runs: to test them.
 - optionally `debug_view(machine) -> DebugView`: what debuggers show of a machine (engine/debugview.py).
 - `cli(arguments) -> int`: the room's part of `python -m engine`; returns the exit status.
 """

@@ -1,28 +1,17 @@
-"""The system calls of a worker: an allow list, compiled to the kernel's filter language.
+"""The system calls of a worker: an allow list (engine/callfilter.py).
 
 What is not in the table is refused with EPERM: no call that opens, names or changes a file, makes a socket, a process
-or a thread, runs a program, or reaches another process. Facts: the kernel's userspace-api/seccomp_filter.rst,
-linux/seccomp.h, linux/filter.h, asm/unistd_64.h, asm-generic/unistd.h, linux/kvm.h; which calls the machines make was
-found by watching them.
+or a thread, runs a program, or reaches another process. Facts: asm/unistd_64.h, asm-generic/unistd.h, linux/kvm.h;
+which calls the machines make was found by watching them.
 """
 
 from __future__ import annotations
 
 import fcntl
-import platform
-import struct
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 
-#: Audit numbers of the architectures, by `platform.machine()`.
-ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-
-ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050001  # the last: an error, EPERM
-#: linux/bpf_common.h: load a word, jump if equal, return.
-LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
-_STEP = struct.Struct("=HBBI")
+from engine.callfilter import STEP, Call, compiled
 
 #: Requests that a machine makes of /dev/kvm, its own VM and its own vCPU (linux/kvm.h).
 KVM_REQUESTS = {
@@ -56,17 +45,6 @@ KVM_REQUESTS = {
     "KVM_SET_XCRS": 0x4188AEA7,
 }
 FCNTL_COMMANDS = (fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL)
-
-
-@dataclass(frozen=True)
-class Call:
-    """One allowed call: numbers on x86-64 and arm64 (None: it has none), and what one argument must be."""
-
-    name: str
-    x86_64: int | None
-    arm64: int | None
-    argument: int = -1
-    values: tuple[int, ...] = ()
 
 
 def allowed_calls(pid: int) -> tuple[Call, ...]:
@@ -127,46 +105,18 @@ def allowed_calls(pid: int) -> tuple[Call, ...]:
     )
 
 
-Step = tuple[int, int, int, int]
-
-
-def program(calls: Sequence[Call], column: int, architecture: int) -> Iterator[Step]:
-    """The filter as (code, jump if true, jump if false, operand); jumps count the instructions to skip.
-
-    Numbers of another architecture end the process; a second numbering (x32) is in no table, so it is refused.
-    """
-    yield LOAD, 0, 0, 4  # architecture of the call
-    yield EQUAL, 1, 0, architecture
-    yield RETURN, 0, 0, KILL
-    yield LOAD, 0, 0, 0  # its number
-    for call in calls:
-        number = (call.x86_64, call.arm64)[column]
-        if number is None:
-            continue
-        if not call.values:
-            yield EQUAL, 0, 1, number
-            yield RETURN, 0, 0, ALLOW
-            continue
-        yield EQUAL, 0, 2 + 2 * len(call.values), number
-        # The low half of the argument; these calls take no more of it either.
-        yield LOAD, 0, 0, 16 + 8 * call.argument
-        for value in call.values:
-            yield EQUAL, 0, 1, value
-            yield RETURN, 0, 0, ALLOW
-        yield RETURN, 0, 0, REFUSE
-    yield RETURN, 0, 0, REFUSE
-
-
 #: Stands for the process id where the filter is compiled once for all workers; no process has it.
 _ANY_PID = 0x7FFFFFFF
 
 
 @cache
-def _template(machine: str) -> tuple[bytes, int]:
+def _template() -> tuple[bytes, int] | None:
     """The compiled filter, and where the process id belongs in it."""
-    steps = list(program(allowed_calls(_ANY_PID), *ARCHITECTURES[machine]))
-    at = next(at for at, step in enumerate(steps) if step[3] == _ANY_PID)
-    return b"".join(_STEP.pack(*step) for step in steps), at * _STEP.size + _STEP.size - 4
+    code = compiled(allowed_calls(_ANY_PID))
+    if code is None:
+        return None
+    operands = [STEP.unpack_from(code, at)[3] for at in range(0, len(code), STEP.size)]
+    return code, operands.index(_ANY_PID) * STEP.size + STEP.size - 4
 
 
 def worker_filter(pid: int) -> bytes | None:
@@ -174,8 +124,8 @@ def worker_filter(pid: int) -> bytes | None:
 
     Compiled at the first call: the warm process makes that, so that no worker needs to.
     """
-    machine = platform.machine()
-    if machine not in ARCHITECTURES:
+    found = _template()
+    if found is None:
         return None
-    code, at = _template(machine)
+    code, at = found
     return code[:at] + pid.to_bytes(4, sys.byteorder) + code[at + 4 :]

@@ -67,11 +67,12 @@ def _files(service: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "make_a_link", lambda: os.symlink("/", "probe")
     yield "remove_a_file", lambda: os.unlink("/usr/glassbox-probe")
     yield "rename_a_file", lambda: os.rename("a", "b")
-    yield "change_a_mode", lambda: os.chmod("/tmp", 0o777)  # noqa: S103, S108 - refused, which is the point
-    yield "change_an_owner", lambda: os.chown("/tmp", 0, 0)  # noqa: S108
+    # Of its own folder, so that no harm is done where there are no walls.
+    yield "change_a_mode", lambda: os.chmod(".", 0o700)
+    yield "change_an_owner", lambda: os.chown(".", os.getuid(), os.getgid())
     yield "change_its_folder", lambda: os.chdir("/")
     yield "change_its_root", lambda: os.chroot(".")
-    yield "mount", lambda: _call(_libc.mount, b"none", b"/tmp", b"tmpfs", 0, None)
+    yield "mount", lambda: _call(_libc.mount, b"none", b".", b"tmpfs", 0, None)
     yield "make_a_file_in_memory", lambda: os.memfd_create("probe")
     yield "make_secret_memory", lambda: _system(_MEMFD_SECRET, 0)
 
@@ -107,7 +108,7 @@ def _rest(service: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "start_io_uring", lambda: _system(_IO_URING_SETUP, 1, 0)
     yield "ask_for_landlock", lambda: _system(_LANDLOCK, 0, 0, 1)
     yield "change_the_clock", lambda: time.clock_settime(time.CLOCK_REALTIME, time.time())
-    yield "name_the_host", lambda: socket.sethostname("probe")
+    yield "name_the_host", lambda: socket.sethostname(socket.gethostname())
 
 
 def _forbidden(service: int) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -131,6 +132,16 @@ def attempts(service: int) -> dict[str, str]:
     return results
 
 
+#: What a program of the system that works for a worker may do all the same: look for libraries, write its own files.
+TOOLS_MAY = ("look_at_a_file", "write_in_its_folder")
+
+
 def failed_protections(service: int) -> dict[str, str]:
-    """The attempts that were not refused, each with what to think of it."""
+    """The attempts of a worker that were not refused, each with what to think of it."""
     return {name: "a worker can do this" for name, result in attempts(service).items() if result == "done"}
+
+
+def failed_tool_walls(service: int) -> dict[str, str]:
+    """The same inside the walls of a program of the system."""
+    done = [name for name, result in attempts(service).items() if result == "done" and name not in TOOLS_MAY]
+    return {f"tool_{name}": "an assembler can do this" for name in done}

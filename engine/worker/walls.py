@@ -17,7 +17,8 @@ import platform
 import struct
 from collections.abc import Iterator
 
-from engine.worker.calls import ALLOW, EQUAL, KILL, LOAD, REFUSE, RETURN, worker_filter
+from engine.callfilter import ALLOW, EQUAL, KILL, LOAD, REFUSE, RETURN, STEP, put_up
+from engine.worker.calls import worker_filter
 
 Outcome = bool | str
 
@@ -36,10 +37,8 @@ _NET_ALL, _SCOPE_ALL = 3, 3
 
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache")
 
-_PR_SET_SECCOMP = 22
-_FILTER_MODE = 2
 _MISSING = 0x00050026  # the error ENOSYS
-#: linux/bpf_common.h, besides those of engine/worker/calls.py: jump if greater or equal, if any bit.
+#: linux/bpf_common.h, besides those of engine/callfilter.py: jump if greater or equal, if any bit.
 _AT_LEAST, _ANY_BIT = 0x35, 0x45
 
 #: Namespace flags of clone: mount, cgroup, uts, ipc, user, pid, net.
@@ -191,22 +190,9 @@ def _filter(column: int, architecture: int, clone: int, clone3: int) -> Iterator
     yield RETURN, 0, 0, REFUSE
 
 
-class _Program(ctypes.Structure):
-    """struct sock_fprog."""
-
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
-def _install(code: bytes) -> Outcome:
-    filter_ = _Program(len(code) // 8, code)
-    # SAFETY: the kernel copies the program during the call; `code` and `filter_` outlive it.
-    return _libc.prctl(_PR_SET_SECCOMP, _FILTER_MODE, ctypes.byref(filter_), 0, 0) == 0 or _error()
-
-
 def allow_only_machine_calls() -> Outcome:
     """Refuse every system call that is not in the table of engine/worker/calls.py, from now on."""
-    code = worker_filter(os.getpid())
-    return f"no filter for processors of type {platform.machine()}" if code is None else _install(code)
+    return put_up(worker_filter(os.getpid()))
 
 
 def refuse_calls() -> Outcome:
@@ -214,4 +200,4 @@ def refuse_calls() -> Outcome:
     if platform.machine() not in _ARCHITECTURES:
         return f"no filter for processors of type {platform.machine()}"
     steps = _filter(*_ARCHITECTURES[platform.machine()])
-    return _install(b"".join(struct.pack("=HBBI", *step) for step in steps))
+    return put_up(b"".join(STEP.pack(*step) for step in steps))

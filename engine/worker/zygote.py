@@ -36,7 +36,7 @@ from engine.worker.limits import WorkerLimits
 from engine.worker.outside import ANSWERS, HELPER_S, REQUESTS, Outside, answer_one
 from engine.worker.rehearsal import practise, read_all, rehearse, warm_rooms
 from engine.worker.sandbox import confine
-from engine.worker.selftest import failed_protections
+from engine.worker.selftest import failed_protections, failed_tool_walls
 from engine.worker.settling import fork, settle
 
 log = logging.getLogger("glassbox.worker")
@@ -232,16 +232,49 @@ class Zygote:
         self._helpers[pid] = Helper(pid, child.pid, time.monotonic() + HELPER_S, scratch)
 
     def _test_protections(self) -> dict[str, bool | str]:
-        """A throwaway worker confines itself and tries what must fail; see engine/worker/selftest.py."""
-        reader, writer = os.pipe()
+        """Throwaway processes confine themselves and try what must fail; see engine/worker/selftest.py."""
         parent = os.getpid()
+
+        def as_worker(writer: int) -> dict[str, bool | str]:
+            done = confine(self._limits, 0, self._empty, None, [writer, *self._keep], parent)
+            return {**done, **failed_protections(parent)}
+
+        protections = self._throwaway(as_worker)
+        for room in ROOMS:
+            walls: Callable[[str], None] | None = getattr(room.module, "enter_tool_walls", None)
+            if walls is not None:
+                protections.update(self._test_tool_walls(walls, parent))
+        protections["cgroup"] = self._cgroup.outcome
+        for name, outcome in protections.items():
+            if outcome is not True:
+                log.warning("workers are less protected here: %s: %s", name, outcome)
+        return protections
+
+    def _test_tool_walls(self, walls: Callable[[str], None], parent: int) -> dict[str, bool | str]:
+        scratch = f"{self._folder}/walls"
+        os.mkdir(scratch, 0o700)
+
+        def as_tool(writer: int) -> dict[str, bool | str]:
+            confine(self._limits, 0, self._empty, scratch, [writer], parent)
+            walls(scratch)
+            failed = failed_tool_walls(parent)
+            return {**failed} if failed else {"tools": True}
+
+        try:
+            return self._throwaway(as_tool, "tools")
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    @staticmethod
+    def _throwaway(test: Callable[[int], dict[str, bool | str]], name: str = "self_test") -> dict[str, bool | str]:
+        """What a test answers in a process of its own, which gets a descriptor to keep open for the answer."""
+        reader, writer = os.pipe()
         pid = fork()
         if pid == 0:
             # Nothing may return from here: the parent's stack belongs to the parent.
             with contextlib.suppress(BaseException):
                 signal.set_wakeup_fd(-1)
-                done = confine(self._limits, 0, self._empty, None, [writer, *self._keep], parent)
-                os.write(writer, json.dumps({**done, **failed_protections(parent)}).encode())
+                os.write(writer, json.dumps(test(writer)).encode())
             os._exit(0)
         os.close(writer)
         data = read_all(reader, _SELF_TEST_S)
@@ -250,14 +283,10 @@ class Zygote:
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         try:
-            protections: dict[str, bool | str] = json.loads(data)
+            answer: dict[str, bool | str] = json.loads(data)
         except ValueError:
-            protections = {"self_test": "the test of the sandbox did not finish"}
-        protections["cgroup"] = self._cgroup.outcome
-        for name, outcome in protections.items():
-            if outcome is not True:
-                log.warning("workers are less protected here: %s: %s", name, outcome)
-        return protections
+            return {name: "the test of the sandbox did not finish"}
+        return answer
 
     def _become_worker(self, number: int, descriptor: int, answers: socket.socket, parent: int) -> int:
         """The child's whole life; its exit status."""

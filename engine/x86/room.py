@@ -12,7 +12,7 @@ from engine.machine import Journal, Limits
 from engine.rooms import SourceFile
 from engine.x86 import gas
 from engine.x86.assembler import Assembly, assemble, delegate, outside, parse_hex
-from engine.x86.assembler_sandbox import landlock_version
+from engine.x86.assembler_sandbox import enter_tool_walls, landlock_version
 from engine.x86.core.vcpu import keep_kvm_open
 from engine.x86.devices.cmos import CHANNEL as CLOCK_CHANNEL
 from engine.x86.elf import load_elf
@@ -25,7 +25,7 @@ from engine.x86.program import BITS, CPUS, MODES, ORIGINS, SYNTAXES, Program
 #: A program's second file in mode user64.
 ARGUMENTS_FILE = "args"
 
-__all__ = ["build", "cli", "debug_view", "delegate", "notice", "outside", "prepare", "start"]
+__all__ = ["build", "cli", "debug_view", "delegate", "enter_tool_walls", "notice", "outside", "prepare", "start"]
 
 
 def prepare() -> list[int]:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: (path prefix, rank), first match wins; docs/ARCHITECTURE.md says what each rank is.
 RANKS = (
     ("engine/errors.py", 0),
+    ("engine/callfilter.py", 0),
     ("engine/events.py", 0),
     ("engine/trace.py", 0),
     ("engine/machine.py", 0),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.worker import calls
-from engine.worker.calls import ALLOW, ARCHITECTURES, KILL, REFUSE, Call, Step, allowed_calls, program
+from engine.callfilter import ALLOW, ARCHITECTURES, EQUAL, KILL, LOAD, REFUSE, RETURN, Call, Step, program
+from engine.worker.calls import allowed_calls
+from engine.x86.assembler_sandbox import TOOL_CALLS
 
 PID = 4711
 X86_64 = ARCHITECTURES["x86_64"]
@@ -24,21 +25,25 @@ def verdict(steps: list[Step], architecture: int, number: int, arguments: tuple[
     while True:
         code, if_true, if_false, operand = steps[at]
         at += 1
-        if code == calls.LOAD:
+        if code == LOAD:
             loaded = data[operand]
-        elif code == calls.EQUAL:
+        elif code == EQUAL:
             at += if_true if loaded == operand else if_false
         else:
-            assert code == calls.RETURN
+            assert code == RETURN
             return operand
 
 
+LISTS = {"worker": allowed_calls(PID), "tool": TOOL_CALLS}
+
+
+@pytest.mark.parametrize("calls", LISTS)
 @pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
-def test_of_all_numbers_only_those_of_the_table_pass(machine: str) -> None:
+def test_of_all_numbers_only_those_of_the_table_pass(machine: str, calls: str) -> None:
     column, architecture = ARCHITECTURES[machine]
-    steps = list(program(allowed_calls(PID), column, architecture))
+    steps = list(program(LISTS[calls], column, architecture))
     passing = {n for n in range(1024) if verdict(steps, architecture, n) == ALLOW}
-    table = [c for c in allowed_calls(PID) if (c.x86_64, c.arm64)[column] is not None]
+    table = [c for c in LISTS[calls] if (c.x86_64, c.arm64)[column] is not None]
     assert passing == {(c.x86_64, c.arm64)[column] for c in table if not c.values or 0 in c.values}
     assert all(verdict(steps, architecture, n) in (ALLOW, REFUSE) for n in range(1024))
 
@@ -49,13 +54,12 @@ def test_another_numbering_is_refused_and_another_architecture_ends_the_process(
     assert verdict(steps, 0x40000003, 1) == KILL
 
 
-def rules() -> list[Call]:
-    return [call for call in allowed_calls(PID) if call.values]
+RULES = [(name, call) for name, calls in LISTS.items() for call in calls if call.values]
 
 
-@pytest.mark.parametrize("call", rules(), ids=lambda call: call.name)
-def test_an_argument_that_is_looked_at_must_be_in_the_list(call: Call) -> None:
-    steps = list(program(allowed_calls(PID), *X86_64))
+@pytest.mark.parametrize(("calls", "call"), RULES, ids=lambda value: getattr(value, "name", value))
+def test_an_argument_that_is_looked_at_must_be_in_the_list(calls: str, call: Call) -> None:
+    steps = list(program(LISTS[calls], *X86_64))
     assert call.x86_64 is not None
 
     def with_argument(value: int) -> int:
@@ -72,13 +76,19 @@ def numbers_of(header: str, pattern: str) -> dict[str, int]:
     return {m[1]: int(m[2]) for m in re.finditer(pattern, Path(header).read_text())}
 
 
-def test_the_numbers_are_those_of_the_kernels_headers() -> None:
+#: Calls that the generic table knows by another name, or only for other processors.
+GENERIC = {"newfstatat": "fstatat"}
+
+
+@pytest.mark.parametrize("calls", LISTS)
+def test_the_numbers_are_those_of_the_kernels_headers(calls: str) -> None:
     generic = numbers_of("/usr/include/asm-generic/unistd.h", r"#define __NR(?:3264)?_(\w+) (\d+)")
-    assert {c.name: generic.get(c.name) for c in allowed_calls(PID)} == {c.name: c.arm64 for c in allowed_calls(PID)}
+    table = LISTS[calls]
+    assert {c.name: generic.get(GENERIC.get(c.name, c.name)) for c in table} == {c.name: c.arm64 for c in table}
     found = list(Path("/usr/include").glob("x86_64-linux-gnu/asm/unistd_64.h"))
     for header in found:
         numbers = numbers_of(str(header), r"#define __NR_(\w+) (\d+)")
-        assert {c.name: numbers[c.name] for c in allowed_calls(PID)} == {c.name: c.x86_64 for c in allowed_calls(PID)}
+        assert {c.name: numbers[c.name] for c in table} == {c.name: c.x86_64 for c in table}
 
 
 def test_calls_that_open_start_or_connect_anything_are_not_in_the_table() -> None:
@@ -96,3 +106,10 @@ def test_calls_that_open_start_or_connect_anything_are_not_in_the_table() -> Non
         "clone",
     }
     assert not names & {"clone3", "kill", "ptrace", "prctl", "seccomp", "dup3", "pipe2", "sendmsg", "recvmsg", "unlink"}
+
+
+def test_an_assembler_makes_no_socket_process_or_thread_and_changes_no_owner_or_mode() -> None:
+    names = {call.name for call in TOOL_CALLS}
+    assert not names & {"socket", "socketpair", "connect", "clone", "clone3", "fork", "vfork", "kill", "tkill"}
+    assert not names & {"chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "ioctl", "ptrace", "mount"}
+    assert not names & {"rename", "renameat2", "link", "symlink", "mkdir", "mknod", "prctl", "seccomp", "chdir"}

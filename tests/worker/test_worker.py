@@ -21,6 +21,7 @@ from engine.errors import LimitExceeded
 from engine.worker.client import Closed, Worker, WorkerPool
 from engine.worker.frames import BINARY, Frame
 from engine.worker.limits import WorkerLimits
+from engine.worker.selftest import failed_protections, failed_tool_walls
 
 SMALL = WorkerLimits(
     cpu_s=1, wall_s=3600, resident_bytes=200 << 20, data_bytes=150 << 20, workers=4, processes=8, open_files=32
@@ -218,8 +219,16 @@ def test_the_service_reports_what_it_offers(pool: WorkerPool) -> None:
     report = pool.warm()
     assert set(report) == {"rooms", "pid", "protections"}
     assert is_alive(report["pid"])
-    kernel_walls = {name: report["protections"][name] for name in ("files", "system_calls", "no_new_privileges")}
+    walls = ("files", "system_calls", "no_new_privileges", "tools")
+    kernel_walls = {name: report["protections"][name] for name in walls}
     assert kernel_walls == dict.fromkeys(kernel_walls, True)
+
+
+def test_what_was_not_refused_is_reported_except_what_a_tool_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"fork": "done", "look_at_a_file": "done", "clone": "PermissionError"}
+    monkeypatch.setattr("engine.worker.selftest.attempts", lambda service: made)
+    assert set(failed_protections(1)) == {"fork", "look_at_a_file"}
+    assert set(failed_tool_walls(1)) == {"tool_fork"}
 
 
 def test_a_service_that_was_killed_takes_its_workers_along_and_is_started_again() -> None:
