@@ -45,8 +45,11 @@ format: build-test ## Format the Python sources
 bench: build-test ## Run the benchmarks (side by side with named references)
 	@$(PY) tests/bench/run.py $(ARGS)
 
-soak: build-test ## Load with byte-exact checking, then kill processes at random (ARGS="--seconds 60")
-	@$(PY) tests/soak/load.py $(ARGS)
+soak: build-test ## Prove what docs/reliability.md says (ARGS="--seconds 60 --only load,crowd")
+	@$(PY) -m tests.soak.run $(ARGS)
+
+differential: build-test ## Compare random x86 programs on KVM, Unicorn and natively (ARGS="--programs 1500")
+	@PYTHONPATH=. $(PY) tests/x86/differential.py $(ARGS)
 
 fuzz: build-test ## Fuzz binary chunks with libFuzzer (needs clang; SECONDS=600)
 	@$(PY) -m tests.fuzz.build $(SECONDS)

@@ -12,11 +12,12 @@ import fcntl
 import hashlib
 import json
 import logging
+import os
 import secrets
 import sqlite3
 import string
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Engine,
+    Executable,
     Integer,
     LargeBinary,
     String,
@@ -38,6 +40,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -90,6 +93,41 @@ class Shared:
     payload: Mapping[str, Any]
 
 
+class Row:
+    """A link on its way into the database; `finish` says how it went."""
+
+    def __init__(self, id: str, sha256: bytes, payload: bytes) -> None:
+        self.id, self.sha256, self.payload = id, sha256, payload
+        self.is_done = False
+        self.error: BaseException | None = None
+
+    def finish(self, error: BaseException | None) -> None:
+        """It is stored, or it is not for this reason."""
+        self.error, self.is_done = error, True
+
+
+class Waiting:
+    """The rows that wait to be stored by whoever comes first. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """One more."""
+        with self._lock:
+            self._rows.append(row)
+
+    def take(self, only: Row | None) -> list[Row]:
+        """All that wait, or one of them; they wait no more."""
+        with self._lock:
+            if only is not None:
+                self._rows.remove(only)
+                return [only]
+            rows, self._rows = self._rows, []
+            return rows
+
+
 def new_id() -> str:
     """A random id of 96 bits: nobody can guess the link of somebody else. Letters and digits only."""
     number = secrets.randbits(96)
@@ -120,6 +158,9 @@ class Store:
         self._settings = settings
         self._preparing = threading.Lock()
         self._turn: AbstractContextManager[object] = threading.Lock()
+        self._storing: AbstractContextManager[object] = threading.Lock()
+        self._gate = ""
+        self._waiting = Waiting()
         self._prepared = False
         url = settings.database_url
         try:
@@ -128,7 +169,9 @@ class Store:
                 url = f"sqlite:///{settings.data_path / 'links.sqlite'}"
             self.engine: Engine = _engine(url)
             if not self._is_file:
-                self._turn = nullcontext()
+                self._turn = self._storing = nullcontext()
+            elif self.engine.url.database not in (None, "", ":memory:"):
+                self._gate = f"{self.engine.url.database}.lock"
             self._prepare()
         except (OSError, DBAPIError) as cause:
             if isinstance(cause, DBAPIError) and not self._is_file:
@@ -167,10 +210,31 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         """A transaction that takes the write lock at its start, so that it never fails half-way for want of it.
 
-        The threads of one process take turns: SQLite lets those who wait sleep ever longer, however short the turn.
+        Threads and processes take turns before they ask SQLite, which lets those who wait sleep ever longer, however
+        short the turn.
         """
-        with self._turn, self.engine.connect().execution_options(immediate=True) as connection, connection.begin():
+        with (
+            self._turn,
+            self._gate_open(),
+            self.engine.connect().execution_options(immediate=True) as connection,
+            connection.begin(),
+        ):
             yield connection
+
+    @contextmanager
+    def _gate_open(self) -> Iterator[None]:
+        """The turn of this process among all that use the file; where no lock can be made, SQLite's own has to do."""
+        gate = -1
+        if self._gate:
+            with contextlib.suppress(OSError):
+                gate = os.open(self._gate, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if gate >= 0:
+                fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
+        finally:
+            if gate >= 0:
+                os.close(gate)
 
     @contextmanager
     def _explained(self, doing: str) -> Iterator[None]:
@@ -200,20 +264,48 @@ class Store:
         body = canonical(payload, self.link_bytes)
         digest = hashlib.sha256(body).digest()
         with self._explained("stored"):
-            try:
-                known = self._id_of(digest)
-                if known is None:
-                    known = new_id()
-                    row = Link(id=known, sha256=digest, payload=body, created_at=datetime.now(UTC))
-                    with self._writing() as connection, Session(bind=connection) as session:
-                        session.add(row)
-                        session.flush()
-                    self.is_writable = True
-            except IntegrityError:
-                known = self._id_of(digest)  # somebody stored the same content between our look and our insert
-                if known is None:
-                    raise
+            known = self._id_of(digest)
+            if known is None:
+                known = self._keep(Row(new_id(), digest, body))
+                self.is_writable = True
         return Shared(known, payload)
+
+    def _keep(self, row: Row) -> str:
+        """Store a row, with all others that wait for the same: one flush to the disk serves them all. Its id.
+
+        Whoever has the turn stores everybody's; the others find theirs done when they get it.
+        """
+        self._waiting.add(row)
+        with self._storing:
+            if not row.is_done:
+                rows = self._waiting.take(row if not self._is_file else None)
+                try:
+                    self._insert(rows)
+                except BaseException as error:
+                    for other in rows:
+                        other.finish(error)
+                    raise
+                for other in rows:
+                    other.finish(None)
+        if row.error is not None:
+            raise row.error
+        return row.id
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        """One transaction. A row whose content is there already gets the id that it has there."""
+        now = datetime.now(UTC)
+        with self._writing() as connection:
+            for row in rows:
+                values = {"id": row.id, "sha256": row.sha256, "payload": row.payload, "created_at": now}
+                made = connection.execute(self._insert_new(values))
+                if made.rowcount == 0:
+                    query = select(Link.id).where(Link.sha256 == row.sha256)
+                    row.id = connection.execute(query).scalar_one()
+
+    def _insert_new(self, values: Mapping[str, Any]) -> Executable:
+        if self._is_file:
+            return sqlite.insert(Link).values(values).on_conflict_do_nothing(index_elements=["sha256"])
+        return postgresql.insert(Link).values(values).on_conflict_do_nothing(index_elements=["sha256"])
 
     def load(self, link_id: str) -> Shared | None:
         """The link, or None if there is none. HostUnavailable when the database is away."""
@@ -224,8 +316,8 @@ class Store:
         return Shared(row.id, json.loads(row.payload)) if row else None
 
     def _id_of(self, digest: bytes) -> str | None:
-        with Session(self.engine) as session:
-            return session.scalar(select(Link.id).where(Link.sha256 == digest))
+        with self.engine.connect() as connection:
+            return connection.scalar(select(Link.id).where(Link.sha256 == digest))
 
     def report(self, link_id: str, reason: str) -> bool:
         """Note what somebody says about a link; False if there is no such link."""

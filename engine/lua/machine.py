@@ -31,7 +31,7 @@ from engine.trace import COLUMNS, TraceBatch, ValueTag
 #: Bytes that a built-in function may handle before the host looks again whether to go on.
 WORK_SLICE = 64 << 20
 #: So many slices without an instruction between them end the program.
-MAX_WORK_SLICES = 32
+MAX_WORK_SLICES = 4
 
 _RECORD = struct.Struct("<QII")
 _STREAMS = {1: "stdout", 2: "stderr"}

@@ -13,6 +13,7 @@ from functools import cache
 import iced_x86 as iced
 
 from engine.x86.decoder_kinds import Fpu, Kind
+from engine.x86.decoder_simple import mending, simple_kind
 from engine.x86.decoder_system import WITH_MEMORY, WITHOUT_STACK, divide, far_target, system_kind
 from engine.x86.decoder_user import AVX, must_be_aligned, user_kind
 from engine.x86.decoder_user import OFFERED as OFFERED_TO_USERS
@@ -116,6 +117,7 @@ class Instruction:
     divide: int = 0
     target: int = 0
     fpu: Fpu = Fpu.NONE
+    mend: int = 0
 
     @property
     def text(self) -> str:
@@ -174,7 +176,7 @@ _NOT_HERE = frozenset((
     "xend", "xabort", "xtest", "serialize", "hreset", "rdpru", "clzero",
 ))
 # fmt: on
-_GENERAL_PROTECTION = frozenset(("sysenter", "sysexit", "rdpmc"))
+_GENERAL_PROTECTION = frozenset(("sysenter", "sysexit", "sysexitq", "rdpmc"))
 _OURS = {"cpuid": Kind.CPUID, "rdtsc": Kind.RDTSC, "rdmsr": Kind.RDMSR, "wrmsr": Kind.WRMSR, "into": Kind.INTO}
 _BIT_TESTS = frozenset(("bts", "btr", "btc", "bt"))
 _FLAG_IMAGES = {"pushf": (Kind.PUSHF, 2), "pushfd": (Kind.PUSHF, 4), "popf": (Kind.POPF, 2), "popfd": (Kind.POPF, 4)}
@@ -262,14 +264,23 @@ class Decoder:
     def _describe(self, found: iced.Instruction, data: bytes, address: int, ip: int) -> Instruction:
         info = self._info.info(found)
         mnemonic = _mnemonics()[found.mnemonic]
-        kind, value = self._kind(found, mnemonic)
         names = _register_names()
+        simple = simple_kind(found, mnemonic, names, data, self.bits)
+        if simple and mnemonic not in self.refused:
+            kind, value, target = simple
+        else:
+            kind, value = self._kind(found, mnemonic)
+            target = far_target(found) if kind in (Kind.FAR_JUMP, Kind.FAR_CALL) else 0
         used = [(names[r.register], r.access) for r in info.used_registers()]
         memory = tuple(self._memory(found, mnemonic, info))[:MAX_OPERANDS]
         if kind in WITHOUT_STACK:
             memory = tuple(operand for operand in memory if kind in WITH_MEMORY and operand.base != RSP)
         fpu = Fpu.NONE if kind == Kind.RAISE else _fpu(found, mnemonic, [name for name, _ in used])
         traits = self._traits(found, kind, memory, used) | (Trait.FPU if fpu else Trait(0))
+        written = [name for name, access in used if access in _WRITES]
+        mend, register = mending(found, mnemonic, names, written) if kind == Kind.PLAIN else (0, 0)
+        if mend:
+            traits, value = traits | Trait.ALONE, register
         is_string_io = mnemonic[:3] in ("ins", "out") and kind in (Kind.IN, Kind.OUT) and mnemonic not in ("in", "out")
         operands = [names[r] for r in (found.op_register(i) for i in range(found.op_count)) if r]
         bits = next((m.address_bits for m in memory), self.bits) if memory else self.bits
@@ -300,7 +311,8 @@ class Decoder:
             is_protected=self.is_protected,
             divide=divide(found, names) if self.is_protected else 0,
             fpu=fpu,
-            target=far_target(found) if kind in (Kind.FAR_JUMP, Kind.FAR_CALL) else 0,
+            target=target,
+            mend=mend,
         )
 
     def _kind(self, found: iced.Instruction, mnemonic: str) -> tuple[Kind, int]:
@@ -355,7 +367,7 @@ class Decoder:
                 segment = _SEGMENTS["ds"]
             if mnemonic in _BIT_TESTS and found.op1_register and not found.is_stack_instruction:
                 bit_register, bit_size = numbers[names[found.op1_register]], size * 8
-            if self.is_user and must_be_aligned(found, mnemonic, size):
+            if must_be_aligned(found, mnemonic, size):
                 access |= Access.ALIGNED
             operands.append(
                 MemoryOperand(

@@ -48,6 +48,9 @@ class Kind(IntEnum):
     PROTECTED_IRET = 37
     SYSCALL = 38
     FS_BASE = 39
+    SKIP = 40
+    NEGATE = 41
+    TEST = 42
 
 
 class Fpu(IntEnum):

@@ -46,6 +46,11 @@ def _number(register: Any, names: Mapping[int, str]) -> int:  # noqa: ANN401 - i
     return _ORDER.index(name) if name in _ORDER else 0xFF
 
 
+def register_number(register: Any, names: Mapping[int, str]) -> int:  # noqa: ANN401 - iced types its enums as modules
+    """A general register's number, with 0x80 added for ah, ch, dh and bh."""
+    return _HIGH_BYTES.get(names[register], _number(register, names))
+
+
 def far_target(found: iced.Instruction) -> int:
     """selector << 32 | offset of a direct far jump or call; 0 of another one."""
     if found.op_count and found.op0_kind == iced.OpKind.FAR_BRANCH32:
@@ -62,8 +67,7 @@ def divide(found: iced.Instruction, names: Mapping[int, str]) -> int:
     signed = 0x100 if found.mnemonic == iced.Mnemonic.IDIV else 0
     if found.op0_kind == iced.OpKind.MEMORY:
         return iced.MemorySizeExt.size(found.memory_size) | signed | 0xFF << 16
-    name = names[found.op0_register]
-    number = _HIGH_BYTES.get(name, _number(found.op0_register, names))
+    number = register_number(found.op0_register, names)
     return iced.RegisterExt.size(found.op0_register) | signed | number << 16
 
 

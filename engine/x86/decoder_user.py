@@ -17,7 +17,7 @@ _TELLTALES = frozenset(("sgdt", "sidt", "sldt", "smsw", "str"))
 _MISSING = frozenset(("iretq", "iretd", "iret", "retf", "lar", "lsl", "verr", "verw", "lfs", "lgs", "lss"))
 #: Other than in the SDM's text these exist on every CPU that this machine is compared with.
 OFFERED = (
-    *("SSE3", "SSSE3", "SSE4_1", "SSE4_2", "MOVBE", "BMI2", "AES", "PCLMULQDQ", "CMPXCHG16B", "FSGSBASE", "ADX"),
+    *("SSE3", "SSSE3", "SSE4_1", "SSE4_2", "MOVBE", "BMI2", "AES", "PCLMULQDQ", "CMPXCHG16B", "FSGSBASE"),
     *("X64", "SYSCALL", "CET_IBT", "CET_SS"),
 )
 #: Only KVM executes these, on a host whose CPU has them. EVEX (AVX-512) is not among them.
@@ -31,6 +31,10 @@ MODEL_DEPENDENT = frozenset(
 )
 #: The same in VEX encoding, and gathers, whose addresses lie in vector registers: nobody executes them.
 _NOT_RECORDED = frozenset(("vrcpps", "vrcpss", "vrsqrtps", "vrsqrtss", "vstmxcsr", "vmaskmovdqu"))
+#: Unicorn uses what it has just written as the second operand where that is the same register.
+_OVERLAPPING = frozenset(("phaddw", "phaddd", "phaddsw", "phsubw", "phsubd", "phsubsw"))
+#: Of a string comparison's immediate: looking for one string in the other, at whose end Unicorn finds too much.
+_EQUAL_ORDERED = 0b1100
 #: Legacy SSE instructions that take 16 bytes anywhere (SDM vol. 1, 4.1.1, and each one's page).
 _ANYWHERE = frozenset(
     ("movups", "movupd", "movdqu", "lddqu", "pcmpestri", "pcmpestrm", "pcmpistri", "pcmpistrm", "movhlps", "movlhps")
@@ -60,6 +64,16 @@ def user_kind(found: iced.Instruction, mnemonic: str, names: Mapping[int, str]) 
     if mnemonic in ("mov", "pop") and names[found.op0_register] in ("es", "ds", "ss", "fs", "gs"):
         return Kind.MISSING, 0
     return None
+
+
+def is_wrong_on_unicorn(mnemonic: str, arguments: str) -> bool:
+    """True for what Unicorn is known to compute otherwise than processors do."""
+    if mnemonic == "bzhi":
+        return True  # for an index beyond the operand
+    first, second, *rest = (*arguments.split(", "), "", "")
+    if mnemonic.startswith("pcmp") and mnemonic.endswith(("stri", "strm")) and rest[0]:
+        return int(rest[0], 0) & _EQUAL_ORDERED == _EQUAL_ORDERED
+    return mnemonic in _OVERLAPPING and first == second
 
 
 def must_be_aligned(found: iced.Instruction, mnemonic: str, size: int) -> bool:

@@ -19,7 +19,7 @@ from engine.x86.board import RAM_BYTES, Board
 from engine.x86.core.vcpu import Vcpu, lib
 from engine.x86.decoder import Decoder, Instruction, Trait
 from engine.x86.decoder_kinds import Kind
-from engine.x86.decoder_user import MODEL_DEPENDENT
+from engine.x86.decoder_user import MODEL_DEPENDENT, is_wrong_on_unicorn
 from engine.x86.devices import NeedInput
 from engine.x86.doctor import SUSPECTS, unusable
 from engine.x86.firmware import ROM_BASE, ROM_END
@@ -215,7 +215,8 @@ class X86Machine:
     def _is_refused(self, found: Instruction) -> bool:
         """True for what the CPU in use must not be given."""
         if self.vcpu.name != "kvm":
-            return bool(found.traits & Trait.AVX)
+            wrong = self.is_user and is_wrong_on_unicorn(found.mnemonic, found.args)
+            return wrong or bool(found.traits & Trait.AVX)
         if self.is_user:
             return found.mnemonic in MODEL_DEPENDENT
         return found.mnemonic in SUSPECTS and unusable(found.mnemonic) is not None
@@ -432,6 +433,8 @@ class X86Machine:
             reason = f"this host's KVM does not come back from `{text}`"
         elif found and found.traits & Trait.AVX:
             return self._fault(f"`{text}` is AVX, which {self._lacks_avx()}; a host with KVM and AVX can run it")
+        elif self.vcpu.name == "unicorn":
+            return self._fault(f"Unicorn computes `{text}` wrongly; a host with KVM can run it")
         elif found and self.is_user and found.mnemonic in MODEL_DEPENDENT:
             reason = f"CPU models differ in what `{text}` answers"
         elif raw.problem_reason and raw.problem_reason != _EXIT_DEBUG:

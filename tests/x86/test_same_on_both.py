@@ -8,37 +8,13 @@ from pathlib import Path
 
 import pytest
 from x86_programs import Generator
-from x86_runs import Run, Step, needs_kvm, record, start
-
-from engine.x86.decoder import Decoder
+from x86_runs import FlagMask, Run, Step, needs_kvm, record, start
 
 pytestmark = needs_kvm
 PROGRAMS = 240
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "x86"
 #: Those of other modes have tests of their own.
 EXAMPLES = [path for path in sorted(FOLDER.glob("*.asm")) if "option.mode" not in path.read_text(encoding="utf-8")]
-FLAG_BITS = {"CF": 0, "PF": 2, "AF": 4, "ZF": 6, "SF": 7, "IF": 9, "DF": 10, "OF": 11}
-
-
-def mask_of(names: tuple[str, ...]) -> int:
-    return sum(1 << FLAG_BITS[name] for name in names)
-
-
-class FlagMask:
-    """Which flags are defined after each step."""
-
-    def __init__(self) -> None:
-        self.decoder, self.undefined, self.known = Decoder(), 0, {}
-
-    def after(self, step: Step) -> int:
-        effect = self.known.get(step.data)
-        if effect is None:
-            found = self.decoder.decode(step.data, 0)
-            assert found is not None
-            effect = self.known[step.data] = found.flags
-        defined = mask_of(effect.written) | mask_of(effect.cleared) | mask_of(effect.set)
-        self.undefined = (self.undefined & ~defined) | mask_of(effect.undefined)
-        return ~self.undefined
 
 
 def without_flags(step: Step) -> tuple:
@@ -48,12 +24,12 @@ def without_flags(step: Step) -> tuple:
 
 def assert_same(a: Run, b: Run) -> None:
     flags_a = flags_b = 2
-    mask = FlagMask()
+    mask = FlagMask(16)
     for one, other in zip(a.steps, b.steps, strict=False):
         assert without_flags(one) == without_flags(other), one.text
         flags_a = flags_a if one.new("flags") is None else one.new("flags")
         flags_b = flags_b if other.new("flags") is None else other.new("flags")
-        defined = mask.after(one)
+        defined = mask.after(one.data)
         assert flags_a & defined == flags_b & defined, (one.tick, one.text, hex(flags_a), hex(flags_b))
     assert len(a.steps) == len(b.steps)
     assert a.stop == b.stop

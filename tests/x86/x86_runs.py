@@ -24,6 +24,34 @@ needs_kvm = [
 CPUS = [pytest.param("kvm", marks=needs_kvm), "unicorn"]
 
 
+FLAG_BITS = {"CF": 0, "PF": 2, "AF": 4, "ZF": 6, "SF": 7, "IF": 9, "DF": 10, "OF": 11}
+
+
+def mask_of(names: tuple[str, ...]) -> int:
+    return sum(1 << FLAG_BITS[name] for name in names)
+
+
+class FlagMask:
+    """Which flags are defined after each step."""
+
+    def __init__(self, bits: int) -> None:
+        self.decoder, self.undefined, self.known = Decoder(bits), 0, {}
+
+    @property
+    def defined(self) -> int:
+        return (1 << 64) - 1 & ~self.undefined
+
+    def after(self, data: bytes) -> int:
+        effect = self.known.get(data)
+        if effect is None:
+            found = self.decoder.decode(data, 0)
+            assert found is not None
+            effect = self.known[data] = found.flags
+        defined = mask_of(effect.written) | mask_of(effect.cleared) | mask_of(effect.set)
+        self.undefined = (self.undefined & ~defined) | mask_of(effect.undefined)
+        return self.defined
+
+
 @dataclass(frozen=True)
 class Step:
     """One recorded step. Writes: (register name or address, old, new, size in bytes)."""

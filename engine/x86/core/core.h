@@ -24,7 +24,7 @@
 #define HASH_BITS 14
 
 /* RFLAGS, Intel SDM vol. 1, 3.4.3. */
-enum { FLAG_CF = 1, FLAG_ZF = 0x40, FLAG_TF = 0x100, FLAG_IF = 0x200, FLAG_DF = 0x400, FLAG_OF = 0x800, FLAG_AC = 0x40000 };
+enum { FLAG_CF = 1, FLAG_PF = 4, FLAG_AF = 0x10, FLAG_ZF = 0x40, FLAG_SF = 0x80, FLAG_TF = 0x100, FLAG_IF = 0x200, FLAG_DF = 0x400, FLAG_OF = 0x800, FLAG_AC = 0x40000 };
 /* The bits that are guest state: CF PF AF ZF SF IF DF OF IOPL NT AC ID. TF belongs to us (see exec.c), RF to nobody. */
 #define FLAGS_VISIBLE 0x247ed5u
 
@@ -123,6 +123,9 @@ enum { /* what executes a row */
   KIND_PROTECTED_IRET, /* data = size */
   KIND_SYSCALL,        /* the host, in user64: data = 0, or 0x80 for `int 0x80` */
   KIND_FS_BASE,        /* us: rdfsbase and its like; data = register | segment << 8 | writes << 16 | size << 24 */
+  KIND_SKIP,           /* us: no effect that this machine has (fences, reserved nops) */
+  KIND_NEGATE,         /* us: lock neg; data = size, memory operand 0 */
+  KIND_TEST,           /* us: test by its second encoding; data = size | register << 8 (0xff: memory), target = immediate */
 };
 #define NO_PORT 0x10000
 
@@ -139,6 +142,8 @@ enum { /* traits of a row */
   TRAIT_AVX = 512,   /* not every host has it, and no emulator */
 };
 
+/* fldcw; fcomi; cmpxchg of 32 bits, data = register; emms */
+enum { MEND_CONTROL = 0x100, MEND_COMPARE = 0x200, MEND_EXCHANGE = 0x400, MEND_TOP = 0x800 };
 enum { FPU_NONE, FPU_X87, FPU_WAIT, FPU_MMX, FPU_SSE, FPU_STATE }; /* what a row needs of CR0 and CR4; STATE: fxsave, fxrstor */
 enum { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_MAYBE = 4, ACCESS_ALIGNED = 8 };
 
@@ -160,6 +165,7 @@ typedef struct Row {
   uint64_t target;   /* of a far jump: selector << 32 | offset */
   uint8_t port_size, operand_count, address_bits, code_bits, is_protected;
   uint8_t fpu; /* FPU_x */
+  uint16_t mend; /* what has to be put right after it ran on Unicorn: MMX registers that it writes, a bit each, and MEND_x */
   MemoryOperand operands[MAX_OPERANDS];
   struct Row *next;
 } Row;
@@ -390,6 +396,9 @@ int user_base(Machine *m, const Row *row);
 int misaligned(const Machine *m, const Row *row);
 void user_forget_map(Machine *m);
 void canonical_fpu(CpuState *st);
+
+/* simple.c */
+int simple_instruction(Machine *m, const Row *row);
 
 /* exec.c */
 int gate(Machine *m, uint64_t until, TraceBatch *trace, const Row **row);

@@ -213,6 +213,9 @@ static int emulate(Machine *m, const Row *row) {
   case KIND_READ_DR: set32(m, row->data & 0xff, (uint32_t)m->st.dr[row->data >> 8]); break;
   case KIND_WRITE_DR: m->st.dr[row->data >> 8] = (uint32_t)m->st.gpr[row->data & 0xff]; break;
   case KIND_RAISE: result = STEP_RAISED | (int)row->data; break;
+  case KIND_SKIP:
+  case KIND_NEGATE:
+  case KIND_TEST: result = simple_instruction(m, row); break;
   case KIND_SYSCALL: result = user_system_call(m, row, next); break;
   case KIND_FS_BASE: result = user_base(m, row); break;
   default: result = system_instruction(m, row, next); break;
@@ -261,6 +264,7 @@ static int fpu_fault(const Machine *m, const Row *row) {
 int is_simple(const Machine *m, const Row *row) {
   if (is_protected(m) || row->kind != KIND_PLAIN || row->traits & TRAIT_ALONE || m->st.rflags & FLAG_TF || m->irq_vector >= 0) return 0;
   if (m->st.rip + row->length - 1 > m->st.seg[CS].limit || fpu_fault(m, row)) return 0;
+  if (row->fpu && misaligned(m, row)) return 0;
   return !(row->traits & TRAIT_CHECK) || m->cpu->keeps_limits || !operand_violation(m, row);
 }
 
@@ -356,6 +360,7 @@ static int real_step(Machine *m, const Row *row) {
   if (fpu_fault(m, row)) return STEP_RAISED | fpu_fault(m, row);
   if (vector && row->traits & TRAIT_REP) return cut_rep(m, row, rep_room(m, row, &vector), vector);
   if (vector && row->kind != KIND_RAISE) return STEP_RAISED | vector;
+  if (row->fpu && misaligned(m, row)) return STEP_RAISED | 13;
   return is_ours(row) ? emulate(m, row) : on_cpu(m, row);
 }
 

@@ -220,7 +220,7 @@ int foresee(Machine *m, const Row *row) {
     vector = op->size ? operand_fault(m, op->segment, operand_offset(m, op), op->size, op->access & ACCESS_WRITE) : 0;
     if (vector) return vector;
   }
-  if (m->user64 && misaligned(m, row)) return refuse(m, 13, 0);
+  if ((row->fpu || m->user64) && misaligned(m, row)) return refuse(m, 13, 0);
   return row->divide && divide_error(m, row) ? refuse(m, 0x100, 0) : 0; /* 0x100: #DE, whose number is 0 */
 }
 

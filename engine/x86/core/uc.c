@@ -15,9 +15,8 @@
 #include <unicorn/unicorn.h>
 
 #define NOWHERE (1ull << 40) /* the address at which Unicorn would stop: no instruction lies there */
-#define HOLE_END 0xfff00000ull     /* from the end of RAM to here nothing is there */
 #define TABLE_ADDRESS 0xffff0000ull /* descriptors of ours, through which segments get into an engine */
-#define TABLE_SIZE 0x1000
+#define PHYSICAL_END (1ull << 52)   /* no entry of a page table leads further; from the end of RAM on nothing is there */
 
 enum { STRETCH, SINGLE };
 enum { JUMPED_AWAY = -1 }; /* the instruction is done, and where it led there is no page */
@@ -29,7 +28,8 @@ typedef struct Uc {
   uc_context *fresh;
   uc_engine *engines[WIDTHS];
   uc_context *as_opened[WIDTHS];
-  uint64_t *table; /* TABLE_SIZE bytes */
+  uint64_t table[SEGMENTS + 1]; /* what an engine reads at TABLE_ADDRESS while segments are loaded into it */
+  int is_loading;
   int width;
   TraceBatch *trace;
   uint64_t until, address; /* linear address of the instruction in progress */
@@ -88,13 +88,14 @@ static void push_protected(Machine *m, Uc *u) {
   note_call(m, CALL_UC_CONTEXT_RESTORE, uc_context_restore(u->uc, u->fresh), 0, ARGUMENTS(0));
   uc_x86_mmr table = {.base = TABLE_ADDRESS, .limit = 8 * SEGMENTS + 7};
   for (int i = 0; i < SEGMENTS; i++) u->table[i + 1] = descriptor_of(&m->st.seg[i]);
-  uc_mem_write(u->uc, TABLE_ADDRESS, u->table, 8 * (SEGMENTS + 1));
+  u->is_loading = 1;
   uc_reg_write(u->uc, UC_X86_REG_GDTR, &table);
   for (int i = 0; i < SEGMENTS; i++) {
     uint16_t selector = (uint16_t)(8 * (i + 1));
     if (u->width == LONG && code_bits(m) == 64 && i == CS) continue; /* it is as opened */
     uc_reg_write(u->uc, SEGMENT_REGISTERS[i], &selector);
   }
+  u->is_loading = 0;
   if (u->width == LONG) {
     uc_reg_write(u->uc, UC_X86_REG_FS_BASE, &m->st.seg[FS].base);
     uc_reg_write(u->uc, UC_X86_REG_GS_BASE, &m->st.seg[GS].base);
@@ -145,6 +146,7 @@ static void take_fpu(Machine *m, Uc *u) {
   uc_reg_read(u->uc, UC_X86_REG_FPSW, &status);
   uc_reg_read(u->uc, UC_X86_REG_FPTAG, &tags);
   uc_reg_read(u->uc, UC_X86_REG_MXCSR, &mxcsr);
+  control = (control & 0x1f3f) | 0x40; /* as processors have it */
   int top = status >> 11 & 7;
   for (int i = 0; i < 8; i++) {
     if ((tags >> 2 * i & 3) != 3) x[4] |= (uint8_t)(1 << i);
@@ -297,7 +299,13 @@ static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void 
 static uint64_t on_hole_read(uc_engine *uc, uint64_t offset, unsigned size, void *user) {
   (void)uc;
   Machine *m = user;
-  note_unbacked(m, m->ram_size + offset, size, 0, ~0ull);
+  Uc *u = m->cpu_data;
+  uint64_t address = m->ram_size + offset, value = 0;
+  if (u->is_loading && address - TABLE_ADDRESS <= sizeof u->table - size) {
+    memcpy(&value, (const uint8_t *)u->table + (address - TABLE_ADDRESS), size);
+    return value;
+  }
+  note_unbacked(m, address, size, 0, ~0ull);
   return ~0ull;
 }
 
@@ -362,12 +370,41 @@ static int has_not_moved(const Machine *m) {
   return !(m->row->traits & (TRAIT_REP | TRAIT_JUMP)) && m->st.rip == m->before.rip;
 }
 
+/* What Unicorn leaves otherwise than processors do: an MMX register that is written gets all ones for sign and exponent (SDM
+ * vol. 1, 9.5.1); x87's control word keeps no reserved bits (take_fpu drops them); emms makes register 0 the top; fcomi clears OF, SF and AF; and cmpxchg
+ * leaves the upper half of a register alone that it does not write. `gpr`: before the step. */
+static void mend(Machine *m, Uc *u, const uint64_t *gpr) {
+  const Row *row = m->row;
+  if (row->mend & (MEND_CONTROL | MEND_TOP | 0xff)) {
+    take_fpu(m, u);
+    uint32_t top = m->st.fpu[3] >> 3 & 7;
+    if (row->mend & MEND_TOP) {
+      uint8_t stack[128];
+      memcpy(stack, m->st.fpu + 32, sizeof stack);
+      for (uint32_t i = 0; i < 8; i++) memcpy(m->st.fpu + 32 + 16 * i, stack + 16 * ((i - top) & 7), 16);
+      m->st.fpu[3] &= 0xc7;
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+      if (row->mend >> i & 1) memset(m->st.fpu + 32 + 16 * ((i - top) & 7) + 8, 0xff, 2);
+    }
+    m->dirty |= DIRTY_FPU;
+  }
+  if (row->mend & MEND_COMPARE) m->st.rflags &= ~(uint64_t)(FLAG_OF | FLAG_SF | FLAG_AF);
+  if (row->mend & MEND_EXCHANGE) {
+    uint32_t kept = m->st.rflags & FLAG_ZF ? RAX : row->data;
+    if (kept < 16) m->st.gpr[kept] = (gpr[kept] & ~0xffffffffull) | (uint32_t)m->st.gpr[kept];
+  }
+  m->dirty |= DIRTY_REGS;
+}
+
 static int uc_step(Machine *m, const Row *row) {
   Uc *u = m->cpu_data;
   if (row->kind == KIND_HLT) {
     m->st.rip = (m->st.rip + row->length) & ip_mask(m);
     return STEP_DONE;
   }
+  uint64_t gpr[16];
+  memcpy(gpr, m->st.gpr, sizeof gpr);
   u->how = SINGLE;
   u->entered = 0;
   u->trace = NULL;
@@ -376,7 +413,9 @@ static int uc_step(Machine *m, const Row *row) {
   if (ended == JUMPED_AWAY) return STEP_DONE;
   if (ended) return ended;
   take_position(m, u);
-  return has_not_moved(m) ? STEP_RAISED | 6 : STEP_DONE;
+  if (has_not_moved(m)) return STEP_RAISED | 6;
+  if (row->mend) mend(m, u, gpr);
+  return STEP_DONE;
 }
 
 /* Executes plain rows until something else comes. 0 when exec.c has to look at the next row itself. */
@@ -415,7 +454,6 @@ static void uc_destroy(Machine *m) {
     if (u->as_opened[i]) uc_context_free(u->as_opened[i]);
     if (u->engines[i]) uc_close(u->engines[i]);
   }
-  free(u->table);
   free(u);
   m->cpu_data = NULL;
 }
@@ -446,12 +484,9 @@ static uc_err open_engine(Machine *m, Uc *u, int width) {
   note_setup(m, CALL_UC_CONTROL, uc_ctl_set_cpu_model(uc, UC_CPU_X86_HASWELL), ARGUMENTS(1, UC_CPU_X86_HASWELL));
   error = uc_mem_map_ptr(uc, 0, m->ram_size, UC_PROT_ALL, m->ram);
   if (note_setup(m, CALL_UC_MAP, error, ARGUMENTS(0, m->ram_size, UC_PROT_ALL))) return error;
-  error = uc_mmio_map(uc, m->ram_size, HOLE_END - m->ram_size, on_hole_read, m, on_hole_write, m);
-  if (note_setup(m, CALL_UC_MMIO, error, ARGUMENTS(m->ram_size, HOLE_END - m->ram_size))) return error;
-  if (width != REAL) {
-    error = uc_mem_map_ptr(uc, TABLE_ADDRESS, TABLE_SIZE, UC_PROT_ALL, u->table);
-    if (note_setup(m, CALL_UC_MAP, error, ARGUMENTS(TABLE_ADDRESS, TABLE_SIZE, UC_PROT_ALL))) return error;
-  }
+  uint64_t hole = (width == LONG ? PHYSICAL_END : 1ull << 32) - m->ram_size;
+  error = uc_mmio_map(uc, m->ram_size, hole, on_hole_read, m, on_hole_write, m);
+  if (note_setup(m, CALL_UC_MMIO, error, ARGUMENTS(m->ram_size, hole))) return error;
   const struct { int type, instruction; void *callback; } hooks[] = {
       {UC_HOOK_CODE, 0, (void *)on_code},
       {UC_HOOK_INTR, 0, (void *)on_exception},
@@ -473,13 +508,7 @@ static uc_err open_engine(Machine *m, Uc *u, int width) {
 
 int uc_attach(Machine *m) {
   Uc *u = calloc(1, sizeof *u);
-  void *table = NULL;
-  if (!u || posix_memalign(&table, TABLE_SIZE, TABLE_SIZE)) {
-    free(u);
-    return -1;
-  }
-  memset(table, 0, TABLE_SIZE);
-  u->table = table;
+  if (!u) return -1;
   m->cpu_data = u;
   uc_err error = open_engine(m, u, REAL);
   if (error) {
