@@ -42,7 +42,7 @@ const actions = {
   run: () => void session.run(),
   rerun: () => void session.run(store.state.tick, store.state.inputs),
   stop: () => session.pause(),
-  share: () => void import("./share/sharing.js").then(({ share }) => share(store.state)),
+  share: () => void import("./share/sharing.js").then(({ share }) => share(session)),
   help,
   open: (/** @type {any} */ example) => {
     address(`/?room=${example.room}&example=${example.name}`);

@@ -23,9 +23,10 @@ async function shortLink(moment) {
 
 /**
  * Show what there is to share of the shown step.
- * @param {import("../store.js").State} state
+ * @param {import("../session.js").Session} session
  */
-export async function share(state) {
+export async function share(session) {
+  const { state } = session;
   await laterWords();
   const moment = structuredClone(momentOf(state));
   const back = document.activeElement;
@@ -39,7 +40,7 @@ export async function share(state) {
   ];
   const dialog = h("dialog", { class: "dialog share", "aria-labelledby": "share-title" },
     h("h2", { id: "share-title" }, t("share.title")),
-    h("p", {}, t("share.what", { n: state.tick })), rows, imagePart(state), exportPart(state),
+    h("p", {}, t("share.what", { n: state.tick })), rows, imagePart(state), exportPart(state), comparePart(session),
     h("form", { method: "dialog" }, h("button", { class: "btn edge" }, t("dialog.close"))));
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
@@ -50,6 +51,16 @@ export async function share(state) {
   const first = dialog.querySelector("input");
   first?.focus();
   first?.select();
+}
+
+/** The way to the comparison with another run. @param {import("../session.js").Session} session */
+function comparePart(session) {
+  return h("section", { class: "tier", "aria-labelledby": "diff-tier" }, h("h3", { id: "diff-tier" }, t("diff.title")), h("p", { class: "what" }, t("diff.about")),
+    h("button", { type: "button", class: "btn edge", id: "diff-open", disabled: !session.state.frontier, on: { click: async () => {
+      const { openDiff } = await import("../diff/diff.js");
+      /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog.share"))?.close();
+      await openDiff(session);
+    } } }, t("diff.button")));
 }
 
 /** A part of the dialog. @param {string} name @param {...import("../dom.js").Child} children */

@@ -285,6 +285,13 @@ export const lua = {
     if (up) out.push([t("place.upvalue", { name: up.name ?? "" }), up.value]);
     return out;
   },
+  brief(view) {
+    const thread = view.threads?.find((/** @type {any} */ one) => one.id === view.thread);
+    const frame = thread?.frames.find((/** @type {any} */ f) => f.kind === "lua");
+    const registers = (frame?.registers ?? []).map((/** @type {any} */ r) => [`R${r.index}${r.name && !r.name.startsWith("(") ? ` (${r.name})` : ""}`, r.value]);
+    const upvalues = (frame?.upvalues ?? []).map((/** @type {any} */ u) => [t("place.upvalue", { name: u.name ?? `U${u.index}` }), u.value]);
+    return [...registers, ...upvalues];
+  },
   tip(row) {
     const op = BY_NAME.get(row.op);
     return op ? `${op.name} ${Object.keys(op.fields).join(" ")}\n${op.effect}${op.note ? `\n${op.note}` : ""}` : "";

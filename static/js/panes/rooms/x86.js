@@ -65,6 +65,10 @@ export const x86 = {
     if (write.kind === Write.REGISTER) return (state.program?.listing.registers?.[write.index] ?? `r${write.index}`).toUpperCase();
     return t("place.memory", { at: hex4(write.index) });
   },
+  brief(view) {
+    const registers = view.registers.map((/** @type {any} */ r) => [r.name, { t: "bits", s: r.value }]);
+    return [...registers, ...view.flags.bits.map((/** @type {any} */ b) => [b.name, { t: "bits", s: b.set ? "1" : "0" }])];
+  },
   tip(row) {
     return `${hex4(row.address ?? 0)}: ${row.bytes ?? ""}`;
   },

@@ -1,0 +1,214 @@
+// @ts-check
+// Two runs side by side: the shown one, and one with another text, another input, or from a link. A session of its own runs
+// the other; it ends with the dialog.
+import { fill, h } from "../dom.js";
+import { laterWords, t } from "../i18n.js";
+import { machine } from "../panes/index.js";
+import { Session } from "../session.js";
+import { MARK, unpack } from "../share/moment.js";
+import { Store } from "../store.js";
+import { changeNode, valueNode, valueText } from "../values.js";
+import { MOST, compare } from "./comparing.js";
+
+/** Steps that are shown before and after a difference, and of the difference itself at most. */
+const AROUND = 4;
+const INSIDE = 12;
+/** Registers and the like that are compared. */
+const FACTS = 40;
+
+/** @typedef {import("../store.js").State} State */
+/** @typedef {{files: import("../store.js").SourceFile[], options: Record<string, string>, input: {text: string, end?: boolean}[]}} Program */
+
+/**
+ * The program that an address of this site shows.
+ * @param {string} address
+ * @param {any} room    of the shown run
+ * @returns {Promise<Program>}
+ */
+async function fromLink(address, room) {
+  const url = new URL(address, location.href);
+  const found = async (/** @type {string} */ path) => {
+    const answer = await fetch(path);
+    if (!answer.ok) throw new Error(t("diff.nolink"));
+    return answer.json();
+  };
+  /** @type {any} */
+  let moment = null;
+  if (url.hash.startsWith(MARK)) moment = await unpack(url.hash, [room]);
+  else if (/^\/s\/\w+$/.test(url.pathname)) moment = (await found(`/api/links/${url.pathname.slice(3)}`)).payload;
+  else if (url.searchParams.get("example")) moment = { ...(await found(`/examples/${url.searchParams.get("room") ?? room.name}/${url.searchParams.get("example")}`)) };
+  if (!moment) throw new Error(t("diff.nolink"));
+  if (moment.room !== room.name) throw new Error(t("diff.otherroom"));
+  return { files: moment.files, options: moment.options ?? {}, input: moment.input ?? [] };
+}
+
+/**
+ * Open the dialog.
+ * @param {Session} session   of the shown run
+ */
+export async function openDiff(session) {
+  await laterWords();
+  const { state } = session;
+  const { adapter } = await machine(state.room);
+  const back = document.activeElement;
+  const other = new Session(new Store(), session.wire.url);
+  const said = h("p", { role: "status", class: "what" });
+  const result = h("div", { class: "result" });
+  const text = h("textarea", { id: "diff-text", rows: "12", spellcheck: "false", value: (state.example?.files?.[0] ?? state.files[0]).text });
+  const input = h("textarea", { id: "diff-input", rows: "2", spellcheck: "false", value: state.inputs.map((one) => one.text).join("") });
+  const link = h("input", { id: "diff-link", type: "text", autocomplete: "off" });
+  const run = h("button", { class: "btn run" }, t("diff.compare"));
+
+  async function go() {
+    run.disabled = true;
+    fill(result);
+    fill(said, t("diff.running"));
+    try {
+      const asked = link.value.trim();
+      /** @type {Program} */
+      const program = asked ? await fromLink(asked, state.room) : {
+        files: state.files.map((file, i) => (i ? file : { ...file, text: text.value })),
+        options: state.options,
+        input: input.value ? [{ text: input.value, end: true }] : [],
+      };
+      other.load({ room: state.room, files: program.files, options: program.options });
+      await other.run(0, program.input);
+      const wrong = other.state.diagnostics[0]?.message ?? (other.state.phase === "failed" ? (other.state.notice?.text ?? String(other.state.notice?.args?.text ?? "")) : "");
+      if (wrong) throw new Error(wrong);
+      show();
+    } catch (error) {
+      fill(said, h("span", { class: "wrong" }, error instanceof Error ? error.message : String(error)));
+    }
+    run.disabled = false;
+  }
+
+  function show() {
+    const theirs = other.state;
+    if (!state.program || !theirs.program) return;
+    const found = compare({ program: state.program, trace: state.trace }, { program: theirs.program, trace: theirs.trace });
+    const { differences } = found;
+    const held = found.stepsA < state.frontier || found.stepsB < theirs.frontier ? ` ${t("diff.held", { a: found.stepsA, b: found.stepsB })}` : "";
+    if (!differences.length) {
+      fill(said, `${t("diff.same", { n: found.stepsA })}${held}`);
+      return;
+    }
+    const { a, b } = differences[0];
+    fill(said, `${t("diff.found", { a, b, n: differences.length, more: found.more ? "+" : "" })}${held}`);
+    form.open = false;
+    const view = new Differences(result, { adapter, session, other, differences });
+    void view.go(0);
+  }
+
+  const form = h("details", { open: true });
+  const field = (/** @type {HTMLElement} */ node, /** @type {string} */ label) => [h("label", { for: node.id }, label), node];
+  const dialog = h("dialog", { class: "dialog diff", "aria-labelledby": "diff-title" },
+    h("h2", { id: "diff-title" }, t("diff.title")),
+    form, said, result,
+    h("form", { method: "dialog" }, h("button", { class: "btn edge" }, t("dialog.close"))));
+  fill(form, h("summary", {}, t("diff.theirs")), h("form", { class: "ask", on: { submit: (/** @type {Event} */ event) => {
+    event.preventDefault();
+    void go();
+  } } },
+  h("p", {}, t("diff.what")), field(text, t("diff.text", { name: state.files[0].name })), field(input, t("diff.input")), field(link, t("diff.link")), h("div", {}, run)));
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => {
+    other.wire.close();
+    dialog.remove();
+    // The machine of the page was moved to look at states.
+    session.wire.send("seek", { tick: state.tick }).catch(() => {});
+    if (back instanceof HTMLElement) back.focus();
+  });
+  dialog.showModal();
+}
+
+/** What was found: one difference at a time, with the steps and the state of both runs. */
+class Differences {
+  #at = 0;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{adapter: import("../panes/rooms/adapter.js").Adapter, session: Session, other: Session, differences: import("./comparing.js").Difference[]}} what
+   */
+  constructor(root, { adapter, session, other, differences }) {
+    this.adapter = adapter;
+    this.sides = [session, other];
+    this.differences = differences;
+    this.place = h("span", { class: "where", role: "status" });
+    this.before = h("button", { type: "button", class: "btn edge", id: "diff-before", on: { click: () => void this.go(this.#at - 1) } }, t("diff.before"));
+    this.after = h("button", { type: "button", class: "btn edge", id: "diff-after", on: { click: () => void this.go(this.#at + 1) } }, t("diff.after"));
+    this.body = h("div", { class: "sides" });
+    this.facts = h("div");
+    fill(root, h("div", { class: "acts" }, this.before, this.after, this.place), this.body, this.facts);
+  }
+
+  /** @param {number} number */
+  async go(number) {
+    this.#at = Math.min(Math.max(number, 0), this.differences.length - 1);
+    const found = this.differences[this.#at];
+    this.before.disabled = this.#at === 0;
+    this.after.disabled = this.#at === this.differences.length - 1;
+    fill(this.place, t("diff.place", { n: this.#at + 1, total: this.differences.length, more: this.differences.length >= MOST ? "+" : "" }), ": ", t(`diff.${found.kind}`));
+    fill(this.body, this.side(0, found.a, found.toA), this.side(1, found.b, found.toB));
+    const at = this.#at;
+    // After the first step that differs; where one run has none, before the other goes its own way.
+    const ticks = [found.toA > found.a ? found.a : found.a - 1, found.toB > found.b ? found.b : found.b - 1];
+    const views = await Promise.all(this.sides.map((side, i) => side.wire.send("seek", { tick: ticks[i] }).then((event) => event.view).catch(() => null)));
+    if (at === this.#at) this.drawFacts(ticks, views);
+  }
+
+  /**
+   * The steps of one run around a difference.
+   * @param {number} which
+   * @param {number} from
+   * @param {number} to   not included
+   */
+  side(which, from, to) {
+    const { state } = this.sides[which];
+    const last = Math.min(to - 1, from + INSIDE - 1);
+    const rows = [];
+    const row = (/** @type {number} */ tick, /** @type {boolean} */ differs) => {
+      const step = state.trace.step(tick);
+      const at = step && state.program?.at(step.where);
+      if (!step || !at) return;
+      const changes = step.writes.filter((w) => w.old.t !== w.value.t || w.old.s !== w.value.s || w.old.id !== w.value.id).slice(0, 2);
+      rows.push(h("tr", { class: differs ? "differs" : "" }, h("td", { class: "sign" }, differs ? h("span", { role: "img", "aria-label": t("diff.differs") }, "≠") : ""), h("td", { class: "num" }, String(tick)),
+        h("td", { class: "num" }, at.row.line === null ? "" : t("source.line", { n: String(at.row.line) })), h("th", { scope: "row" }, h("b", {}, at.row.op), " ", at.row.args, " ", h("span", { class: "dim" }, at.row.comment)),
+        h("td", {}, changes.map((w) => h("span", {}, this.adapter.place({ ...state, viewTick: -1 }, w, step), " ", changeNode(w.old, w.value))))));
+    };
+    for (let tick = Math.max(1, from - AROUND); tick < from; tick++) row(tick, false);
+    for (let tick = from; tick <= last; tick++) row(tick, true);
+    if (to - 1 > last) rows.push(h("tr", { class: "differs" }, h("td", { class: "sign" }, "≠"), h("td", { colspan: "4" }, t("diff.longer", { n: to - 1 - last }))));
+    if (to <= from) rows.push(h("tr", { class: "differs" }, h("td", { class: "sign" }, "≠"), h("td", { colspan: "4" }, t("diff.nothing"))));
+    for (let tick = to; tick < to + AROUND; tick++) row(tick, false);
+    if (state.ended && to > state.frontier) rows.push(h("tr", {}, h("td", {}), h("td", { colspan: "4", class: "dim" }, t(`ended.${state.ended.reason}`))));
+    return h("section", {}, h("div", { class: "side" }, h("h3", {}, t(which ? "diff.theirs" : "diff.ours")),
+      which ? null : h("button", { type: "button", class: "at", on: { click: () => this.open(from) } }, t("diff.open", { n: from }))),
+      h("table", {}, h("caption", { class: "sr" }, t("diff.steps")), h("tbody", {}, rows)));
+  }
+
+  /** Close, and show the step on the page. @param {number} tick */
+  open(tick) {
+    /** @type {HTMLDialogElement | null} */ (this.body.closest("dialog"))?.close();
+    this.sides[0].goTo(tick);
+  }
+
+  /**
+   * What the machines hold, name by name.
+   * @param {number[]} ticks
+   * @param {any[]} views
+   */
+  drawFacts(ticks, views) {
+    const [ours, theirs] = views.map((view) => new Map((view && this.adapter.brief?.(view)) ?? []));
+    const names = [...new Set([...ours.keys(), ...theirs.keys()])].slice(0, FACTS);
+    const cell = (/** @type {import("../trace.js").Value | undefined} */ value) => h("td", {}, value ? valueNode(value) : "");
+    fill(this.facts, names.length
+      ? h("table", { class: "facts" }, h("caption", {}, t("diff.state")),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "sr" }, t("column.name"))), ticks.map((tick, i) => h("th", { scope: "col" }, `${t(i ? "diff.theirs" : "diff.ours")}, ${t("state.meta", { n: tick })}`)))),
+        h("tbody", {}, names.map((name) => {
+          const [a, b] = [ours.get(name), theirs.get(name)];
+          const differs = !a || !b || a.t !== b.t || (a.id === undefined ? valueText(a) !== valueText(b) : a.s !== b.s);
+          return h("tr", { class: differs ? "differs" : "" }, h("th", { scope: "row" }, differs ? h("span", { class: "sign", role: "img", "aria-label": t("diff.differs") }, "≠ ") : "", name), cell(a), cell(b));
+        })))
+      : null);
+  }
+}

@@ -1,0 +1,71 @@
+"""Two runs side by side: the first difference, the next ones, the state there, and from where the other run comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import Bench
+
+pytestmark = pytest.mark.browser
+
+
+def open_diff(one: Bench) -> Locator:
+    one.page.locator("#share").click()
+    one.page.locator("#diff-open").click()
+    dialog = one.page.get_by_role("dialog", name="Compare with another run")
+    expect(dialog).to_be_visible()
+    return dialog
+
+
+def compare(dialog: Locator) -> None:
+    dialog.get_by_role("button", name="Compare", exact=True).click()
+
+
+def test_another_text_is_compared_step_by_step_and_with_its_state(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&tick=124")
+    dialog = open_diff(one)
+    text = dialog.get_by_label("Text of main.lua")
+    text.fill(text.input_value().replace("n = n - by", "n = n - by - 1"))
+    compare(dialog)
+    expect(dialog.get_by_role("status").first).to_contain_text("They part at step 66 here and step 66 there.")
+    sides = dialog.locator(".sides section")
+    expect(sides.first.locator("tr.differs").first).to_contain_text("SETUPVAL")
+    expect(sides.last.locator("tr.differs").first).to_contain_text("ADDI")
+    expect(dialog.locator(".facts tbody tr.differs")).not_to_have_count(0)
+    assert Axe().run(one.page).response["violations"] == []
+    dialog.get_by_role("button", name="Next difference").click()
+    expect(dialog.locator(".acts .where")).to_contain_text("Difference 2 of")
+    dialog.get_by_role("button", name="Previous difference").click()
+    expect(dialog.get_by_role("button", name="Previous difference")).to_be_disabled()
+    dialog.get_by_role("button", name="Show step 66 on the page").click()
+    expect(dialog).to_have_count(0)
+    one.at(66)
+
+
+def test_a_link_and_the_page_s_own_step_stay_what_they_are(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&tick=124")
+    dialog = open_diff(one)
+    dialog.get_by_label("Or a link").fill(f"{one.base}/?room=lua&example=closure&tick=3")
+    compare(dialog)
+    expect(dialog.get_by_role("status").first).to_contain_text("Both runs do the same in 204 steps.")
+    dialog.get_by_label("Or a link").fill(f"{one.base}/?room=lua&example=counters")
+    compare(dialog)
+    expect(dialog.get_by_role("status").first).to_contain_text("They part at step")
+    dialog.get_by_role("button", name="Close").click()
+    one.at(124)
+    one.step()
+
+
+def test_what_cannot_be_compared_says_why(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&tick=124")
+    dialog = open_diff(one)
+    dialog.get_by_label("Text of main.lua").fill("local = 1")
+    compare(dialog)
+    expect(dialog.locator(".wrong")).to_contain_text("main.lua:1: <name> expected near '='")
+    dialog.get_by_label("Or a link").fill("https://example.org/else")
+    compare(dialog)
+    expect(dialog.locator(".wrong")).to_have_text("This is no link to a program of this site.")
