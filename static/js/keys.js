@@ -1,8 +1,7 @@
 // @ts-check
-// The key map: one table for what keys do, where they do it, and the dialog under `?`.
-import { h } from "./dom.js";
-import { t } from "./i18n.js";
+// The key map: one table for what keys do and where they do it. comfort/keydialog.js shows it under `?`.
 import { editDialog } from "./editing.js";
+import { remember, remembered } from "./preferences.js";
 import { MARKED } from "./session.js";
 import { askFocus, zoom } from "./timeline.js";
 
@@ -10,13 +9,14 @@ import { askFocus, zoom } from "./timeline.js";
  * `where`: "any" = everywhere, also in the editor; "page" = unless text is being typed; "pane" = single letters, only
  * while a pane or the timeline has the focus (WCAG 2.1.4).
  * @typedef {{name: string, keys: string[], where: "any" | "page" | "pane", run: (a: Actions) => void}} Binding
- * @typedef {{session: import("./session.js").Session, run: () => void, rerun: () => void, help: () => void, share: () => void}} Actions
+ * @typedef {{session: import("./session.js").Session, run: () => void, rerun: () => void, help: () => void, share: () => void, palette: () => void}} Actions
  */
 
 /** Keys are written as `Ctrl+Enter`; Cmd counts as Ctrl. @type {Binding[]} */
 export const KEYS = [
   { name: "run", keys: ["Ctrl+Enter"], where: "any", run: (a) => a.run() },
   { name: "rerun", keys: ["Ctrl+Shift+Enter"], where: "any", run: (a) => a.rerun() },
+  { name: "palette", keys: ["Ctrl+K"], where: "any", run: (a) => a.palette() },
   { name: "step", keys: ["ArrowRight"], where: "page", run: (a) => a.session.stepBy(1) },
   { name: "back", keys: ["ArrowLeft"], where: "page", run: (a) => a.session.stepBy(-1) },
   { name: "step", keys: ["F11"], where: "any", run: (a) => a.session.stepBy(1) },
@@ -45,7 +45,7 @@ export const KEYS = [
 ];
 
 /** What the dialog lists besides KEYS: keys that a control handles itself. @type {{name: string, keys: string[]}[]} */
-const ELSEWHERE = [
+export const ELSEWHERE = [
   { name: "hundred", keys: ["PageUp", "PageDown"] },
   { name: "breakpoint", keys: ["F9"] },
   { name: "note", keys: ["[", "]"] },
@@ -81,6 +81,7 @@ export function listenToKeys(actions) {
     if (!binding) return;
     if (binding.where !== "any" && isTyping(at)) return;
     if (binding.where !== "any" && at?.closest("[role=tablist]") && pressed.startsWith("Arrow")) return;
+    if (binding.where !== "any" && pressed.length === 1 && !lettersWork()) return;
     if (binding.where === "pane" && !at?.closest(".pane, .time")) return;
     // Space presses the button that has the focus.
     if (pressed === "Space" && at?.closest("button, a, summary")) return;
@@ -89,24 +90,12 @@ export function listenToKeys(actions) {
   });
 }
 
-/** The dialog that lists the keys. */
-export function keyDialog() {
-  const rows = new Map();
-  for (const { name, keys } of [...KEYS, ...ELSEWHERE]) rows.set(name, [...(rows.get(name) ?? []), ...keys]);
-  const dialog = h(
-    "dialog",
-    { class: "dialog", "aria-labelledby": "keys-title" },
-    h("h2", { id: "keys-title" }, t("keys.title")),
-    h("table", {}, h("caption", { class: "sr" }, t("keys.title")), h("tbody", {}, [...rows].map(([name, keys]) =>
-      h("tr", {}, h("th", { scope: "row" }, t(`keys.${name}`)), h("td", {}, keys.map((/** @type {string} */ key) => h("kbd", {}, keyName(key)))))))),
-    h("p", { class: "none" }, t("keys.letters")),
-    h("form", { method: "dialog" }, h("button", { class: "btn edge" }, t("dialog.close"))),
-  );
-  return dialog;
+/** Whether keys without Ctrl or Alt do anything. */
+export function lettersWork() {
+  return remembered("letters") !== "off";
 }
 
-/** @param {string} key */
-function keyName(key) {
-  const names = /** @type {Record<string, string>} */ ({ ArrowRight: "→", ArrowLeft: "←", PageUp: "Page Up", PageDown: "Page Down", Escape: "Esc" });
-  return key.split("+").map((part) => names[part] ?? part).join(" ");
+/** @param {boolean} on */
+export function setLetters(on) {
+  remember("letters", on ? null : "off");
 }

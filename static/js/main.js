@@ -3,8 +3,9 @@
 import { byId } from "./dom.js";
 import { language, laterWords, setLanguage, t } from "./i18n.js";
 import { mountEditing } from "./editing.js";
-import { keyDialog, listenToKeys } from "./keys.js";
+import { listenToKeys } from "./keys.js";
 import { remember, remembered } from "./preferences.js";
+import { keepWork } from "./autosave.js";
 import { Session } from "./session.js";
 import { mountSplitters, restoreLayout } from "./splitters.js";
 import { Store } from "./store.js";
@@ -29,21 +30,26 @@ function setTheme(name) {
   else delete document.documentElement.dataset.theme;
 }
 
-const help = async () => {
-  await laterWords();
-  const dialog = keyDialog();
-  document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.showModal();
-};
-
 const actions = {
   session,
   run: () => void session.run(),
   rerun: () => void session.run(store.state.tick, store.state.inputs),
   stop: () => session.pause(),
   share: () => void import("./share/sharing.js").then(({ share }) => share(session)),
-  help,
+  help: () => void import("./comfort/keydialog.js").then(({ keyDialog }) => keyDialog()),
+  palette: () => void import("./comfort/palette.js").then(({ palette }) => palette(actions, boot)),
+  saves: () => void import("./comfort/saves.js").then(({ savesDialog }) => savesDialog(actions)),
+  predict: () => void import("./comfort/predict.js").then(({ togglePredict }) => togglePredict(session)),
+  report: () => void import("./comfort/report.js").then(({ reportDialog }) => reportDialog(boot.shared.id)),
+  /** Open what this browser kept. @param {import("./comfort/saves.js").Save} save */
+  restore: (save) => {
+    asks++;
+    address(`/play?new=${save.room}`);
+    const base = boot.examples.find((/** @type {any} */ e) => e.name === save.base && e.room === save.room && e.files) ?? null;
+    session.load({ room: boot.rooms.find((/** @type {any} */ r) => r.name === save.room), files: save.files, options: save.options, example: base });
+    autosave.continue(save.id);
+    void session.run();
+  },
   open: (/** @type {any} */ example) => {
     address(`/?room=${example.room}&example=${example.name}`);
     void open(example, example.tick);
@@ -209,6 +215,8 @@ await setLanguage(asked.get("lang") ?? remembered("language") ?? boot.language ?
 let tours = boot.tour ? await import("./tour.js") : null;
 build();
 listenToKeys(actions);
+const autosave = keepWork(store, actions);
+if (asked.has("predict")) actions.predict();
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) session.stop();
 });

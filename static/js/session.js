@@ -33,6 +33,7 @@ export class Session {
       event: (event) => this.#event(event),
       frame: (frame) => this.#frame(frame),
       state: (connection) => this.#connection(connection),
+      slow: (name) => this.store.set({ slow: name, slowAt: null }),
     });
     this.breakpoints = new Breakpoints(store, this.wire, (error) => this.#failed(error));
   }
@@ -374,8 +375,12 @@ export class Session {
     if (seen) this.store.set({ summary: seen });
   }
 
+  /** Hears of the wish to see the next step and may keep it back by answering true. @type {(() => boolean) | null} */
+  gate = null;
+
   /** @param {number} count steps forward, or back if negative */
   stepBy(count) {
+    if (count === 1 && this.state.phase === "ready" && this.gate?.()) return;
     this.goTo((this.#wanted ?? this.state.tick) + count);
   }
 
@@ -528,7 +533,7 @@ export class Session {
         this.#branched(event);
         break;
       case "progress":
-        this.store.set({ frontier: event.frontier, glance: event.glance });
+        this.store.set({ slowAt: event.at ?? null, frontier: event.frontier, glance: event.glance });
         break;
     }
   }

@@ -8,7 +8,7 @@ import { TraceWindow } from "./trace.js";
  * @typedef {{line: number, file: string, condition?: string, hits?: number} | {where: number}} Breakpoint
  * @typedef {{message: string, file: string, span: number[] | null, hint: string | null}} Diagnostic
  * @typedef {{key?: string, args?: Record<string, any>, text?: string, tone: "info" | "error", tick?: number,
- *   action?: "reconnect" | "seek"}} Notice
+ *   action?: "reconnect" | "seek", label?: string, run?: () => void}} Notice   `label`: key of a button that does `run`
  * @typedef {{tick: number, text: string}} PinnedNote   what the visitor wrote about a step
  * @typedef {{id: number, name: string, parent: number | null, tick: number, change: any, frontier: number}} Branch
  * @typedef {"idle" | "opening" | "running" | "ready" | "failed"} Phase
@@ -52,6 +52,9 @@ import { TraceWindow } from "./trace.js";
  * @property {number} branch        the shown one, 0 = the trunk
  * @property {import("./span.js").Span | null} span   what the timeline shows, null = the whole recording
  * @property {{from: number, to: number, name: string} | null} focus   a stretch that the visitor has marked
+ * @property {{right: number, asked: number} | null} predict   the visitor guesses each step before it is shown
+ * @property {string} slow           the command that is at work for longer than a moment, "" = none
+ * @property {number | null} slowAt  the step that it has come to
  * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
  */
 
@@ -95,6 +98,9 @@ function initial() {
     branch: 0,
     span: null,
     focus: null,
+    predict: null,
+    slow: "",
+    slowAt: null,
   };
 }
 

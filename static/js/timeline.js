@@ -46,7 +46,9 @@ export function mountTimeline(root, store, session) {
   const bar = h("div", { class: "tbar", role: "toolbar", "aria-label": t("timeline.transport") }, back, play, forward,
     h("label", { class: "stepbox" }, h("span", {}, t("timeline.stepword")), box, total), past, branch, zooming, legend);
   const track = new Track(store, session);
-  fill(root, bar, track.node);
+  const slow = h("div", { class: "slow", hidden: true }, h("span", { role: "status" }),
+    h("button", { type: "button", class: "btn edge", on: { click: () => session.pause() } }, t("slow.cancel")));
+  fill(root, bar, track.node, slow);
 
   box.addEventListener("change", () => {
     const wanted = Number.parseInt(box.value.replace(/\D/g, ""), 10);
@@ -98,6 +100,14 @@ export function mountTimeline(root, store, session) {
       ]);
   }
 
+  /** @param {import("./store.js").State} state */
+  function drawSlow({ slow: name, slowAt, phase }) {
+    // While a run records, the top bar says so and its button stops it.
+    slow.hidden = !name || phase !== "ready";
+    if (slow.hidden) return;
+    setText(/** @type {Element} */ (slow.firstElementChild), slowAt === null ? t("slow.work") : t("slow.at", { n: slowAt }));
+  }
+
   let counted = "";
   /**
    * @param {import("./store.js").State} state
@@ -106,6 +116,7 @@ export function mountTimeline(root, store, session) {
   function update(state, changed) {
     track.draw(state);
     drawBar(state);
+    if (!changed || changed.has("slow") || changed.has("slowAt")) drawSlow(state);
     if (!changed || changed.has("branches") || changed.has("branch") || changed.has("phase")) drawBranch(state);
     const { slider, totals } = track;
     slider.setAttribute("aria-valuemax", String(state.frontier));

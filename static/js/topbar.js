@@ -1,6 +1,7 @@
 // @ts-check
 // The top bar: which machine, which example, Run, Share, theme and language.
 import { fill, h, setText, svg } from "./dom.js";
+import { icon } from "./icons.js";
 import { has, language, number, t } from "./i18n.js";
 
 /**
@@ -8,7 +9,8 @@ import { has, language, number, t } from "./i18n.js";
  * @property {() => void} run
  * @property {() => void} stop
  * @property {() => void} share
- * @property {() => void} help
+ * @property {() => void} palette
+ * @property {() => void} report
  * @property {(example: any) => void} open
  * @property {(room: any) => void} blank      an empty program of a room
  * @property {(name: string, value: string) => void} choose   an option of the room
@@ -36,12 +38,13 @@ export function mountTopbar(root, boot, store, actions) {
   } } });
   const words = h("button", { type: "button", class: "btn opt", id: "language", lang: language() === "en" ? "zh-Hans" : "en", on: { click: actions.language } }, t("top.language"));
   const tours = h("a", { class: "btn opt hide-m", id: "tours", href: `/tours?lang=${language()}` }, t("top.tours"));
-  const keys = h("button", { type: "button", class: "btn opt hide-m", id: "keys", title: `${t("top.keys")} (?)`, on: { click: actions.help } }, t("top.keys"));
+  const keys = h("button", { type: "button", class: "btn", id: "commands", title: `${t("top.commands")} (Ctrl K)`, "aria-label": t("top.commands"), on: { click: actions.palette } }, h("span", { class: "long" }, t("top.commands")), h("span", { class: "short" }, icon("more")));
+  const flag = boot.shared ? h("button", { type: "button", class: "btn opt hide-m", id: "report", on: { click: actions.report } }, t("top.report")) : null;
   fill(
     root,
     h("h1", { class: "sr" }, t("top.heading")),
     h("a", { class: "mark", href: "/", "aria-label": t("top.name") }, svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, svg("path", { d: "M3 5.5 10 2l7 3.5v9L10 18l-7-3.5z" }), svg("path", { d: "M3 5.5 10 9l7-3.5M10 9v9" })), h("span", {}, t("top.name"))),
-    rooms, examples, options, run, info, h("span", { class: "gap" }), share, tours, keys, h("span", { class: "sep opt" }), theme, words,
+    rooms, examples, options, run, info, h("span", { class: "gap" }), share, tours, flag, keys, h("span", { class: "sep opt" }), theme, words,
   );
 
   function label() {

@@ -2,6 +2,8 @@
 // The live socket's client: commands become promises, events and trace frames go to listeners.
 import { COMMANDS, EVENTS, FRAME_TRACE, VERSION } from "./gen/protocol.js";
 
+/** Milliseconds after which somebody who waits wants to know why. */
+const MOMENT = 300;
 /** How many trace frames the server may send ahead of us. */
 const CREDIT = 64;
 
@@ -21,9 +23,10 @@ export class WireError extends Error {
  * @property {(event: any) => void} event        every event, whether or not it ends a command
  * @property {(frame: ArrayBuffer) => void} frame  a trace frame
  * @property {(state: "connecting" | "open" | "closed") => void} state
+ * @property {(name: string) => void} slow   a command is at work for longer than a moment; "": it is not any more
  */
 
-/** @typedef {{id: number, text: string, resolve: (event: any) => void, reject: (error: Error) => void}} Waiting */
+/** @typedef {{id: number, name: string, text: string, resolve: (event: any) => void, reject: (error: Error) => void}} Waiting */
 
 export class Wire {
   /** @type {WebSocket | null} */
@@ -101,7 +104,7 @@ export class Wire {
   #post(name, args) {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      const waiting = { id, text: JSON.stringify({ v: VERSION, id, do: name, ...args }), resolve, reject };
+      const waiting = { id, name, text: JSON.stringify({ v: VERSION, id, do: name, ...args }), resolve, reject };
       if (name === "pause" || name === "credit") this.#transmit(waiting);
       else {
         this.#queue.push(waiting);
@@ -115,7 +118,24 @@ export class Wire {
     const next = this.#queue.shift();
     if (!next) return;
     this.#busy = next.id;
+    this.#watch(next.name);
     this.#transmit(next);
+  }
+
+  /** @type {ReturnType<typeof setTimeout> | 0} */
+  #slow = 0;
+  #told = false;
+
+  /** Tell when the command takes long. @param {string} name  "": it has ended */
+  #watch(name) {
+    clearTimeout(this.#slow);
+    if (this.#told) this.listener.slow("");
+    this.#told = false;
+    if (!name) return;
+    this.#slow = setTimeout(() => {
+      this.#told = true;
+      this.listener.slow(name);
+    }, MOMENT);
   }
 
   /** @param {Waiting} waiting */
@@ -145,6 +165,7 @@ export class Wire {
     else waiting.resolve(event);
     if (this.#busy === event.re) {
       this.#busy = null;
+      this.#watch("");
       this.#pump();
     }
   }
@@ -154,6 +175,7 @@ export class Wire {
     this.#socket = null;
     this.#opening = null;
     this.#busy = null;
+    this.#watch("");
     const waiting = [...this.#sent.values(), ...this.#queue];
     this.#sent.clear();
     this.#queue = [];

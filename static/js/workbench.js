@@ -157,7 +157,12 @@ export function mountNotice(root, store, session) {
       ? h("button", { type: "button", class: "btn edge", on: { click: () => void session.run(state.tick) } }, t("notice.reconnect"))
       : notice.action === "seek" && notice.tick !== undefined
         ? h("button", { type: "button", class: "btn edge", on: { click: () => session.goTo(Number(notice.tick)) } }, t("notice.goto"))
-        : null;
+        : notice.run && notice.label
+          ? h("button", { type: "button", class: "btn edge", on: { click: () => {
+              store.set({ notice: null });
+              notice.run?.();
+            } } }, t(notice.label))
+          : null;
     fill(root, h("span", { class: "text" }, notice.key ? t(notice.key, notice.args ?? {}) : (notice.text ?? "")), act,
       h("button", { type: "button", class: "btn", "aria-label": t("notice.dismiss"), on: { click: () => store.set({ notice: null }) } }, "×"));
   });

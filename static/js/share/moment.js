@@ -43,25 +43,26 @@ export function momentOf(state) {
  * @param {import("../store.js").State} state
  * @param {string} origin
  */
-export function readableLink({ example, room, files, options, inputs, notes, tick }, origin) {
+export function readableLink({ example, room, files, options, inputs, notes, tick, predict }, origin) {
   if (!example || inputs.length || notes.length || files.length !== example.files.length) return null;
   if (files.some((file, i) => file.name !== example.files[i].name || file.text !== example.files[i].text)) return null;
   /** @type {any[]} */
   const choices = room.options;
   if (choices.some((o) => options[o.name] !== (example.options?.[o.name] ?? o.values[0]))) return null;
-  return `${origin}/?room=${room.name}&example=${example.name}&tick=${tick}`;
+  return `${origin}/?room=${room.name}&example=${example.name}&tick=${tick}${predict ? "&predict=1" : ""}`;
 }
 
 /**
  * The link that holds everything itself; the server never sees what stands behind the `#`.
  * @param {Moment} moment
  * @param {string} origin
+ * @param {string} [query]  with its `?`
  */
-export async function packedLink(moment, origin) {
+export async function packedLink(moment, origin, query = "") {
   const packed = await all(new Blob([JSON.stringify(moment)]).stream().pipeThrough(new CompressionStream("deflate-raw")), Infinity);
   let text = "";
   for (const byte of packed) text += String.fromCharCode(byte);
-  return `${origin}/play${MARK}${btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+  return `${origin}/play${query}${MARK}${btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
 }
 
 /**

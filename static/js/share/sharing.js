@@ -30,13 +30,15 @@ export async function share(session) {
   await laterWords();
   const moment = structuredClone(momentOf(state));
   const back = document.activeElement;
+  // Whoever guesses each step shares that, too.
+  const query = state.predict ? "?predict=1" : "";
   const readable = readableLink(state, location.origin);
-  const packed = await packedLink(moment, location.origin).catch(() => null);
+  const packed = await packedLink(moment, location.origin, query).catch(() => null);
   const rows = [
     readable ? linkRow("readable", readable) : null,
     packed && packed.length <= LONGEST_LINK ? linkRow("packed", packed)
       : tier("packed", h("p", { class: "none" }, packed ? t("share.long", { n: packed.length, most: LONGEST_LINK }) : t("share.cannot"))),
-    shortRow(moment),
+    shortRow(moment, query),
   ];
   const dialog = h("dialog", { class: "dialog share", "aria-labelledby": "share-title" },
     h("h2", { id: "share-title" }, t("share.title")),
@@ -99,14 +101,14 @@ function field(name, link) {
   return h("div", { class: "sharerow" }, input, copy, said);
 }
 
-/** The short link is made when it is asked for: until then nothing is stored. @param {import("./moment.js").Moment} moment */
-function shortRow(moment) {
+/** The short link is made when it is asked for: until then nothing is stored. @param {import("./moment.js").Moment} moment @param {string} query */
+function shortRow(moment, query) {
   const body = h("div", { role: "status" });
   const make = h("button", { type: "button", class: "btn edge", id: "share-make", on: { click: async () => {
     make.disabled = true;
     fill(body, t("share.making"));
     try {
-      const row = field("short", await shortLink(moment));
+      const row = field("short", `${await shortLink(moment)}${query}`);
       make.remove();
       fill(body, row);
       row.querySelector("input")?.focus();
