@@ -92,6 +92,9 @@ class FlagEffect:
     undefined: tuple[str, ...]
 
 
+_NO_EFFECT = FlagEffect((), (), (), (), ())
+
+
 @dataclass(frozen=True)
 class Instruction:
     """One decoded instruction at a linear address. `jump` is the linear address of a direct branch's target."""
@@ -239,7 +242,6 @@ class Decoder:
         return known if known.address == address else replace(known, address=address)
 
     def _invalid(self, data: bytes, address: int) -> Instruction:
-        nothing = FlagEffect((), (), (), (), ())
         return Instruction(
             address=address,
             data=bytes(data[:1]),
@@ -253,7 +255,7 @@ class Decoder:
             memory=(),
             reads=(),
             writes=(),
-            flags=nothing,
+            flags=_NO_EFFECT,
             jump=None,
             mnemonic="(bad)",
             is_wide=False,
@@ -297,13 +299,7 @@ class Decoder:
             memory=memory,
             reads=tuple(dict.fromkeys(n for n, a in used if a in _READS)),
             writes=tuple(dict.fromkeys(n for n, a in used if a in _WRITES)),
-            flags=FlagEffect(
-                _flags(found.rflags_read),
-                _flags(found.rflags_written),
-                _flags(found.rflags_cleared),
-                _flags(found.rflags_set),
-                _flags(found.rflags_undefined),
-            ),
+            flags=_NO_EFFECT if kind == Kind.SYSCALL else _effect(found),
             jump=self._jump(found, address, ip),
             mnemonic=mnemonic,
             is_wide=self.bits > 16 or any(n in GENERAL_32 for n, _ in used),
@@ -390,7 +386,7 @@ class Decoder:
     ) -> Trait:
         traits = Trait(0)
         flow = found.flow_control
-        if kind == Kind.RAISE:
+        if kind in (Kind.RAISE, Kind.SYSCALL):
             return traits
         if self.is_user and not _features(AVX).isdisjoint(found.cpuid_features()):
             traits |= Trait.AVX
@@ -426,6 +422,11 @@ class Decoder:
                 return far_target(found) & 0xFFFFFFFF
             return int(found.far_branch_selector) * 16 + int(found.far_branch16)
         return None
+
+
+def _effect(found: iced.Instruction) -> FlagEffect:
+    parts = ("rflags_read", "rflags_written", "rflags_cleared", "rflags_set", "rflags_undefined")
+    return FlagEffect(*(_flags(getattr(found, part)) for part in parts))
 
 
 _READS = (iced.OpAccess.READ, iced.OpAccess.COND_READ, iced.OpAccess.READ_WRITE, iced.OpAccess.READ_COND_WRITE)

@@ -19,7 +19,8 @@ from engine.x86.syscall_names import NAMES_32, NAMES_64
 if TYPE_CHECKING:
     from engine.x86.machine import X86Machine
 
-EBADF, ENOMEM, EFAULT, EEXIST, EINVAL, ENOSYS = 9, 12, 14, 17, 22, 38
+EPERM, EBADF, ENOMEM, EFAULT, EEXIST, EINVAL, ENOSYS = 1, 9, 12, 14, 17, 22, 38
+ERRORS = {1: "EPERM", 9: "EBADF", 12: "ENOMEM", 14: "EFAULT", 17: "EEXIST", 22: "EINVAL", 38: "ENOSYS"}
 #: The most that one read or write moves; a program that wants more asks again.
 MAX_TRANSFER = 64 << 10
 #: Lowest address that mmap gives or takes, and where it begins to look.
@@ -249,7 +250,7 @@ def _arch_prctl(call: Call) -> int:
     what, address = call.arguments[:2]
     if what == _SET_FS:
         if address >= USER_END + PAGE:
-            raise Failed(1)
+            raise Failed(EPERM)
         call.fs_base = address
         return 0
     if what == _GET_FS:
@@ -311,7 +312,8 @@ class GuestKernel:
                 "number": number,
                 "through": through,
                 "arguments": [f"{value:x}" for value in call.arguments[:count]],
-                "result": result,
+                "result": None if call.process.exit_status is not None else result,
+                **({"error": ERRORS[-result]} if result < 0 else {}),
             },
         )
         return None

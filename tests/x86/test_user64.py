@@ -58,11 +58,13 @@ def test_a_program_prints_and_ends_with_a_status(run: Callable[..., Run], cpu: s
     assert done.stop.detail == {"status": 7}
     assert [(e["name"], e["arguments"], e["result"]) for e in done.exits] == [
         ("write", ["1", "402000", "6"], 6),
-        ("exit", ["7"], 0),
+        ("exit", ["7"], None),
     ]
     call = done.steps[4]
     assert call.text == "syscall"
     assert (call.new("rax"), call.new("rcx"), call.new("r11")) == (6, call.address + 2, 0x202)
+    assert set(call.flags) == {"exit", "output"}
+    assert {step.depth for step in done.steps} == {1}
 
 
 @both
@@ -80,6 +82,7 @@ def test_what_the_kernel_has_not_answers_enosys_and_is_shown(run: Callable[..., 
     done = run(program(f" mov eax, 57\n syscall\n mov rbx, rax\n mov eax, 9999\n syscall\n{EXIT}"), cpu)
     assert done.register("rbx") == 2**64 - 38
     assert [(e["name"], e["result"]) for e in done.exits[:2]] == [("fork", -38), ("?", -38)]
+    assert done.exits[0]["error"] == "ENOSYS"
 
 
 @both

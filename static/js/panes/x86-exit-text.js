@@ -60,7 +60,7 @@ export function detailText(d) {
 
 /** @param {any} d */
 export function dataText(d) {
-  if (d.reason === "syscall") return d.result === null || d.result === undefined ? "" : `= ${d.result}`;
+  if (d.reason === "syscall") return d.result === null || d.result === undefined ? "" : `= ${d.result}${d.error ? ` ${d.error}` : ""}`;
   const values = d.values ?? (d.value === undefined || d.value === null ? [] : [d.value]);
   const digits = 2 * (d.size ?? 1);
   const text = values.slice(0, 8).map((/** @type {number} */ v) => v.toString(16).padStart(digits, "0")).join(" ");
