@@ -23,6 +23,7 @@ MAX_NOTE = 500
 MAX_TICK = (1 << 53) - 1
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 PANE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 FIELDS = {"v", "room", "files", "options", "tick", "panes", "breakpoints", "input", "notes"}
 
@@ -30,7 +31,7 @@ FIELDS = {"v", "room", "files", "options", "tick", "panes", "breakpoints", "inpu
 def validate_payload(data: object) -> dict[str, Any]:
     """The payload with nothing left out or added, or CommandError naming the field that is wrong.
 
-    Shape: `{v: 1, room, files: [{name, text}], options: {name: value}, tick, panes?: [name],
+    Shape: `{v: 1, room, files: [{name, text, base64?}], options: {name: value}, tick, panes?: [name],
     breakpoints?: [{line, file?} or {where}], input?: [{text, end?}], notes?: [{tick, text}]}`; `input` is what the
     program was given so far, `notes` are a visitor's, by tick, one a step.
     """
@@ -83,8 +84,8 @@ def _files(value: object) -> list[dict[str, str]]:
         raise CommandError(f"`files` must be a list of 1 to {MAX_FILES} files")
     files: list[dict[str, str]] = []
     for entry in value:
-        if not isinstance(entry, Mapping) or set(entry) != {"name", "text"}:
-            raise CommandError("each of `files` must be {name, text}")
+        if not isinstance(entry, Mapping) or set(entry) - {"base64"} != {"name", "text"}:
+            raise CommandError("each of `files` must be {name, text}, with `base64` if it is no text")
         name, text = entry["name"], entry["text"]
         if not isinstance(name, str) or not FILE_NAME.fullmatch(name):
             raise CommandError(
@@ -94,7 +95,10 @@ def _files(value: object) -> list[dict[str, str]]:
             raise CommandError("a file's `text` must be a text")
         if any(file["name"] == name for file in files):
             raise CommandError(f"two files are called {name!r}")
-        files.append({"name": name, "text": text})
+        content = entry.get("base64")
+        if content is not None and not (isinstance(content, str) and BASE64.fullmatch(content)):
+            raise CommandError(f"the content of {name!r} is not base64")
+        files.append({"name": name, "text": text, **({"base64": content} if content else {})})
     return files
 
 

@@ -29,7 +29,7 @@ from app.services import Services, services
 from app.sessions import Worker
 from app.settings import Settings
 from engine.errors import CommandError, GlassboxError, HostUnavailable, LimitExceeded
-from engine.wire import MAX_COMMAND_BYTES, VERSION, validate
+from engine.wire import MAX_COMMAND_BYTES, MAX_SHORT_COMMAND_BYTES, VERSION, validate
 from engine.worker.client import Closed
 from engine.worker.frames import BINARY, JSON, Frame
 
@@ -137,7 +137,7 @@ class LiveSession:
         if self.ending is not None or not isinstance(message, str):
             return False
         try:
-            command = check(message, self._settings.source_bytes)
+            command = check(message, self._settings.source_bytes, self._settings.upload_bytes)
         except (CommandError, LimitExceeded):
             return False
         if not self._worker.try_send(command):
@@ -160,7 +160,7 @@ class LiveSession:
                 self._socket.close(CloseReason.UNSUPPORTED_DATA, "commands are text messages")
                 return
             try:
-                command = check(message, self._settings.source_bytes)
+                command = check(message, self._settings.source_bytes, self._settings.upload_bytes)
             except LimitExceeded as error:
                 self._socket.send(failed(message, error))
             except CommandError as error:
@@ -202,13 +202,18 @@ class LiveSession:
             self._metrics.observe("glassbox_answer_seconds", time.monotonic() - asked_at)
 
 
-def check(message: str, source_bytes: int) -> bytes:
+def check(message: str, source_bytes: int, upload_bytes: int) -> bytes:
     """The bytes to hand to the worker, or CommandError if this is no command that it could know.
 
-    LimitExceeded for a source text of more than `source_bytes`.
+    LimitExceeded for source text of more than `source_bytes`, or other files of more than `upload_bytes`.
     """
     _, arguments = validate(parse(message))
     files = arguments.get("files") or []
+    if "files" not in arguments and len(message) > MAX_SHORT_COMMAND_BYTES:
+        raise CommandError(f"a command has {MAX_SHORT_COMMAND_BYTES >> 10} KiB at most")
+    contents = [file.get("base64") for file in files if isinstance(file, dict)]
+    if sum(len(content) // 4 * 3 - 2 for content in contents if isinstance(content, str) and content) > upload_bytes:
+        raise LimitExceeded("upload", f"the file is longer than {upload_bytes:,} bytes")
     texts = [file.get("text") for file in files if isinstance(file, dict)]
     if sum(len(text.encode("utf-8", "surrogatepass")) for text in texts if isinstance(text, str)) > source_bytes:
         raise LimitExceeded("source", f"the program is longer than {source_bytes:,} bytes")

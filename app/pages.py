@@ -16,7 +16,7 @@ from app.tours import all_tours, no_such_tour
 from engine.errors import GlassboxError
 from engine.examples import load_examples
 from engine.rooms import ROOMS, Room
-from engine.wire import MAX_SOURCE_BYTES
+from engine.wire import MAX_SOURCE_BYTES, MAX_UPLOAD_BYTES
 
 blueprint = Blueprint("pages", __name__)
 
@@ -29,6 +29,7 @@ def room_data(room: Room) -> dict[str, Any]:
     """A room as the page knows it: everything but how it is run."""
     data = asdict(room)
     del data["module_name"]
+    data["upload_bytes"] = min(MAX_UPLOAD_BYTES, services().settings.upload_bytes) if room.executables else 0
     return data
 
 

@@ -98,6 +98,9 @@ class Settings:
     source_bytes: int = _setting(
         64 << 10, "Longest source text that a session opens, all files together; 64 KiB at most."
     )
+    upload_bytes: int = _setting(
+        1 << 20, "Largest executable that a session opens; 1 MiB at most. 0: only source text is taken."
+    )
     max_ticks: int = _setting(100_000_000, "Instructions that one run may execute.")
     memory_bytes: int = _setting(128 << 20, "Memory that a program may use.")
     output_bytes: int = _setting(256 << 10, "What a program may write in one run.")
@@ -123,7 +126,7 @@ class Settings:
         20.0, "A browser that takes nothing of what is sent to it for this long is cut off (TCP_USER_TIMEOUT)."
     )
     inbox_messages: int = _setting(64, "Commands of one browser that may wait; one more ends the session.")
-    inbox_bytes: int = _setting(1 << 20, "Bytes of commands of one browser that may wait; more ends the session.")
+    inbox_bytes: int = _setting(2 << 20, "Bytes of commands of one browser that may wait; more ends the session.")
     request_s: float = _setting(
         30.0, "A plain request, from its first byte to its answer, is cut off after this time (slow senders)."
     )

@@ -78,6 +78,9 @@ class Room:
     comment: str
     panes: tuple[str, ...]
     options: tuple[Option, ...] = ()
+    #: Options with which a file that is no text is opened, and the file in which a program is given arguments.
+    executables: tuple[tuple[str, str], ...] = ()
+    arguments_file: str = ""
 
     @property
     def module(self) -> RoomModule:
@@ -110,6 +113,8 @@ ROOMS: tuple[Room, ...] = (
             Option("cpu", ("auto", "kvm", "unicorn")),
             Option("syntax", ("nasm", "gas", "gas-intel", "hex"), languages=("nasm", "gas", "gas", "nasm")),
         ),
+        executables=(("mode", "user64"),),
+        arguments_file="args",
     ),
 )
 

@@ -7,6 +7,7 @@ While a long command is at work the session looks up every few milliseconds for 
 
 from __future__ import annotations
 
+import base64
 import codecs
 import logging
 import time
@@ -27,7 +28,7 @@ from engine.rooms import Room, SourceFile
 from engine.targets import plain_value
 from engine.timeline import Arrival, Branch, Timeline
 from engine.trace import TraceBatch
-from engine.wire import MAX_SOURCE_BYTES, VERSION, Command, validate
+from engine.wire import MAX_SOURCE_BYTES, MAX_UPLOAD_BYTES, VERSION, Command, validate
 
 log = logging.getLogger("glassbox.session")
 
@@ -516,22 +517,35 @@ def listing_size(listing: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def source_files(data: list[Any]) -> list[SourceFile]:
-    """The files of an `open` command; CommandError if they are not `[{name, text}]` within the limits."""
+    """The files of an `open` command; CommandError if they are not `[{name, text, base64?}]` within the limits."""
     if not 1 <= len(data) <= MAX_FILES:
         raise CommandError(f"a program has 1 to {MAX_FILES} files")
     files: list[SourceFile] = []
     for item in data:
-        if not isinstance(item, Mapping) or set(item) != {"name", "text"}:
-            raise CommandError("a file is {name, text}")
+        if not isinstance(item, Mapping) or set(item) - {"base64"} != {"name", "text"}:
+            raise CommandError("a file is {name, text}, with `base64` if it is no text")
         name, text = item["name"], item["text"]
         if not isinstance(name, str) or not isinstance(text, str) or not 1 <= len(name) <= 100:
             raise CommandError("a file's name is a text of 1 to 100 characters, its text a text")
-        files.append(SourceFile(name, text))
+        files.append(SourceFile(name, text, _content(item.get("base64", ""), name)))
     if len({file.name for file in files}) < len(files):
         raise CommandError("two files have the same name")
     if sum(len(file.text.encode("utf-8", "surrogatepass")) for file in files) > MAX_SOURCE_BYTES:
         raise LimitExceeded("source", f"the program is longer than {MAX_SOURCE_BYTES >> 10} KiB")
+    if sum(len(file.data) for file in files) > MAX_UPLOAD_BYTES:
+        raise LimitExceeded("upload", f"the files are longer than {MAX_UPLOAD_BYTES >> 10} KiB")
     return files
+
+
+def _content(text: object, name: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True) if isinstance(text, str) else _refuse(name)
+    except ValueError:
+        return _refuse(name)
+
+
+def _refuse(name: str) -> bytes:
+    raise CommandError(f"the content of {name!r} is not base64")
 
 
 def chosen_options(room: Room, chosen: Mapping[str, Any]) -> dict[str, str]:

@@ -15,8 +15,11 @@ from typing import Any
 from engine.errors import CommandError
 
 VERSION = 1
-MAX_COMMAND_BYTES = 192 << 10
+#: An `open` may carry files that are no text, in base64; every other command is short.
+MAX_COMMAND_BYTES = 1600 << 10
+MAX_SHORT_COMMAND_BYTES = 192 << 10
 MAX_SOURCE_BYTES = 64 << 10
+MAX_UPLOAD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ COMMANDS: tuple[Command, ...] = (
         "Compile or assemble a program and put the machine at tick 0. Replaces the program of this session.",
         (
             Arg("room", str, "name of the machine: a row of engine/rooms.py"),
-            Arg("files", list, "[{name, text}]; the first is the main program"),
+            Arg(
+                "files", list, "[{name, text, base64?}]; the first is the main program; base64: a file that is no text"
+            ),
             Arg("options", dict, "the room's options, e.g. {cpu: 'auto'}", required=False),
         ),
         result="opened",

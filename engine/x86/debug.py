@@ -115,7 +115,7 @@ class X86DebugView(DebugView):
         raise CommandError(f"there is nothing inside {inside[0]}")
 
     def _label(self, name: str, address: int) -> Variable:
-        data = self.machine.vcpu.read_memory(address, 16)
+        data = self.machine.vcpu.read_linear(address, 16)
         text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
         return Variable(name, f"{address:#07x}: {data.hex(' ')}  {text}", "label", address=address)
 
@@ -134,7 +134,7 @@ class X86DebugView(DebugView):
 
     def read_memory(self, address: int, length: int) -> bytes:
         """RAM by linear address."""
-        return self.machine.vcpu.read_memory(address, length)
+        return self.machine.vcpu.read_linear(address, length)
 
     def target_description(self) -> str | None:
         """All registers of gdb's i386 core, and bases, ip, sp and the tick besides; None for a mode with wider ones."""

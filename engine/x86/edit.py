@@ -33,9 +33,10 @@ def edit(machine: X86Machine, target: Mapping[str, Any], value: Plain) -> dict[s
 def _edit_register(machine: X86Machine, register: object, value: int) -> dict[str, Any]:
     names = registers.register_names(machine)
     number = names.index(register.lower()) if isinstance(register, str) and register.lower() in names else register
-    if type(number) is not int or not (0 <= number < 8 or number in (NUMBER_IP, NUMBER_FLAGS)):
+    count = 16 if machine.rows.is_long else 8
+    if type(number) is not int or not (0 <= number < count or number in (NUMBER_IP, NUMBER_FLAGS)):
         raise CommandError(f"register {str(register)[:20]!r} cannot be changed")
-    bits = 32 if machine.rows.is_wide else 16
+    bits = 64 if machine.rows.is_long else 32 if machine.rows.is_wide else 16
     if value >> bits:
         raise CommandError(f"{value:#x} does not fit into {bits} bits")
     machine.vcpu.pull()
@@ -57,10 +58,14 @@ def _edit_memory(machine: X86Machine, address: object, length: object, value: in
         raise CommandError("memory is changed at an `address`, with a `length` of 1, 2, 4 or 8 bytes")
     if value >> 8 * length:
         raise CommandError(f"{value:#x} does not fit into {8 * length} bits")
-    before = machine.vcpu.read_memory(address, length) if address >= 0 else b""
+    vcpu, data = machine.vcpu, value.to_bytes(length, "little")
+    before = (vcpu.read_linear if machine.is_user else vcpu.read_memory)(address, length) if address >= 0 else b""
     if len(before) < length:
         raise CommandError(f"there is no memory at {address:#x}")
-    machine.vcpu.write_memory(address, value.to_bytes(length, "little"))
+    for i in range(length if machine.is_user else 1):  # the program's addresses: bytes may lie in two pages
+        at = vcpu.translate(address + i)[0] if machine.is_user else address
+        assert at is not None  # noqa: S101 - it was read from there
+        vcpu.write_memory(at, data[i : i + 1] if machine.is_user else data)
     return {"old": _bits(int.from_bytes(before, "little"), 8 * length), "new": _bits(value, 8 * length)}
 
 

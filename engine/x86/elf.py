@@ -142,7 +142,7 @@ def load_elf(data: bytes, file: str) -> Executable:
     code = tuple(
         (s.address + base, s.address + base + s.size)
         for s in sections
-        if s.flags & SECTION_CODE and s.size <= MAX_MEMORY_BYTES
+        if s.flags & SECTION_CODE and 0 < s.size <= MAX_MEMORY_BYTES
     )
     symbols = _symbols(elf, sections, base)
     return Executable(tuple(segments), entry, symbols, name, headers, base, executable_stack, code)

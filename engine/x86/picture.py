@@ -124,7 +124,7 @@ def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _find(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
-    """The first place in physical memory, at or after `from`, that holds these bytes; null if there is none."""
+    """The first place in physical memory (user64: the program's), from `from` on, that holds these bytes; or null."""
     text = query.get("bytes")
     try:
         wanted = bytes.fromhex(text) if isinstance(text, str) else b""
@@ -132,9 +132,24 @@ def _find(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
         wanted = b""
     if not 1 <= len(wanted) <= MAX_FIND_BYTES:
         raise CommandError(f"`bytes` must be 1 to {MAX_FIND_BYTES} bytes in hex")
+    if machine.process:
+        return {
+            "bytes": wanted.hex(),
+            "address": _find_in_areas(machine, wanted, _number(query, "from", 0, 0, 1 << 64)),
+        }
     start = _number(query, "from", 0, 0, machine.vcpu.ram_bytes)
     found = machine.vcpu.read_memory(start, machine.vcpu.ram_bytes - start).find(wanted)
     return {"bytes": wanted.hex(), "address": None if found < 0 else start + found}
+
+
+def _find_in_areas(machine: X86Machine, wanted: bytes, start: int) -> int | None:
+    """As `_find`, in the program's own addresses."""
+    for area in machine.process.state.areas if machine.process else ():
+        at = max(start, area.start)
+        found = machine.vcpu.read_linear(at, area.end - at).find(wanted) if at < area.end else -1
+        if found >= 0:
+            return at + found
+    return None
 
 
 def _memory_query(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:

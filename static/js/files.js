@@ -61,3 +61,61 @@ export async function mayDelete(file) {
   await laterWords();
   return file.text.trim() === "" || confirm(t("files.sure", { name: file.name }));
 }
+
+/**
+ * Let the visitor pick a file of theirs: text takes the place of the shown file's, an executable that of the program.
+ * @param {import("./session.js").Session} session
+ * @param {import("./store.js").Store} store
+ */
+export async function chooseFile(session, store) {
+  await laterWords();
+  const field = h("input", { type: "file", hidden: true });
+  field.addEventListener("change", async () => {
+    const [file] = field.files ?? [];
+    field.remove();
+    if (!file) return;
+    const { room, options } = store.state;
+    if (file.size > room.upload_bytes) {
+      store.set({ notice: { text: t("files.long", { name: file.name, n: size(file.size), max: size(room.upload_bytes) }), tone: "error" } });
+      return;
+    }
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const name = file.name.replace(/[^A-Za-z0-9_.-]/g, "_").replace(/^[.-]+/, "").slice(0, 64) || "program";
+    const text = asText(bytes);
+    if (text === null) {
+      const program = { name, text: t("files.binary", { name, n: size(bytes.length) }), base64: inBase64(bytes) };
+      session.load({ room, files: [program], options: { ...options, ...Object.fromEntries(room.executables) } });
+      void session.run();
+    } else {
+      const { files, file: shown } = store.state;
+      session.arrange(files.map((f, i) => (i === shown ? { name: f.name, text } : f)), shown);
+    }
+  });
+  document.body.append(field);
+  field.click();
+}
+
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes.toLocaleString("en");
+}
+
+/**
+ * The bytes as text; null where they are none.
+ * @param {Uint8Array} bytes
+ */
+function asText(bytes) {
+  if (bytes.includes(0)) return null;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {Uint8Array} bytes */
+function inBase64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(text);
+}

@@ -4,7 +4,7 @@
 import { TraceWindow } from "./trace.js";
 
 /**
- * @typedef {{name: string, text: string}} SourceFile
+ * @typedef {{name: string, text: string, base64?: string}} SourceFile
  * @typedef {{line: number, file: string, condition?: string, hits?: number} | {where: number}} Breakpoint
  * @typedef {{message: string, file: string, span: number[] | null, hint: string | null}} Diagnostic
  * @typedef {{key?: string, args?: Record<string, any>, text?: string, tone: "info" | "error", tick?: number,

@@ -231,3 +231,11 @@ def test_stored_links_are_canonical_json(settings, store, payload):
         ((body,),) = connection.execute("SELECT payload FROM links WHERE id = ?", (saved.id,)).fetchall()
     connection.close()
     assert body == json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def test_a_link_keeps_an_executable_and_refuses_what_is_no_base64(store):
+    file = {"name": "program", "text": "; an executable", "base64": "f0VMRg=="}
+    saved = store.save({"v": 1, "room": "x86", "files": [file]})
+    assert store.load(saved.id).payload["files"] == [file]
+    with pytest.raises(CommandError, match="not base64"):
+        store.save({"v": 1, "room": "x86", "files": [{**file, "base64": "no!"}]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -90,3 +91,20 @@ def test_a_source_that_is_too_long_is_refused_and_the_session_stays(start_server
         assert client.message().event["error"]["limit"] == "source"
         client.command("open", room="lua", files=[{"name": "main.lua", "text": "-" * 100}])
         assert client.message().event["event"] == "inspected"
+
+
+def test_an_executable_that_is_too_long_is_refused_and_the_session_stays(start_server):
+    server = start_server(upload_bytes=99)
+    with server.connect() as client:
+        content = base64.b64encode(bytes(100)).decode()
+        client.command("open", room="x86", files=[{"name": "program", "text": "", "base64": content}])
+        assert client.message().event["error"]["limit"] == "upload"
+        content = base64.b64encode(bytes(99)).decode()
+        client.command("open", room="x86", files=[{"name": "program", "text": "", "base64": content}])
+        assert client.message().event["event"] == "inspected"
+
+
+def test_only_a_program_may_make_a_command_long(start_server):
+    with start_server().connect() as client:
+        client.command("inspect", query={"kind": "x" * (200 << 10)})
+        assert "192 KiB" in client.message().event["error"]["message"]

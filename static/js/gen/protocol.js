@@ -5,7 +5,7 @@ export const VERSION = 1;
 export const TRACE_VERSION = 1;
 export const FRAME_TRACE = 1;
 export const HEADER_BYTES = 24;
-export const MAX_COMMAND_BYTES = 196608;
+export const MAX_COMMAND_BYTES = 1638400;
 export const MAX_SOURCE_BYTES = 65536;
 export const COLUMNS = Object.freeze([
   {

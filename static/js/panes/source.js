@@ -149,7 +149,10 @@ export default {
     /** @param {import("../store.js").State} state */
     function drawTabs({ files, file }) {
       const ending = ctx.adapter().moduleEnding;
-      tabs.hidden = !ending && files.length < 2;
+      const { room, options } = store.state;
+      const opens = room.executables.length > 0;
+      const takes = opens && room.executables.every((/** @type {[string, string]} */ [option, value]) => options[option] === value);
+      tabs.hidden = !ending && files.length < 2 && !opens;
       const names = files.map((f) => f.name);
       const add = h("button", { type: "button", class: "file", "aria-label": t("source.add"), title: t("source.add"), on: { click: async () => {
         const { askName, freshName } = await import("../files.js");
@@ -164,8 +167,16 @@ export default {
         const { mayDelete } = await import("../files.js");
         if (await mayDelete(store.state.files[file])) session.arrange(store.state.files.filter((_f, i) => i !== file), file - 1);
       } } }, t("source.delete"));
+      const give = h("button", { type: "button", class: "file", title: t("source.arguments.help"), on: {
+        click: () => session.arrange([...store.state.files, { name: room.arguments_file, text: "" }], names.length),
+      } }, t("source.arguments"));
+      const open = h("button", { type: "button", class: "file", title: t("source.open.help"), on: { click: async () => {
+        const { chooseFile } = await import("../files.js");
+        await chooseFile(session, store);
+      } } }, t("source.open"));
       fill(tabs, names.map((one, i) => fileTab(one, i === file, () => store.set({ file: i }))), ending ? add : null,
-        h("span", { class: "gap" }), ending ? rename : null, file > 0 ? remove : null);
+        takes && !names.includes(room.arguments_file) ? give : null,
+        h("span", { class: "gap" }), opens ? open : null, ending ? rename : null, file > 0 ? remove : null);
     }
 
     /** What is left to do when the other panes are up to date: the editor asks for geometry whenever it is changed. */
