@@ -1,7 +1,7 @@
 // @ts-check
 // Exits in words: what kind one is, what it says, and the fields of `kvm_run` that the host reads of it
 // (linux/kvm.h, virt/kvm/api.rst).
-import { t } from "../i18n.js";
+import { has, language, t } from "../i18n.js";
 
 /** Kinds that a visitor can ask for, and the reasons that belong to each. @type {Record<string, (data: any) => boolean>} */
 export const KINDS = {
@@ -21,9 +21,26 @@ function hex(value) {
   return `0x${value.toString(16)}`;
 }
 
+/**
+ * Parts of a sentence in a row.
+ * @param {string[]} parts
+ */
+export function listed(parts) {
+  return parts.filter(Boolean).join(language() === "zh" ? "，" : ", ");
+}
+
+/**
+ * An exception's sign and its name in words.
+ * @param {any} d
+ */
+export function exceptionName(d) {
+  const key = `x86.exception.${d.vector}`;
+  return has(key) ? `${d.name.split(" ")[0]} ${t(key)}` : d.name;
+}
+
 /** @param {any} d */
 export function reasonText(d) {
-  if (d.reason === "exception") return d.name;
+  if (d.reason === "exception") return exceptionName(d);
   return ["interrupt", "bios", "syscall", "debug_exit", "cpu_switched"].includes(d.reason) ? t(`x86.exit.${d.reason}`) : String(d.reason);
 }
 
@@ -38,7 +55,7 @@ export function detailText(d) {
     case "KVM_EXIT_MMIO":
       return t("x86.exit.mmio", { direction: d.direction, at: hex(d.address), size: d.size });
     case "exception":
-      return [t("x86.exit.vector", { n: d.vector.toString(16).padStart(2, "0") }), d.error_code !== undefined ? t("x86.exit.code", { n: hex(d.error_code) }) : "", d.address !== undefined ? `CR2 ${d.address.toString(16)}` : "", d.to !== undefined ? `→ ${d.to.toString(16)}` : ""].filter(Boolean).join(", ");
+      return listed([t("x86.exit.vector", { n: d.vector.toString(16).padStart(2, "0") }), d.error_code !== undefined ? t("x86.exit.code", { n: hex(d.error_code) }) : "", d.address !== undefined ? `CR2 ${d.address.toString(16)}` : "", d.to !== undefined ? `→ ${d.to.toString(16)}` : ""]);
     case "interrupt":
       return t("x86.exit.irq", { irq: String(d.irq), vector: d.vector.toString(16).padStart(2, "0"), to: d.to.toString(16) });
     case "syscall":

@@ -4,6 +4,7 @@ import { h } from "../dom.js";
 import { has, t } from "../i18n.js";
 import { writerLink } from "../values.js";
 import { addressButton } from "./x86-walk.js";
+import { exceptionName, listed } from "./x86-exit-text.js";
 import { symbolText } from "./x86-stack.js";
 
 /** Exceptions shown before a shutdown: what led to it. */
@@ -23,7 +24,7 @@ function codeNode(d) {
     return h("div", { class: "codes" }, h("span", { class: "chips" }, bits.map(([name, bit]) => {
       const on = (code >> Number(bit)) & 1;
       return h("span", { class: on ? "on" : "" }, `${name} ${on}`);
-    })), h("span", {}, words.join(", ")));
+    })), h("span", {}, listed(words)));
   }
   if (!code) return h("span", {}, t("x86.fault.nocode"));
   const table = code & 2 ? "IDT" : code & 4 ? "LDT" : "GDT";
@@ -61,7 +62,7 @@ function face(state, ctx, { tick, data }) {
   const row = state.program?.at(state.trace.where(tick))?.row;
   const key = `x86.vector.${data.vector}`;
   return h("div", { class: "face" },
-    h("h4", {}, h("span", { "aria-hidden": "true" }, "▲ "), data.name, " ", h("span", { class: "dim" }, t("x86.exit.vector", { n: data.vector.toString(16).padStart(2, "0") })), " ", tick === state.viewTick ? null : writerLink(tick, (n) => ctx.session.goTo(n))),
+    h("h4", {}, h("span", { "aria-hidden": "true" }, "▲ "), exceptionName(data), " ", h("span", { class: "dim" }, t("x86.exit.vector", { n: data.vector.toString(16).padStart(2, "0") })), " ", tick === state.viewTick ? null : writerLink(tick, (n) => ctx.session.goTo(n))),
     has(key) ? h("p", {}, t(key)) : null,
     h("dl", { class: "facts" },
       row ? [h("dt", {}, t("x86.fault.by")), h("dd", {}, h("code", {}, `${row.op} ${row.args}`.trim()), " ", addressButton(Number(row.address).toString(16), BigInt(row.address ?? 0)))] : null,

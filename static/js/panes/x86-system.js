@@ -2,6 +2,7 @@
 // Segment registers with what the CPU keeps of their descriptors, and the control registers bit by bit.
 import { columns, h } from "../dom.js";
 import { has, t } from "../i18n.js";
+import { listed } from "./x86-exit-text.js";
 import { addressButton } from "./x86-walk.js";
 import { history, numberOf, writerNode } from "./x86-registers.js";
 
@@ -49,8 +50,8 @@ function cacheRow(s) {
   const words = [
     ["x86.cache.selector", t("x86.cache.parts", { table: cache.table, index: String(cache.index), rpl: String(cache.rpl) })],
     ["x86.cache.range", null],
-    ["x86.cache.rights", [cache.present ? t("x86.cache.present") : t("x86.tables.absent"), t(cache.accessed ? "x86.cache.accessed" : "x86.cache.fresh"),
-      cache.conforming ? t("x86.cache.conforming") : "", cache.expands_down ? t("x86.cache.down") : "", t(cache.pages ? "x86.cache.pages" : "x86.cache.bytes")].filter(Boolean).join(", ")],
+    ["x86.cache.rights", listed([cache.present ? t("x86.cache.present") : t("x86.tables.absent"), t(cache.accessed ? "x86.cache.accessed" : "x86.cache.fresh"),
+      cache.conforming ? t("x86.cache.conforming") : "", cache.expands_down ? t("x86.cache.down") : "", t(cache.pages ? "x86.cache.pages" : "x86.cache.bytes")])],
   ];
   return h("tr", { class: "widths" }, h("td", { colspan: "4" }, h("dl", { class: "facts" }, words.map(([key, text]) =>
     [h("dt", {}, t(/** @type {string} */ (key))), h("dd", {}, text ?? [addressButton(s.base), " … ", h("span", { class: "m" }, `+${s.limit}`), h("span", { class: "dim" }, ` ${t("x86.cache.attributes", { n: s.attributes })}`)])]))));

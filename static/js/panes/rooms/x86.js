@@ -4,6 +4,7 @@ import { h } from "../../dom.js";
 import { Write } from "../../gen/protocol.js";
 import { has, t } from "../../i18n.js";
 import { x86Fields } from "./x86-fields.js";
+import { exceptionName } from "../x86-exit-text.js";
 import { manual, read } from "./x86-uses.js";
 
 /** Mnemonics whose sentence is another one's. @type {Record<string, string>} */
@@ -120,7 +121,7 @@ function leftFor(state, tick) {
     const value = typeof d.value === "number" ? d.value.toString(16).padStart(2 * (d.size ?? 1), "0") : "";
     if (d.reason === "KVM_EXIT_IO") return [t(`x86.say.${d.direction}.${d.device ? "device" : "nobody"}`, { port: d.port.toString(16), device: d.device ?? "", value, times: d.count })];
     if (d.reason === "KVM_EXIT_MMIO") return [t(`x86.say.mmio.${d.direction}`, { at: d.address.toString(16), value })];
-    if (d.reason === "exception") return [t("x86.say.exception", { name: d.name })];
+    if (d.reason === "exception") return [t("x86.say.exception", { name: exceptionName(d) })];
     if (d.reason === "interrupt") return [t("x86.say.interrupt", { irq: String(d.irq), vector: d.vector.toString(16).padStart(2, "0") })];
     if (d.reason === "syscall") return [t("x86.say.syscall", { name: d.name, result: String(d.result ?? "") })];
     if (d.reason === "bios") return [t("x86.say.bios", { service: d.service, name: d.name })];
