@@ -38,7 +38,9 @@ def listing(machine: X86Machine) -> dict[str, Any]:
 def _window(machine: X86Machine, name: str, address: int, before: int, length: int) -> dict[str, Any] | None:
     base = max(0, (address - before) & ~7)
     data = machine.vcpu.read_linear(base, length)
-    return {"name": name, "base": base, "bytes": data.hex()} if data else None
+    if not data:
+        return None
+    return {"name": name, "base": base, "bytes": data.hex(), **tables.mapping(machine, base, len(data))}
 
 
 def _memory(machine: X86Machine) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.x86 import pointers
+from engine.x86 import pointers, tables
 from engine.x86.core.vcpu import lib
 from engine.x86.decoder_kinds import Kind
 
@@ -69,7 +69,8 @@ def stack(machine: X86Machine) -> dict[str, Any]:
         elif places := pointers.chain(machine, lib.DS, value):
             word["chain"] = places
         words.append(word)
-    return {"pointer": top, "word": size, "words": words, "frames": frames}
+    found = {"pointer": top, "word": size, "words": words, "frames": frames}
+    return {**found, **tables.mapping(machine, top, len(data))}
 
 
 def _frames(machine: X86Machine, top: int, size: int) -> list[dict[str, Any]]:

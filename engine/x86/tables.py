@@ -12,6 +12,7 @@ _SYSTEM_TYPES = {1: "tss16", 2: "ldt", 3: "tss16 busy", 4: "call gate 16", 5: "t
 _GATES = {5: "task gate", 6: "interrupt gate 16", 7: "trap gate 16", 14: "interrupt gate", 15: "trap gate"}
 _PAGE_BITS = (("P", 0), ("W", 1), ("U", 2), ("PWT", 3), ("PCD", 4), ("A", 5), ("D", 6), ("PS", 7), ("G", 8), ("NX", 63))
 _EFER_LMA, _CR4_PAE, _CR0_PG = 0x400, 0x20, 1 << 31
+_PAGE = 4096
 
 
 def _segment(index: int, value: int) -> dict[str, Any]:
@@ -103,3 +104,19 @@ def pages(machine: X86Machine, address: int) -> dict[str, Any]:
         for name, (at, entry) in zip(names, walk, strict=False)
     ]
     return {"paging": True, "address": address, "entries": entries, "physical": physical}
+
+
+def mapping(machine: X86Machine, address: int, length: int) -> dict[str, Any]:
+    """`{"pages": [{"offset", "length", "physical" | null}]}` of a linear range; nothing where it maps to itself.
+
+    Nothing in user64 either: there the addresses in traces and targets are the program's own.
+    """
+    if machine.is_user or not int(machine.vcpu.state.cr0) & _CR0_PG:
+        return {}
+    runs: list[dict[str, Any]] = []
+    at = address
+    while at < address + length:
+        here = min(address + length - at, _PAGE - at % _PAGE)
+        runs.append({"offset": at - address, "length": here, "physical": machine.vcpu.translate(at)[0]})
+        at += here
+    return {} if all(run["physical"] == address + run["offset"] for run in runs) else {"pages": runs}

@@ -4,7 +4,9 @@ import pytest
 from x86_runs import CPUS, needs_kvm, record, start
 
 from engine.errors import CommandError
-from engine.machine import Journal, Limits
+from engine.machine import Journal, Limits, StopReason
+from engine.rooms import SourceFile
+from engine.x86 import room
 from engine.x86.assembler import assemble
 from engine.x86.machine import X86Machine
 from engine.x86.program import Program
@@ -240,3 +242,40 @@ def test_bytes_are_found_in_memory_from_a_place_on(go) -> None:
     for bad in ("", "xyz", "00" * 65, 5):
         with pytest.raises(CommandError, match="bytes"):
             machine.inspect({"kind": "find", "bytes": bad})
+
+
+def test_windows_and_stack_say_where_the_page_tables_put_them() -> None:
+    source = (
+        "org 0x1000\nbits 64\nmov qword [0x92000 + 8 * 1], 0x83\nmov rax, cr3\nmov cr3, rax\n"
+        "mov rsp, 0x200100\nmov byte [0x2000f8], 7\nhlt"
+    )
+    program = Program(assemble(source, bits=64), mode="long64", cpu="unicorn")
+    machine = X86Machine(program, Journal(), Limits())
+    try:
+        walk = machine.inspect({"kind": "pages", "address": 0x200000})["entries"]
+        assert walk[-1]["at"] == 0x92008
+        assert machine.run(100).reason is StopReason.HALT
+        window = next(w for w in machine.view()["memory"] if w["name"] == "sp")
+        assert window["pages"] == [{"offset": 0, "length": 64, "physical": window["base"] - 0x200000}]
+        assert machine.view()["stack"]["pages"][0]["physical"] == 0x100
+        assert machine.inspect({"kind": "memory", "address": 0xF8, "length": 1})["bytes"] == "07"
+    finally:
+        machine.close()
+
+
+def test_a_ring_3_programs_memory_is_changed_by_its_own_address() -> None:
+    source = "section .text\nmov byte [var], 7\npush rax\nhlt\nsection .data\nvar: db 1\n"
+    program = room.build([SourceFile("main.asm", source)], {"mode": "user64", "cpu": "unicorn"})
+    machine = room.start(program, Journal(), Limits())
+    try:
+        machine.run(1)
+        window = next(w for w in machine.view()["memory"] if w["name"] == "var")
+        assert "pages" not in window
+        machine.edit({"kind": "memory", "address": window["base"], "length": 1}, 9)
+        assert next(w for w in machine.view()["memory"] if w["name"] == "var")["bytes"][:2] == "09"
+        machine.edit({"kind": "register", "register": "r9"}, 1 << 40)
+        assert next(r["value"] for r in machine.view()["registers"] if r["name"] == "r9") == f"{1 << 40:016x}"
+        with pytest.raises(CommandError, match="no memory"):
+            machine.edit({"kind": "memory", "address": 0x10, "length": 1}, 9)
+    finally:
+        machine.close()

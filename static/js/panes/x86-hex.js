@@ -7,13 +7,39 @@ import { RECENT_STEPS } from "../values.js";
 export const ROW = 8;
 
 /**
- * A stretch of memory. `read`: addresses that the shown step read; `known`: false where there is no memory.
- * @typedef {{names: string[], base: number, bytes: (string | null)[]}} Window
+ * A stretch of memory; null where there is none. `pages`: where the page tables put it, if that is elsewhere.
+ * @typedef {{offset: number, length: number, physical: number | null}} Page
+ * @typedef {{names: string[], base: number, bytes: (string | null)[], pages?: Page[]}} Window
  */
 
 /**
+ * The physical address of a byte of a stretch; -1: no page is mapped there.
+ * @param {{base: number, pages?: Page[]}} w
+ * @param {number} address
+ */
+export function physicalOf(w, address) {
+  if (!w.pages) return address;
+  const offset = address - w.base;
+  const page = w.pages.find((p) => offset >= p.offset && offset < p.offset + p.length);
+  return page && page.physical !== null ? page.physical + offset - page.offset : -1;
+}
+
+/**
+ * The last writers of a stretch's bytes.
+ * @param {import("../trace.js").TraceWindow} trace
+ * @param {{base: number, pages?: Page[]}} w
+ * @param {number} length
+ * @param {number} tick
+ * @returns {number[]}
+ */
+export function writersOf(trace, w, length, tick) {
+  const pages = w.pages ?? [{ offset: 0, length, physical: w.base }];
+  return pages.flatMap((p) => (p.physical === null ? new Array(p.length).fill(0) : trace.memoryWriters(p.physical, p.length, tick)));
+}
+
+/**
  * Windows in address order; those that touch or overlap become one.
- * @param {{name: string, base: number, bytes: string}[]} windows
+ * @param {{name: string, base: number, bytes: string, pages?: Page[]}[]} windows
  */
 export function merge(windows) {
   /** @type {Window[]} */
@@ -24,9 +50,19 @@ export function merge(windows) {
     const gap = last ? w.base - (last.base + last.bytes.length) : 1;
     if (last && gap <= 0) {
       if (!last.names.includes(w.name)) last.names.push(w.name);
-      if (gap) last.bytes.push(...bytes.slice(-gap));
-      else last.bytes.push(...bytes);
-    } else out.push({ names: [w.name], base: w.base, bytes: [...bytes] });
+      const from = gap ? -gap : 0;
+      const at = last.bytes.length;
+      if (last.pages || w.pages) {
+        const own = w.pages ?? [{ offset: 0, length: bytes.length, physical: w.base }];
+        last.pages ??= [{ offset: 0, length: at, physical: last.base }];
+        last.pages.push(...own.flatMap((p) => {
+          const skip = Math.max(0, from - p.offset);
+          if (skip >= p.length) return [];
+          return [{ offset: at + p.offset + skip - from, length: p.length - skip, physical: p.physical === null ? null : p.physical + skip }];
+        }));
+      }
+      last.bytes.push(...bytes.slice(from));
+    } else out.push({ names: [w.name], base: w.base, bytes: [...bytes], pages: w.pages ? [...w.pages] : undefined });
   }
   return out;
 }
@@ -50,7 +86,7 @@ export function stackPointer(view) {
  */
 export function hexRows(state, w, marks) {
   const { view, viewTick, trace } = state;
-  const writers = trace.memoryWriters(w.base, w.bytes.length, viewTick);
+  const writers = writersOf(trace, w, w.bytes.length, viewTick);
   const next = state.program?.at(view.next?.where)?.row;
   const ipAt = marks.linear ? (next?.address ?? -1) : -1;
   const ipEnd = ipAt + (next?.bytes?.length ?? 0) / 2;
@@ -85,7 +121,7 @@ export function hexRows(state, w, marks) {
       if (a === spAt) names.push("spm");
       if (a === marks.picked) names.push("picked");
       if (marks.found && a >= marks.found[0] && a < marks.found[1]) names.push("found");
-      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null, "data-at": a, "data-edit": marks.linear, holds: { target: { kind: "memory", address: a, length: 1 }, value: { t: "bits", s: byte }, label: `[${a.toString(16).padStart(4, "0")}]` }, "aria-selected": a === marks.picked ? "true" : null }, byte));
+      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null, "data-at": a, "aria-selected": a === marks.picked ? "true" : null }, byte));
       const code = Number.parseInt(byte, 16);
       ascii += code >= 32 && code < 127 ? String.fromCharCode(code) : "·";
     }

@@ -6,7 +6,7 @@ import { has, t } from "../i18n.js";
 import { writerLink } from "../values.js";
 import { Question, onAddress, pointAt } from "./x86-asking.js";
 import { ExpressionError, evaluate, namesOf, registerValues } from "./x86-expression.js";
-import { ROW, hexHead, hexRows, legend, merge } from "./x86-hex.js";
+import { ROW, hexHead, hexRows, legend, merge, physicalOf } from "./x86-hex.js";
 import { keep, recall } from "./x86-kept.js";
 import { ScreenBlock } from "./x86-screen.js";
 import { TablesBlock } from "./x86-tables.js";
@@ -254,10 +254,12 @@ class MemoryPane {
   windows({ base, bytes }) {
     const all = bytes.match(/../g) ?? [];
     if (!this.linear || !this.pages) return [{ names: [t("x86.memory.isphysical")], base, bytes: all }];
+    // Traces of a ring 3 program have its own addresses.
+    const own = this.ctx.store.state.view?.mode === "user64";
     return this.pages.map((/** @type {any} */ page) => {
       const here = base + page.offset;
       const heading = page.physical === null ? t("x86.memory.unmapped", { at: here.toString(16) }) : page.physical === here ? t("x86.memory.islinear") : t("x86.memory.mapped", { at: page.physical.toString(16) });
-      return { names: [heading], base: here, bytes: all.slice(page.offset, page.offset + page.length).map((byte, i) => (i < page.backed ? byte : null)) };
+      return { names: [heading], base: here, bytes: all.slice(page.offset, page.offset + page.length).map((byte, i) => (i < page.backed ? byte : null)), pages: own ? undefined : [{ offset: 0, length: page.length, physical: page.physical }] };
     });
   }
 
@@ -301,10 +303,14 @@ class MemoryPane {
     const value = Number.parseInt(byte, 16);
     const cells = w.bytes.slice(this.picked - w.base, this.picked - w.base + 8);
     const wide = (/** @type {number} */ n) => (cells.length >= n ? [...cells.slice(0, n)].reverse().join("") : "");
-    const writer = state.trace.memoryWriters(this.picked, 1, state.viewTick)[0];
-    const ask = () => this.ctx.session.toWriter({ kind: "memory", address: this.picked });
+    const physical = physicalOf(w, this.picked);
+    const at = this.picked.toString(16).padStart(4, "0");
+    const writer = state.trace.memoryWriters(physical, 1, state.viewTick)[0];
+    const ask = () => this.ctx.session.toWriter({ kind: "memory", address: physical });
     fill(this.bar,
-      h("span", { class: "m" }, h("b", {}, this.picked.toString(16).padStart(4, "0")), ` ${byte} = ${value}${value > 127 ? ` = ${value - 256}` : ""}${value >= 32 && value < 127 ? ` '${String.fromCharCode(value)}'` : ""}`),
+      h("span", { class: "m" }, h("b", {}, at), " ", h("span", {
+        class: "value", tabindex: "0", "data-edit": physical >= 0, holds: { target: { kind: "memory", address: physical, length: 1 }, value: { t: "bits", s: byte }, label: `[${at}]` },
+      }, byte), ` = ${value}${value > 127 ? ` = ${value - 256}` : ""}${value >= 32 && value < 127 ? ` '${String.fromCharCode(value)}'` : ""}`),
       h("span", { class: "m dim" }, [2, 4, 8].map(wide).filter(Boolean).map((text, i) => `${["w", "d", "q"][i]} ${text} `)),
       writer ? writerLink(writer, (tick) => this.ctx.session.goTo(tick)) : state.trace.knowsAll(state.viewTick) ? h("span", { class: "dim" }, t("x86.memory.never")) : h("button", { type: "button", class: "btn", on: { click: ask } }, t("x86.memory.who")),
       wide(2) ? h("button", { type: "button", class: "btn", title: t("x86.memory.asaddress"), on: { click: () => pointAt(BigInt(`0x${wide(state.view.registers?.[0]?.bits === 64 ? 8 : state.view.registers?.[0]?.bits === 32 ? 4 : 2) || 0}`)) } }, t("x86.memory.there")) : null);

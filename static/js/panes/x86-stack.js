@@ -3,6 +3,7 @@
 import { columns, h } from "../dom.js";
 import { t } from "../i18n.js";
 import { writerLink } from "../values.js";
+import { writersOf } from "./x86-hex.js";
 import { addressButton } from "./x86-walk.js";
 
 /** Words that are shown. */
@@ -39,7 +40,7 @@ export function stack(state, ctx) {
   const empty = (/** @type {any} */ w) => /^0+$/.test(w.value) && !w.return && !w.frame;
   while (count > 2 && empty(words[count - 1])) count--;
   const shown = words.slice(0, count);
-  const writers = trace.memoryWriters(shown[0].address, word * count, viewTick);
+  const writers = writersOf(trace, { base: shown[0].address, pages: view.stack.pages }, word * count, viewTick);
   const rows = shown.map((/** @type {any} */ w, /** @type {number} */ i) => {
     const writer = Math.max(...writers.slice(w.address - shown[0].address, w.address - shown[0].address + word));
     const written = writer && writer === viewTick;

@@ -75,7 +75,7 @@ export class VectorsBlock {
     fill(this.body,
       h("div", { class: "xtools" }, h("span", { class: "dim" }, t("x86.vectors.as")), pick),
       h("ul", { class: "vec" }, fpu.xmm.filter((/** @type {any} */ x, /** @type {number} */ i) => i < 4 || any([x])).map((/** @type {any} */ x) => this.vector(state, step, x, [x.name, `${x.name}h`]))),
-      fpu.ymm ? h("ul", { class: "vec" }, fpu.ymm.filter((/** @type {any} */ y) => any([y])).map((/** @type {any} */ y) => this.vector(state, step, y, []))) : null,
+      fpu.ymm ? h("ul", { class: "vec" }, fpu.ymm.filter((/** @type {any} */ y) => any([y])).map((/** @type {any} */ y) => this.vector(state, step, y, [y.name.replace("y", "x"), `${y.name.replace("y", "x")}h`, y.name, `${y.name}h`]))) : null,
       this.st(state, step, fpu), this.words(fpu));
   }
 
