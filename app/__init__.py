@@ -10,6 +10,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import api, assets, compression, embed, live, logs, metrics, pages, pictures, ratelimits, security, tours
 from app.assets import Assets
 from app.catalogue import Catalogue
+from app.control import Control
+from app.handover import Handover
+from app.kept import Kept
 from app.metrics import Metrics
 from app.places import Places
 from app.services import Services
@@ -29,6 +32,8 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     settings = settings or Settings.from_environ()
     logs.install(settings)
     app = Flask("app", root_path=str(ROOT / "app"), template_folder=str(ROOT / "templates"), static_folder=None)
+    kept = Kept()
+    control = Control(settings.data_path)
     found = Services(
         settings=settings,
         version=program_version(),
@@ -37,12 +42,18 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
             Places(settings.data_path / "places", settings.sessions, settings.sessions_per_address),
             Places(settings.data_path / "queue", settings.queue, settings.sessions_per_address),
             pool or WorkerPool(worker_limits(settings)),
+            lambda network: kept.make_room(network) or control.tell_others({"do": "make_room", "network": network}),
         ),
         metrics=Metrics(settings.data_path / "metrics"),
+        kept=kept,
         assets=Assets(ROOT / "static" / "dist"),
         catalogue=Catalogue.read(ROOT / "static" / "i18n" / "catalogue.json"),
     )
     app.extensions["glassbox"] = found
+    control.on("end", lambda asked: found.sessions.end(int(asked["session"])))
+    control.on("make_room", lambda asked: kept.make_room(asked["network"]))
+    handover = Handover(settings.data_path, lambda connection: live.take_in(found, connection))
+    found.starting.extend([control.start, handover.start])
     app.jinja_env.globals["asset"] = found.assets.url
     compression.install(app)
     security.install(app, settings)

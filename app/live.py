@@ -7,10 +7,12 @@ that blocks the worker's pipe, and that the worker: nothing piles up here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +22,17 @@ from simple_websocket import ConnectionError as HandshakeError
 from wsproto.utilities import ProtocolError
 
 from app.catalogue import Language, language_of
+from app.handover import RemoteConnection, hand_over
 from app.jsontext import parse
+from app.line import Connection, Line
 from app.livesocket import CloseReason, ConnectionClosed, LiveSocket, Opcode, SocketLimits
 from app.logs import log
-from app.metrics import Metrics
 from app.security import origin_is_allowed
 from app.services import Services, services
-from app.sessions import Worker
+from app.sessions import Worker, network_of
 from app.settings import Settings
 from engine.errors import CommandError, GlassboxError, HostUnavailable, LimitExceeded
-from engine.wire import MAX_COMMAND_BYTES, MAX_SHORT_COMMAND_BYTES, VERSION, validate
+from engine.wire import MAX_COMMAND_BYTES, MAX_SHORT_COMMAND_BYTES, RELAY_BY_NAME, VERSION, validate
 from engine.worker.client import Closed
 from engine.worker.frames import BINARY, JSON, Frame
 
@@ -58,6 +61,8 @@ ADDRESS = Ending(
 )
 OPERATOR = Ending("operator", CloseReason.POLICY_VIOLATION, "Whoever runs this server ended the session.")
 BAD_COMMANDS = Ending("killed", CloseReason.POLICY_VIOLATION, "The page sent too many commands that make no sense.")
+AWAY = Ending("away", CloseReason.GOING_AWAY, "The connection was lost, and the session was not resumed in time.")
+GONE = Ending("gone", CloseReason.POLICY_VIOLATION, "The session is not kept any more. Run the program again to go on.")
 REFUSALS = {"sessions": BUSY, "sessions_per_address": ADDRESS, "workers": BUSY}
 
 
@@ -74,49 +79,124 @@ def socket_limits(settings: Settings) -> SocketLimits:
 
 
 class LiveSession:
-    """One socket and one worker, joined by two threads until one side ends or `end` is called.
+    """One browser and one worker, joined by two threads until one side ends or `end` is called.
 
-    The socket's own reader thread brings commands to the worker as long as it takes them at once; the thread of the
-    request does the rest. A third one brings frames to the browser.
+    A connection's own reader thread brings commands to the worker as long as it takes them at once; the thread of the
+    request does the rest. A third one brings frames to the browser. A browser that asked to be kept may come back over
+    another connection: the thread of that request then takes the place of the first one.
     """
 
     def __init__(
-        self, socket: LiveSocket, worker: Worker, settings: Settings, metrics: Metrics, say: Callable[[Ending], str]
+        self,
+        socket: LiveSocket,
+        worker: Worker,
+        found: Services,
+        say: Callable[[Ending], str],
+        network: str = "",
     ) -> None:
-        self._socket = socket
+        self._line = Line(socket)
         self._worker = worker
-        self._settings = settings
-        self._metrics = metrics
+        self._found = found
+        self._settings = found.settings
+        self._metrics = found.metrics
         self._say = say
+        self.network = network
         self._commanded_at = 0.0
         self.commands = self.frames = self.bytes = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self.ending: Ending | None = None
         self._bad_commands = 0
+        self._token = ""
+        self._received = 0
+        self._successors = 0
+        self._serving = threading.Lock()
+        self.lost_at: float | None = None
+        self._relay = threading.Thread(target=self._relay_frames, name="live-relay", daemon=True)
+        #: What has to be undone when the session is over, whichever thread ends it.
+        self.closing = ExitStack()
+        self._listen(socket)
 
     def run(self) -> None:
-        """Relay until the session is over, then leave nothing behind. The socket is not finished yet."""
-        relay = threading.Thread(target=self._relay_frames, name="live-relay", daemon=True)
-        self._socket.on_lost = self._worker_must_go
-        self._socket.on_message = self._pass_on
-        relay.start()
-        try:
-            self._relay_commands()
-        except ConnectionClosed:
-            pass  # the browser left, or was sent away by the socket's own limits
-        finally:
-            if self.ending is not None:
-                farewell(self._socket, self.ending, self._say(self.ending))
-            self._worker_must_go()
-            self._socket.finish()
-            relay.join()
+        """Relay until the session is over, then leave nothing behind; or until another connection goes on with it.
+
+        The socket is not finished yet.
+        """
+        self._relay.start()
+        with self._serving:
+            is_over = self._serve(self._line.connection)
+        if is_over:
+            self.closing.close()
+
+    def knows(self, has: int) -> bool:
+        """May a browser of this session say that it has so many of its messages?"""
+        return self._line.can_be_resumed and self._line.knows(has)
+
+    def resume(self, connection: Connection, has: int, number: int) -> None:
+        """Go on over this connection, as the answer to command `number`; returns when that is done with."""
+        with self._lock:
+            self._successors += 1
+            self._lock.notify_all()
+        before = self._line.connection
+        if isinstance(before, LiveSocket):
+            before.on_lost, before.on_message = (lambda: None), None  # somebody takes its place
+        before.close(CloseReason.GOING_AWAY, "the session goes on over another connection")
+        before.finish(0.0)  # whoever is stuck with it comes back
+        with self._serving:
+            with self._lock:
+                self._successors -= 1
+                self.lost_at = None
+                ending = self.ending
+            if ending is not None:
+                farewell(connection, GONE, self._say(GONE))
+                return
+            first = {"v": VERSION, "re": number, "event": "resumed", "received": self._received}
+            self._line.resume(connection, json.dumps(first), has)
+            if isinstance(connection, LiveSocket):
+                self._listen(connection)
+            self._metrics.count("glassbox_sessions_resumed_total")
+            is_over = self._serve(connection)
+        if is_over:
+            self.closing.close()
+
+    def _serve(self, connection: Connection) -> bool:
+        """Relay commands of this connection; True when the session is over, False when another one goes on."""
+        with contextlib.suppress(ConnectionClosed):  # the browser left, or was sent away by the socket's own limits
+            self._relay_commands(connection)
+        if self.ending is None and self._line.can_be_resumed and self._is_expected(connection):
+            return False
+        if self.ending is not None:
+            farewell(connection, self.ending, self._say(self.ending))
+        self._line.end()
+        self._worker_must_go()
+        connection.finish()
+        self._relay.join()
+        return True
+
+    def _is_expected(self, connection: Connection) -> bool:
+        """Wait for the browser to come back; True once it is there, False if it left for good or the time is over."""
+        with self._lock:
+            if self._successors:
+                return True
+            if not connection.is_broken:
+                return False
+            self.lost_at = time.monotonic()
+            self._lock.wait_for(lambda: self._successors or self.ending is not None, self._settings.resume_s)
+            if self._successors:
+                return True
+            self.ending = self.ending or AWAY
+            return False
 
     def end(self, ending: Ending) -> None:
         """End the session for this reason, unless it is ending already. Returns at once; any thread may call it."""
         with self._lock:
             if self.ending is None:
                 self.ending = ending
-        self._socket.interrupt()
+            self._lock.notify_all()
+        self._line.connection.interrupt()
+
+    def give_up(self) -> None:
+        """Its place is needed, and its browser is not there."""
+        self.end(AWAY)
 
     def shut_down(self) -> None:
         """The server stops."""
@@ -129,6 +209,15 @@ class LiveSession:
         self.end(OPERATOR)
         self._worker_must_go()
 
+    def _listen(self, socket: LiveSocket) -> None:
+        socket.on_lost = lambda: self._connection_lost(socket)
+        socket.on_message = self._pass_on
+
+    def _connection_lost(self, socket: LiveSocket) -> None:
+        """A connection is over: if nobody comes back, the thread that waits for the worker has to be woken."""
+        if not (self._line.can_be_resumed and socket.is_broken):
+            self._worker_must_go()
+
     def _worker_must_go(self) -> None:
         self._worker.kill(self.ending.reason if self.ending else "ended")
 
@@ -137,11 +226,12 @@ class LiveSession:
         if self.ending is not None or not isinstance(message, str):
             return False
         try:
-            command = check(message, self._settings.source_bytes, self._settings.upload_bytes)
+            command = self._check(message)
         except (CommandError, LimitExceeded):
             return False
-        if not self._worker.try_send(command):
+        if command is None or not self._worker.try_send(command):
             return False
+        self._received += 1
         self._count_command()
         return True
 
@@ -150,29 +240,62 @@ class LiveSession:
         self._metrics.count("glassbox_commands_total")
         self._commanded_at = time.monotonic()
 
-    def _relay_commands(self) -> None:
+    def _relay_commands(self, connection: Connection) -> None:
         while True:
-            message = self._socket.receive(self._settings.idle_s)
+            message = connection.receive(self._settings.idle_s)
             if message is None:
-                self.end(IDLE)
+                if not self._successors:
+                    self.end(IDLE)
                 return
             if isinstance(message, bytes):
-                self._socket.close(CloseReason.UNSUPPORTED_DATA, "commands are text messages")
+                connection.close(CloseReason.UNSUPPORTED_DATA, "commands are text messages")
                 return
+            self._received += 1
             try:
-                command = check(message, self._settings.source_bytes, self._settings.upload_bytes)
+                command = self._check(message)
             except LimitExceeded as error:
-                self._socket.send(failed(message, error))
+                self._line.send(failed(message, error))
             except CommandError as error:
                 self._bad_commands += 1
                 self._metrics.count("glassbox_bad_commands_total")
                 if self._bad_commands > MAX_BAD_COMMANDS:
                     self.end(BAD_COMMANDS)
                     return
-                self._socket.send(failed(message, error))
+                self._line.send(failed(message, error))
             else:
+                if command is None:
+                    self._keep(message)
+                    continue
                 self._count_command()
                 self._worker.send(command)
+
+    def _check(self, message: str) -> bytes | None:
+        """The bytes to hand to the worker; None for `keep`, which is about the connection.
+
+        CommandError if this is no command that could be known, LimitExceeded for a source that is too long.
+        """
+        data = parse(message)
+        if isinstance(data, dict) and data.get("do") == "keep":
+            validate(data, RELAY_BY_NAME)
+            if not self._settings.resume_s:
+                raise CommandError("this server keeps no sessions")
+            if self._token:
+                raise CommandError("this session is kept already")
+            return None
+        command, arguments = validate(data)
+        if command.name == "credit" and arguments["received"] is not None:
+            self._line.has(arguments["received"])
+        check_files(message, arguments, self._settings)
+        return message.encode()
+
+    def _keep(self, message: str) -> None:
+        """From here on this session may be resumed."""
+        number = json.loads(message)["id"]
+        self._token = self._found.kept.add(self)
+        self.closing.callback(self._found.kept.remove, self._token)
+        self._received = 0
+        kept = {"event": "kept", "token": self._token, "seconds": self._settings.resume_s}
+        self._line.keep(json.dumps({"v": VERSION, "re": number, **kept}))
 
     def _relay_frames(self) -> None:
         """What the second thread does. It ends when the worker is gone or the browser is."""
@@ -186,7 +309,7 @@ class LiveSession:
                     self._count(frame)
                     if frame.kind == JSON and not frame.payload.isascii():
                         frame.payload.decode()  # only to see that it is proper text
-                    self._socket.send_message(OPCODES[frame.kind], frame.payload)
+                    self._line.send_message(OPCODES[frame.kind], frame.payload)
         except ConnectionClosed:
             return
         except UnicodeDecodeError:
@@ -202,12 +325,12 @@ class LiveSession:
             self._metrics.observe("glassbox_answer_seconds", time.monotonic() - asked_at)
 
 
-def check(message: str, source_bytes: int, upload_bytes: int) -> bytes:
-    """The bytes to hand to the worker, or CommandError if this is no command that it could know.
+def check_files(message: str, arguments: dict[str, Any], settings: Settings) -> None:
+    """CommandError for a command that is too long without files.
 
     LimitExceeded for source text of more than `source_bytes`, or other files of more than `upload_bytes`.
     """
-    _, arguments = validate(parse(message))
+    source_bytes, upload_bytes = settings.source_bytes, settings.upload_bytes
     files = arguments.get("files") or []
     if "files" not in arguments and len(message) > MAX_SHORT_COMMAND_BYTES:
         raise CommandError(f"a command has {MAX_SHORT_COMMAND_BYTES >> 10} KiB at most")
@@ -217,7 +340,6 @@ def check(message: str, source_bytes: int, upload_bytes: int) -> bytes:
     texts = [file.get("text") for file in files if isinstance(file, dict)]
     if sum(len(text.encode("utf-8", "surrogatepass")) for text in texts if isinstance(text, str)) > source_bytes:
         raise LimitExceeded("source", f"the program is longer than {source_bytes:,} bytes")
-    return message.encode()
 
 
 def failed(message: str, error: GlassboxError) -> str:
@@ -231,7 +353,7 @@ def failed(message: str, error: GlassboxError) -> str:
     return json.dumps({"v": VERSION, "re": answers, "event": "failed", "error": error.to_wire()})
 
 
-def farewell(socket: LiveSocket, ending: Ending, message: str) -> None:
+def farewell(socket: Connection, ending: Ending, message: str) -> None:
     """Send the goodbye event and the close frame that belong to an ending."""
     goodbye = {"v": VERSION, "re": None, "event": "goodbye", "reason": ending.reason, "message": message}
     socket.close(ending.code, ending.reason, last=json.dumps(goodbye))
@@ -324,9 +446,16 @@ def install(sock: LiveSock, settings: Settings) -> None:
         def waiting(place: int) -> bool:
             return wait_in_queue(socket, place)
 
+        if "resume" in request.args:
+            come_back(found, socket, lambda: refusals.explain(socket, GONE, say(GONE)))
+            return
+        address = request.remote_addr or "unknown"
         try:
-            with found.sessions.place(request.remote_addr or "unknown", waiting) as number:
-                hold(found, socket, number, say)
+            with ExitStack() as undoing:
+                number = undoing.enter_context(found.sessions.place(address, waiting))
+                session = begin(found, undoing, LiveStart(socket, number, say, network_of(address)))
+                session.closing.push(undoing.pop_all())
+            session.run()
         except LimitExceeded as full:
             if full.limit == "left":
                 return
@@ -349,17 +478,25 @@ def wait_in_queue(socket: LiveSocket, place: int) -> bool:
     return True
 
 
-def hold(found: Services, socket: LiveSocket, number: int, say: Callable[[Ending], str]) -> None:
-    """Get a worker and serve a session that has the place `number`; count and log its end."""
-    began = time.monotonic()
-    session = LiveSession(socket, found.sessions.pool.start(), found.settings, found.metrics, say)
+@dataclass(frozen=True)
+class LiveStart:
+    """What a session begins with."""
+
+    socket: LiveSocket
+    place: int
+    say: Callable[[Ending], str]
+    network: str
+
+
+def begin(found: Services, undoing: ExitStack, start: LiveStart) -> LiveSession:
+    """Get a worker for a session that has a place; `undoing` counts and logs its end."""
+    began, number = time.monotonic(), start.place
+    session = LiveSession(start.socket, found.sessions.pool.start(), found, start.say, start.network)
     found.metrics.observe("glassbox_session_start_seconds", time.monotonic() - began)
     found.metrics.count("glassbox_sessions_started_total")
     log("session_started", session=number)
-    try:
-        with found.sessions.registered(session, number):
-            session.run()
-    finally:
+
+    def ended() -> None:
         reason = session.ending.reason if session.ending else "left"
         found.metrics.count("glassbox_sessions_ended_total", reason)
         log(
@@ -371,3 +508,43 @@ def hold(found: Services, socket: LiveSocket, number: int, say: Callable[[Ending
             frames=session.frames,
             bytes=session.bytes,
         )
+
+    undoing.callback(ended)
+    undoing.enter_context(found.sessions.registered(session, number))
+    return session
+
+
+def come_back(found: Services, socket: LiveSocket, refuse: Callable[[], None]) -> None:
+    """A browser wants to go on with its session: here, or in the web process that has it."""
+    message = socket.receive(found.settings.message_s)
+    asked = resume_request(message)
+    if asked is None or not isinstance(message, str):
+        refuse()
+        return
+    session = found.kept.find(asked["token"])
+    if session is not None and session.knows(asked["received"]):
+        session.resume(socket, asked["received"], asked["id"])
+    elif session is not None or not hand_over(found.settings.data_path, asked["token"], message, socket):
+        refuse()
+
+
+def take_in(found: Services, connection: RemoteConnection) -> None:
+    """A browser that came to another web process wants to go on with a session of this one."""
+    with contextlib.suppress(ConnectionClosed):
+        asked = resume_request(connection.receive(found.settings.message_s))
+        session = found.kept.find(asked["token"]) if asked else None
+        if asked is None or session is None or not session.knows(asked["received"]):
+            farewell(connection, GONE, found.catalogue.say("goodbye.gone", "en", GONE.message))
+        else:
+            session.resume(connection, asked["received"], asked["id"])
+    connection.finish()
+
+
+def resume_request(message: str | bytes | None) -> dict[str, Any] | None:
+    """The arguments of a `resume` command, and its `id`; None if the message is none."""
+    try:
+        data = parse(message) if isinstance(message, str) else None
+        command, arguments = validate(data, RELAY_BY_NAME)
+    except CommandError:
+        return None
+    return {**arguments, "id": data["id"]} if command.name == "resume" and isinstance(data, dict) else None

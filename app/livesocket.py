@@ -69,6 +69,8 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         self.limits = limits
         #: Called once, by the reader thread, when the connection is over: for what `receive` cannot wake.
         self.on_lost: Callable[[], None] = lambda: None
+        #: True when the connection ended without the peer's wish: it may come back over another one.
+        self.is_broken = False
         #: The place in the queue that the peer was told last.
         self.told_place = 0
         self._write_lock = threading.Lock()
@@ -212,6 +214,7 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
             if self._closing_at is None:
                 self._closing_at = monotonic()
                 self.close_reason, self.close_message = code, message
+                self.is_broken = self.is_broken or code == CloseReason.ABNORMAL_CLOSURE
             self.connected = False
             self._inbox.clear()
             self._inbox_changed.notify_all()
@@ -262,6 +265,7 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         elif now >= self._ping_at:
             self._ping_at = now + self.limits.ping_s
             if self._unanswered_pings >= 2:
+                self.is_broken = self._closing_at is None
                 self.close(CloseReason.POLICY_VIOLATION, "no answer to pings")
             else:
                 self._ping()

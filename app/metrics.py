@@ -21,13 +21,27 @@ from flask import Flask, Response, abort, g, request
 
 from app.settings import Settings
 
-REASONS = ("ended", "limit", "idle", "killed", "crashed", "shutdown", "operator", "left", "busy", "address", "host")
+REASONS = (
+    "ended",
+    "limit",
+    "idle",
+    "killed",
+    "crashed",
+    "shutdown",
+    "operator",
+    "left",
+    "busy",
+    "address",
+    "host",
+    "away",
+)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DOUBLE = struct.Struct("<d")
 
 #: (name, label name, label values, help)
 COUNTERS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("glassbox_sessions_started_total", "", (), "Sessions that got a worker."),
+    ("glassbox_sessions_resumed_total", "", (), "Times that a browser came back to its session."),
     ("glassbox_sessions_ended_total", "reason", REASONS, "Sessions that are over or were refused, by reason."),
     ("glassbox_commands_total", "", (), "Commands handed to workers."),
     ("glassbox_bad_commands_total", "", (), "Commands that were refused."),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from flask import current_app
 
 from app.assets import Assets
 from app.catalogue import Catalogue
-from app.control import Control
+from app.kept import Kept
 from app.metrics import Metrics
 from app.sessions import Sessions
 from app.settings import Settings
@@ -32,14 +32,18 @@ class Services:
     assets: Assets
     catalogue: Catalogue
     metrics: Metrics
+    kept: Kept
     studio: Studio = field(default_factory=Studio)
+    #: What is to be started in the web process, after it was forked.
+    starting: list[Callable[[], None]] = field(default_factory=list)
 
     def start(self) -> None:
         """Launch the worker service: called in the web process, after it was forked. HostUnavailable if it fails.
 
         SandboxMissing when this host cannot give a protection that the settings ask for.
         """
-        Control(self.settings.data_path, self.sessions).start()
+        for start in self.starting:
+            start()
         report = self.sessions.pool.warm(WARM_S)
         missing = missing_protections(self.settings.require_sandbox, report.get("protections", {}))
         if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import threading
 import time
@@ -60,6 +61,9 @@ class Pool(Protocol):
 
 #: How often a browser in the queue looks whether its turn has come.
 QUEUE_LOOK_S = 0.3
+#: When a session without its browser is let go, its place is looked for so often, at such intervals.
+ROOM_LOOKS = 20
+ROOM_LOOK_S = 0.1
 
 
 class Endable(Protocol):
@@ -77,10 +81,14 @@ class Endable(Protocol):
 class Sessions:
     """Admission and register. Thread-safe; the lock is never held while a session is talked to."""
 
-    def __init__(self, places: Places, queue: Places, pool: Pool) -> None:
+    def __init__(
+        self, places: Places, queue: Places, pool: Pool, make_room: Callable[[str | None], bool] = lambda _: False
+    ) -> None:
+        """`make_room` lets go of one session (of that network, or of any) whose browser is away; False without one."""
         self.places = places
         self.queue = queue
         self.pool = pool
+        self._make_room = make_room
         self._lock = threading.Lock()
         self._open: dict[Endable, int] = {}
         self._draining = False
@@ -100,7 +108,7 @@ class Sessions:
         """
         network = network_of(address)
         try:
-            number = self._take(network)
+            number = self._take_or_make_room(network)
         except LimitExceeded as full:
             if full.limit != "sessions" or waiting is None or self._draining:
                 raise
@@ -117,6 +125,20 @@ class Sessions:
             raise LimitExceeded("sessions", "others wait already")
         return self.places.take(network)
 
+    def _take_or_make_room(self, network: str) -> int:
+        """A place that is free, or that a session without its browser gives up."""
+        try:
+            return self._take(network)
+        except LimitExceeded as full:
+            is_hopeless = self._draining or self.queue.taken() > 0
+            if is_hopeless or not self._make_room(None if full.limit == "sessions" else network):
+                raise
+        for _ in range(ROOM_LOOKS):
+            with contextlib.suppress(LimitExceeded):
+                return self._take(network)
+            time.sleep(ROOM_LOOK_S)  # it is about to end
+        return self._take(network)
+
     def _queue_for(self, network: str, waiting: Callable[[int], bool]) -> int:
         """Wait until all who came before have a place, and one is free; the clock is the same for all processes."""
         mine = f"{time.monotonic_ns():016x}"
@@ -130,6 +152,7 @@ class Sessions:
                     except LimitExceeded as full:
                         if full.limit != "sessions":
                             raise
+                        self._make_room(None)
                 if not waiting(before + 1):
                     raise LimitExceeded("left", "the browser left the queue")
                 time.sleep(QUEUE_LOOK_S)

@@ -119,6 +119,11 @@ class Settings:
     metrics_for: tuple[str, ...] = _setting(
         ("127.0.0.0/8", "::1"), "Networks that may read `/metrics`, separated by commas."
     )
+    resume_s: float = _setting(
+        300.0,
+        "How long a session waits for its browser after the connection broke, keeping its place unless somebody waits "
+        "for one; 0: not at all.",
+    )
     idle_s: float = _setting(900.0, "A session without a command for this long is ended.")
     ping_s: float = _setting(25.0, "Time between pings to a quiet browser; two without any answer end the session.")
     message_s: float = _setting(15.0, "A message that a browser has begun to send must be complete after this time.")

@@ -224,7 +224,36 @@ COMMANDS: tuple[Command, ...] = (
         result="stopped",
     ),
     Command("pause", "Stop the command at work as soon as possible; what is recorded stays.", anytime=True),
-    Command("credit", "Allow `frames` more trace frames.", (Arg("frames", int, "how many"),), anytime=True),
+    Command(
+        "credit",
+        "Allow `frames` more trace frames.",
+        (
+            Arg("frames", int, "how many"),
+            Arg("received", int, "after `keep`: how many messages have come since `kept`", required=False),
+        ),
+        anytime=True,
+    ),
+)
+
+#: What the web process answers itself: about the connection, not about the program.
+RELAY_COMMANDS: tuple[Command, ...] = (
+    Command(
+        "keep",
+        "Keep this session for a while if the connection breaks. From here on both sides count: the browser the "
+        "messages that come after `kept`, the server those that come after this command. The browser says in each "
+        "`credit` how many it has; what it does not have is remembered, up to 4 MiB.",
+        result="kept",
+        anytime=True,
+    ),
+    Command(
+        "resume",
+        "The first message on a new connection to `/live?resume`: go on with a kept session. After `resumed` come the "
+        "messages that the browser lacks, and it sends again the commands that the server lacks. A session that is "
+        "not kept any more says `goodbye`, reason `gone`.",
+        (Arg("token", str, "from `kept`"), Arg("received", int, "how many messages have come since `kept`")),
+        result="resumed",
+        anytime=True,
+    ),
 )
 
 EVENTS: tuple[EventSpec, ...] = (
@@ -374,19 +403,36 @@ EVENTS: tuple[EventSpec, ...] = (
         (("place", "1: the next one"),),
     ),
     EventSpec(
+        "kept",
+        "The session is kept for so long after its connection broke.",
+        (("token", "a secret: whoever has it may resume the session"), ("seconds", "how long")),
+        ends=True,
+    ),
+    EventSpec(
+        "resumed",
+        "The session goes on over this connection.",
+        (("received", "how many messages of the browser have come since its `keep`"),),
+        ends=True,
+    ),
+    EventSpec(
         "goodbye",
         "The session is over: the worker was ended. The socket closes after it.",
         (
-            ("reason", "limit, idle, killed, crashed, ended, shutdown; busy, address, host: it could not begin"),
+            (
+                "reason",
+                "limit, idle, killed, crashed, ended, shutdown; busy, address, host: it could not begin; gone: it is "
+                "not kept any more",
+            ),
             ("message", "a sentence for the visitor"),
         ),
     ),
 )
 
 COMMAND_BY_NAME = {c.name: c for c in COMMANDS}
+RELAY_BY_NAME = {c.name: c for c in RELAY_COMMANDS}
 
 
-def validate(message: object) -> tuple[Command, dict[str, Any]]:
+def validate(message: object, commands: Mapping[str, Command] = COMMAND_BY_NAME) -> tuple[Command, dict[str, Any]]:
     """The command and its complete arguments (defaults filled in), or CommandError saying what is wrong."""
     if not isinstance(message, Mapping):
         raise CommandError("a command is a JSON object")
@@ -394,7 +440,7 @@ def validate(message: object) -> tuple[Command, dict[str, Any]]:
         raise CommandError(f"this server speaks version {VERSION} of the protocol", hint="reload the page")
     if type(message.get("id")) is not int:
         raise CommandError("a command needs a whole number `id`")
-    command = COMMAND_BY_NAME.get(str(message.get("do")))
+    command = commands.get(str(message.get("do")))
     if command is None:
         raise CommandError(f"unknown command {str(message.get('do'))[:40]!r}")
     known = {"v", "id", "do", *(a.name for a in command.args)}

@@ -6,6 +6,7 @@ payload is read, so neither side can make the other hold more than one frame of 
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import struct
@@ -137,6 +138,11 @@ class FrameSocket:
             self._stream.shutdown(socket.SHUT_RDWR)
         except OSError:
             return
+
+    def shut_reading(self) -> None:
+        """A thread that waits in `receive` comes back with EOFError; sending goes on. Any thread may call it."""
+        with contextlib.suppress(OSError):
+            self._stream.shutdown(socket.SHUT_RD)
 
     def __del__(self) -> None:
         self._stream.close()

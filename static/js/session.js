@@ -575,9 +575,11 @@ export class Session {
     this.store.set(patch);
   }
 
-  /** @param {"connecting" | "open" | "closed"} connection */
+  /** @param {"connecting" | "open" | "lost" | "closed"} connection */
   #connection(connection) {
     this.store.set({ connection });
+    if (connection === "lost") this.store.set({ notice: { key: "notice.lost", tone: "info" } });
+    else if (this.state.notice?.key === "notice.lost") this.store.set({ notice: null });
     if (connection !== "closed") return;
     this.stop();
     if (this.state.phase === "ready") this.#disconnected();

@@ -22,7 +22,7 @@ import { TraceWindow } from "./trace.js";
  * @property {Record<string, string>} options
  * @property {any | null} example   the example that the source came from
  * @property {Phase} phase
- * @property {"connecting" | "open" | "closed"} connection
+ * @property {"connecting" | "open" | "lost" | "closed"} connection  lost: it is being brought back
  * @property {import("./program.js").Program | null} program
  * @property {TraceWindow} trace
  * @property {number} tick          the position that the page shows

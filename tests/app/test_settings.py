@@ -7,7 +7,7 @@ import re
 import pytest
 
 from app.catalogue import Catalogue
-from app.live import ADDRESS, BAD_COMMANDS, BUSY, IDLE, SHUTDOWN
+from app.live import ADDRESS, AWAY, BAD_COMMANDS, BUSY, GONE, IDLE, SHUTDOWN
 from app.sessions import network_of
 from app.settings import ROOT, SETTINGS, Settings, unknown_variables
 from app.settingsgen import generated
@@ -82,6 +82,6 @@ def test_a_sentence_that_the_catalogue_lacks_is_said_in_english():
 
 def test_what_the_server_says_to_visitors_is_there_in_their_other_language():
     catalogue = Catalogue.read(ROOT / "static" / "i18n" / "catalogue.json")
-    keys = {f"goodbye.{ending.reason}" for ending in (SHUTDOWN, IDLE, BUSY, ADDRESS, BAD_COMMANDS)}
+    keys = {f"goodbye.{ending.reason}" for ending in (SHUTDOWN, IDLE, BUSY, ADDRESS, BAD_COMMANDS, AWAY, GONE)}
     for key in keys | {"goodbye.limit", "goodbye.crashed", "error.no_link"}:
         assert re.search("[\u4e00-\u9fff]", catalogue.say(key, "zh", "")), key

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from engine.rooms import ROOMS
-from engine.wire import COMMANDS, EVENTS
+from engine.wire import COMMANDS, EVENTS, RELAY_COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -15,7 +15,7 @@ def page(name: str) -> str:
 
 def test_every_command_and_event_has_its_row_in_the_protocol() -> None:
     text = page("docs/protocol.md")
-    for item in (*COMMANDS, *EVENTS):
+    for item in (*COMMANDS, *RELAY_COMMANDS, *EVENTS):
         assert f"| `{item.name}` |" in text, item.name
         assert item.help
 

@@ -264,9 +264,21 @@ export const COMMANDS = Object.freeze({
   },
   "credit": {
     "args": [
-      "frames"
+      "frames",
+      "received"
     ],
     "result": "done"
+  },
+  "keep": {
+    "args": [],
+    "result": "kept"
+  },
+  "resume": {
+    "args": [
+      "token",
+      "received"
+    ],
+    "result": "resumed"
   }
 });
 export const EVENTS = Object.freeze({
@@ -417,6 +429,19 @@ export const EVENTS = Object.freeze({
       "place"
     ],
     "ends": false
+  },
+  "kept": {
+    "fields": [
+      "token",
+      "seconds"
+    ],
+    "ends": true
+  },
+  "resumed": {
+    "fields": [
+      "received"
+    ],
+    "ends": true
   },
   "goodbye": {
     "fields": [
