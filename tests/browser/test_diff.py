@@ -69,3 +69,33 @@ def test_what_cannot_be_compared_says_why(bench: Callable[..., Bench]) -> None:
     dialog.get_by_label("Or a link").fill("https://example.org/else")
     compare(dialog)
     expect(dialog.locator(".wrong")).to_have_text("This is no link to a program of this site.")
+
+
+def test_a_branch_is_compared_with_the_run_as_it_was(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?new=lua", ready=False)
+    one.type_program("local sum, step = 1, 2\nfor i = 1, 3 do sum = sum + step end\nprint(sum)\n")
+    one.run()
+    one.go_to(3)
+    one.register("R1").locator("td").nth(1).dblclick()
+    field = one.page.get_by_label("New value of R1 step")
+    field.fill("10")
+    field.press("Enter")
+    expect(one.page.locator("#timeline .branchmark b")).to_have_text("BRANCH")
+    end = one.frontier
+    dialog = open_diff(one)
+    # Whoever changed the past wants to see what that did.
+    expect(dialog.get_by_label("A branch of this run").locator("option:checked")).to_have_text("the run as it was")
+    compare(dialog)
+    expect(dialog.get_by_role("status").first).to_contain_text("They part at step")
+    differs = dialog.locator(".facts tr.differs")
+    expect(differs.filter(has_text="R1 (step)")).to_contain_text("102")
+    dialog.get_by_role("button", name="Close").click()
+    timeline = one.page.locator("#timeline")
+    timeline.get_by_role("button", name="Back to the recording as it was").click()
+    expect(timeline.locator(".branchmark b")).to_have_count(0)
+    dialog = open_diff(one)
+    dialog.get_by_label("A branch of this run").select_option(index=1)
+    compare(dialog)
+    expect(dialog.get_by_role("status").first).to_contain_text("They part at step")
+    expect(differs.filter(has_text="R1 (step)")).to_contain_text("210")
+    assert one.frontier == end

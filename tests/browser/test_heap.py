@@ -89,6 +89,16 @@ def test_what_a_step_added_changed_and_removed_is_marked_with_a_sign(bench: Call
     assert one.tick == first + 3
 
 
+def test_an_object_that_a_step_made_is_marked(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&tick=12")
+    expect(one.pane("listing").locator("tr.now .op")).to_have_text("NEWTABLE")
+    made = one.pane("memory").locator(".obj header", has=one.page.locator('.sign[aria-label="added by this step"]'))
+    expect(made).to_have_count(1)
+    expect(made).to_contain_text("0 entries")
+    one.step()
+    expect(made).to_have_count(0)
+
+
 def test_a_large_table_is_shown_page_by_page(bench: Callable[..., Bench]) -> None:
     one = with_program(bench, LARGE)
     one.go_to(one.frontier - 1)

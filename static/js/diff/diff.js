@@ -43,6 +43,21 @@ async function fromLink(address, room) {
 }
 
 /**
+ * The changes that lead from the trunk to a branch, in order; null if one of them is another input.
+ * @param {import("../store.js").Branch[]} branches
+ * @param {number} id
+ * @returns {import("../store.js").Branch[] | null}
+ */
+function changesOf(branches, id) {
+  const out = [];
+  for (let at = branches.find((one) => one.id === id); at && at.parent !== null; at = branches.find((one) => one.id === at?.parent)) {
+    if (!at.change?.target) return null;
+    out.unshift(at);
+  }
+  return out;
+}
+
+/**
  * Open the dialog.
  * @param {Session} session   of the shown run
  */
@@ -58,6 +73,10 @@ export async function openDiff(session) {
   const input = h("textarea", { id: "diff-input", rows: "2", spellcheck: "false", value: state.inputs.map((one) => one.text).join("") });
   const link = h("input", { id: "diff-link", type: "text", autocomplete: "off" });
   const run = h("button", { class: "btn run" }, t("diff.compare"));
+  const known = state.branches.filter((one) => one.id !== state.branch && changesOf(state.branches, one.id));
+  const branch = h("select", { id: "diff-branch", class: "pick" }, h("option", { value: "" }, t("diff.nobranch")), known.map((one) => h("option", { value: String(one.id) }, one.parent === null ? t("diff.trunk") : one.name)));
+  // Whoever changed the past most likely wants to see what that did.
+  if (state.branch) branch.value = String(state.branches.find((one) => one.id === state.branch)?.parent ?? "");
 
   async function go() {
     run.disabled = true;
@@ -65,16 +84,22 @@ export async function openDiff(session) {
     fill(said, t("diff.running"));
     try {
       const asked = link.value.trim();
-      /** @type {Program} */
-      const program = asked ? await fromLink(asked, state.room) : {
+      const own = branch.value !== "";
+      const written = {
         files: state.files.map((file, i) => (i ? file : { ...file, text: text.value })),
         options: state.options,
         input: input.value ? [{ text: input.value, end: true }] : [],
       };
+      /** @type {Program} */
+      const program = asked ? await fromLink(asked, state.room) : own ? { files: state.files, options: state.options, input: state.inputs } : written;
       other.load({ room: state.room, files: program.files, options: program.options });
       await other.run(0, program.input);
       const wrong = other.state.diagnostics[0]?.message ?? (other.state.phase === "failed" ? (other.state.notice?.text ?? String(other.state.notice?.args?.text ?? "")) : "");
       if (wrong) throw new Error(wrong);
+      for (const { tick, change } of (!asked && own && changesOf(state.branches, Number(branch.value))) || []) {
+        await other.wire.send("seek", { tick });
+        await other.change("edit", { target: change.target, value: { t: change.new.t, s: change.new.s } }, true);
+      }
       show();
     } catch (error) {
       fill(said, h("span", { class: "wrong" }, error instanceof Error ? error.message : String(error)));
@@ -109,7 +134,7 @@ export async function openDiff(session) {
     event.preventDefault();
     void go();
   } } },
-  h("p", {}, t("diff.what")), field(text, t("diff.text", { name: state.files[0].name })), field(input, t("diff.input")), field(link, t("diff.link")), h("div", {}, run)));
+  known.length ? field(branch, t("diff.branch")) : null, h("p", {}, t("diff.what")), field(text, t("diff.text", { name: state.files[0].name })), field(input, t("diff.input")), field(link, t("diff.link")), h("div", {}, run)));
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
     other.wire.close();

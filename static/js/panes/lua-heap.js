@@ -6,7 +6,7 @@ import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
 import { changeNode, valueNode } from "../values.js";
 import { Around } from "./lua-around.js";
-import { fieldWrites, tableParts } from "./lua-table.js";
+import { fieldWrites, sign, tableParts } from "./lua-table.js";
 
 /** Objects, cells and rows that are drawn at most. */
 const MOST = { objects: 24, cells: 32, rows: 24 };
@@ -23,6 +23,8 @@ export function mount(body, ctx) {
 }
 
 class LuaHeap {
+  /** What the shown step made. @type {Set<string>} */
+  born = new Set();
   /** Tables that the visitor unfolded. @type {Set<number>} */
   open = new Set();
 
@@ -78,6 +80,7 @@ class LuaHeap {
     }
     this.around.leave();
     const step = state.trace.step(state.viewTick);
+    this.born = bornIn(state, step);
     this.ctx.meta(t("heap.meta", { tables: heap.tables.length, functions: heap.functions.length, upvalues: heap.upvalues.length }));
     const names = new Map(heap.functions.flatMap((/** @type {any} */ f) => f.upvalues.map((/** @type {any} */ u) => [u.id, u.name])));
     // The box of _ENV holds the globals and is shared by nearly everything: its closures name the table instead.
@@ -149,7 +152,8 @@ class LuaHeap {
    * @param {string} [word]
    */
   number(kind, id, name, word = "") {
-    return h("button", { type: "button", class: "id go", "aria-label": t("value.show", { name: name || kind, id: String(id) }), on: { click: () => this.around.follow(id, kind) } }, `${word}#${id}`);
+    const go = h("button", { type: "button", class: "id go", "aria-label": t("value.show", { name: name || kind, id: String(id) }), on: { click: () => this.around.follow(id, kind) } }, `${word}#${id}`);
+    return this.born.has(`${kind} ${id}`) ? [sign("added"), go] : go;
   }
 
   /**
@@ -211,4 +215,16 @@ class LuaHeap {
 /** @param {any} table */
 function isGlobals(table) {
   return table.name === "_G" || table.name === "_ENV";
+}
+
+/**
+ * The objects that a step made, as "kind number": instructions that make one put it into a register.
+ * @param {import("../store.js").State} state
+ * @param {import("../trace.js").Step | null} step
+ * @returns {Set<string>}
+ */
+function bornIn({ program }, step) {
+  const op = step ? program?.at(step.where)?.row.op : "";
+  if (!step || (op !== "NEWTABLE" && op !== "CLOSURE")) return new Set();
+  return new Set(step.writes.filter((w) => w.kind === Write.SLOT && w.value.id !== undefined).map((w) => `${w.value.t} ${w.value.id}`));
 }

@@ -33,7 +33,7 @@ function isNothing(value) {
 }
 
 /** A sign with its word, so that a change shows without colour. @param {"added" | "changed" | "removed"} what */
-function sign(what) {
+export function sign(what) {
   const signs = { added: "+", changed: "≠", removed: "−" };
   const label = t(`heap.${what}`);
   return h("span", { class: `sign ${what}`, role: "img", "aria-label": label, title: label }, signs[what]);
