@@ -16,6 +16,7 @@ from app.control import tell_all
 from app.places import Places
 from app.settings import Settings
 from app.store import Store, is_id
+from app.succession import reload
 from engine.errors import GlassboxError, HostUnavailable
 
 FORMAT = {"glassbox": "links", "version": 1}
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         ("backup", "write all links to a file", "file"),
         ("restore", "put the links of such a file back; those that are here stay", "file"),
         ("migrate", "bring the database's tables up to date", None),
+        ("reload", "put a server with new code and settings in the place of the running one, without a gap", None),
     ):
         command = commands.add_parser(name, help=help_)
         if argument:
@@ -99,6 +101,9 @@ def run(arguments: Sequence[str], settings: Settings) -> tuple[int, list[str]]:
         answers = tell_all(settings.data_path, {"do": "end", "session": wanted.number})
         done = any(answer["done"] for answer in answers)
         return (0, ["ended"]) if done else (1, [f"there is no session {wanted.number}"])
+    if wanted.command == "reload":
+        old, new = reload(settings.data_path, settings.web_workers)
+        return 0, [f"process {new} serves in the place of {old}"]
     store = Store(settings)
     try:
         if wanted.command == "reports":

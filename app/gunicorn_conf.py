@@ -10,6 +10,7 @@ from typing import Any
 
 from app.metrics import clear
 from app.settings import Settings, unknown_variables
+from app.succession import note_gone, note_master, note_ready
 
 settings = Settings.from_environ()
 
@@ -39,7 +40,18 @@ def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter
         server.log.warning("%s is not a setting; docs/settings.md lists them", name)
 
 
+def when_ready(_server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter
+    """The listening sockets are open: this is the master now (`python -m app reload`)."""
+    note_master(settings.data_path)
+
+
+def post_worker_init(_worker: Any) -> None:  # noqa: ANN401 - gunicorn's worker
+    """A web process serves."""
+    note_ready(settings.data_path)
+
+
 def worker_exit(_server: Any, worker: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter and worker
     """The last words of a web process: end its session workers and let go of the database."""
+    note_gone(settings.data_path)
     if worker.services is not None:
         worker.services.stop()

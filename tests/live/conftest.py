@@ -48,7 +48,8 @@ class LiveServer:
         variables.update({f"GLASSBOX_{name.upper()}": str(value) for name, value in settings.items()})
         with self._log_path.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "app/gunicorn_conf.py", application],
+                # The program itself and not `-m`: it starts itself again for a reload.
+                [str(Path(sys.executable).with_name("gunicorn")), "-c", "app/gunicorn_conf.py", application],
                 cwd=ROOT,
                 env=variables,
                 stdout=log,

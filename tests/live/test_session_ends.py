@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
+import threading
+from pathlib import Path
 
 import pytest
 
+from app.succession import is_alive, ready_processes, reload
+from engine.errors import HostUnavailable
 from tests.live.conftest import wait_until
 from tests.live.rawclient import CLOSE, DEADLINE_S, TEXT
 
@@ -107,6 +112,79 @@ def test_an_interrupt_of_the_terminal_ends_the_server_with_sessions_open(start_s
         server.process.send_signal(signal.SIGINT)
         assert client.until_close()[1].close_code == 1001
     assert server.process.wait(DEADLINE_S) == 0
+
+
+class Asker:
+    """Asks for a page again and again, on a connection each, in a thread; `failed` is what went wrong."""
+
+    def __init__(self, server):
+        self.server, self.asked, self.failed, self.is_over = server, 0, [], False
+        self.thread = threading.Thread(target=self._ask)
+        self.thread.start()
+
+    def _ask(self):
+        while not self.is_over:
+            try:
+                status = self.server.get("/health")[0]
+            except (OSError, http.client.HTTPException) as error:
+                status = repr(error)
+            # A web process that is stopping says so to whoever is still on its connections.
+            if status not in (200, 503):
+                self.failed.append(status)
+            self.asked += 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_over = True
+        self.thread.join()
+
+
+def test_a_reload_changes_every_process_and_refuses_nobody(start_server):
+    server = start_server(web_workers=2)
+    before = set(server.web_pids())
+    data = Path(server.variables["GLASSBOX_DATA_DIR"])
+    with Asker(server) as asker, server.connect() as client:
+        client.ask("echo")
+        client.message()
+        old, new = reload(data, 2)
+        assert old == server.process.pid
+        events, close = client.until_close()
+        assert (events[-1].event["reason"], close.close_code) == ("shutdown", 1001)
+    assert asker.failed == []
+    assert asker.asked > 0
+    assert server.process.wait(DEADLINE_S) == 0
+    try:
+        after = set(ready_processes(data, new))
+        assert len(after) == 2
+        assert not after & before
+        with server.connect() as client:
+            client.ask("echo")
+            assert client.message().event["event"] == "inspected"
+    finally:
+        os.kill(new, signal.SIGTERM)
+        wait_until(lambda: not is_alive(new), "the new server ends")
+
+
+def test_a_reload_without_a_server_says_so(tmp_path):
+    with pytest.raises(HostUnavailable, match="no server runs"):
+        reload(tmp_path, 2)
+
+
+def test_a_hangup_starts_new_web_processes_and_tells_the_sessions_of_the_old(start_server):
+    server = start_server(web_workers=2)
+    before = set(server.web_pids())
+    with Asker(server) as asker, server.connect() as client:
+        client.ask("echo")
+        client.message()
+        server.process.send_signal(signal.SIGHUP)
+        assert client.until_close()[1].close_code == 1001
+        wait_until(lambda: len(set(server.web_pids())) == 2 and not set(server.web_pids()) & before, "new processes")
+    assert asker.failed == []
+    with server.connect() as client:
+        client.ask("echo")
+        assert client.message().event["event"] == "inspected"
 
 
 def test_a_web_process_that_dies_is_replaced_and_its_places_are_free(start_server):
