@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.machine import Stop, StopReason
+from engine.timeline import Timeline
 from tests.lua_library.running import finish, machine_for
 
 LONG = "local s = string.rep('abc ', 250000)"  # a million bytes
@@ -130,3 +131,20 @@ def test_a_text_too_large_for_the_compiler_is_an_error_of_memory() -> None:
 def test_endless_native_is_stopped_with_a_limit() -> None:
     stop, _ = run_with_small_budget("", "('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(40))")
     assert (stop.reason, stop.detail["limit"]) == (StopReason.LIMIT, "work")
+
+
+def test_after_an_endless_native_every_tick_can_be_gone_back_to() -> None:
+    source = b"local n = 0 for i = 1, 1000 do n = n + i end\n('a'):rep(40):find(('a?'):rep(40) .. ('a'):rep(40))"
+    machine = machine_for(source, "endless.lua")
+    machine._lib.machine_set_work_budget(machine._machine, WORK_BYTES)
+    timeline = Timeline(machine)
+    stop = timeline.run_forward()
+    while stop.reason is StopReason.BUDGET:
+        stop = timeline.run_forward()
+    assert (stop.reason, stop.detail["limit"]) == (StopReason.LIMIT, "work")
+    assert timeline.frontier == machine.tick > 2000
+    timeline.seek(timeline.frontier - 30)
+    assert machine.tick == timeline.frontier - 30
+    register = machine.view()["threads"][0]["frames"][-1]["registers"][0]
+    assert (register["name"], register["value"]["s"]) == ("n", "493521")  # the sum of 1 to 993
+    machine.close()

@@ -15,6 +15,8 @@
 #include "table.h"
 #include "vm.h"
 
+#define MIN_GROWTH 20
+
 /* ---- blocks ---- */
 
 static void charge(int64_t bytes) { G->gc_debt += bytes; }
@@ -517,8 +519,16 @@ void gc_set_debt(int64_t debt) {
   G->gc_debt = debt;
 }
 
+/* How large the heap may grow, in per cent of what a collection left. In generational mode the reference collects young
+ * objects at each growth by the minor multiplier and all at the major one: the heap stays that much below the sum. */
+static int64_t growth_wanted(void) {
+  if (G->gckind == COLLECTOR_INCREMENTAL) return G->gcpause * 4;
+  int64_t growth = G->genmajormul * 4 - G->genminormul;
+  return 100 + (growth > MIN_GROWTH ? growth : MIN_GROWTH);
+}
+
 void gc_set_pause(void) {
-  int64_t estimate = G->gc_estimate / 100, pause = G->gcpause * 4;
+  int64_t estimate = G->gc_estimate / 100, pause = growth_wanted();
   if (estimate == 0) estimate = 1;
   int64_t threshold = pause < INT64_MAX / estimate ? estimate * pause : INT64_MAX;
   int64_t debt = total_bytes() - threshold;
