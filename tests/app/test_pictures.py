@@ -122,6 +122,15 @@ def test_a_page_of_a_moment_names_its_picture_and_the_picture_is_there(visitor: 
     assert again.status_code == 304
 
 
+@pytest.mark.parametrize("path", ["/", "/tours/closures?lang=zh", "/tours/kvm"])
+def test_the_front_page_and_the_tours_name_a_picture_that_is_there(path: str, visitor: FlaskClient) -> None:
+    page = visitor.get(path).text
+    address = page.split('<meta property="og:image" content="')[1].split('"')[0].replace("&amp;", "&")
+    answer = visitor.get(address.removeprefix("http://localhost").replace(".png", ".svg"))
+    assert answer.status_code == 200
+    assert "Glassbox" in texts(answer.text)
+
+
 def test_a_stored_moment_is_drawn_with_its_input(visitor: FlaskClient) -> None:
     program = {"name": "main.lua", "text": "local name = io.read()\nlocal twice = name .. name\nprint(twice)\n"}
     link = {"v": 1, "room": "lua", "files": [program], "tick": 10, "input": [{"text": "Ada\n", "end": False}]}

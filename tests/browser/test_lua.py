@@ -192,6 +192,8 @@ def test_clicking_a_caller_shows_its_registers(closure: Bench) -> None:
     calls.nth(1).click()
     expect(calls.nth(1)).to_have_attribute("aria-current", "true")
     expect(one.pane("state").locator(".regs tr.sub").first).to_contain_text("main")
+    # The listing shows where that caller waits.
+    expect(one.pane("listing").locator("tr.wait .op")).to_be_in_viewport()
 
 
 def test_the_source_underlines_captured_variables_as_open_or_closed(bench: Callable[..., Bench]) -> None:

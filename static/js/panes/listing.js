@@ -210,7 +210,7 @@ class ListingPane {
       this.layout(state);
     }
     this.ctx.meta(state.stale ? t("pane.stale") : t("listing.meta", { n: program.rows.size }));
-    if (changed.has("tick") || changed.has("program") || changed.has("view")) this.reveal();
+    if (changed.has("tick") || changed.has("program") || changed.has("view") || changed.has("level")) this.reveal();
     this.draw();
     this.drawDrawer(state);
   }
@@ -227,6 +227,8 @@ class ListingPane {
 
   now = -1;
   next = -1;
+  /** Where the caller waits that the visitor looks at; -1: nobody looks at one. */
+  looked = -1;
   /** Whether the counts are complete; else they say only what the trace window has seen. */
   counted = true;
 
@@ -241,6 +243,7 @@ class ListingPane {
     const lead = next ?? current;
     const ids = lead === undefined ? [] : [lead];
     this.waiting.clear();
+    this.looked = -1;
     const frames = this.ctx.adapter().frames(state.view);
     frames.forEach((frame, level) => {
       if (frame.routine === null) return;
@@ -248,14 +251,15 @@ class ListingPane {
       const routine = program.routines.find((r) => r.id === frame.routine);
       const row = routine?.rows[(frame.pc ?? 0) - 1];
       if (level > 0 && row && state.viewTick === state.tick) this.waiting.add(row.where);
+      if (level > 0 && row && level === state.level) this.looked = row.where;
     });
     if (current !== undefined) ids.push(current);
     this.running = new Set(ids);
   }
 
-  /** Keep the current row away from the edges. */
+  /** Keep the current row, or that of the caller that is looked at, away from the edges. */
   reveal() {
-    const item = this.byWhere.get(this.now) ?? this.byWhere.get(this.next);
+    const item = this.byWhere.get(this.looked) ?? this.byWhere.get(this.now) ?? this.byWhere.get(this.next);
     if (!item) return;
     const room = this.room - 24;
     if (room <= 0) return;

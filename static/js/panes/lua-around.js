@@ -7,7 +7,7 @@ import { valueNode, valueText } from "../values.js";
 import { fieldWrites, isObject, tableParts } from "./lua-table.js";
 
 /** @typedef {import("../trace.js").Value} Value */
-/** @typedef {{id: number, kind: string, name: string}} Stop   an object on the way */
+/** @typedef {{id: number, kind: string, name: string, offset: number}} Stop   an object on the way, and the page of it */
 
 /** Entries of a page; neighbours that are drawn, and their entries; places that refer to the object. */
 const PAGE = 24;
@@ -18,7 +18,6 @@ const REFERRERS = 12;
 export class Around {
   /** The way to the shown object. @type {Stop[]} */
   trail = [];
-  offset = 0;
   #drawn = "";
   #asking = "";
 
@@ -34,6 +33,11 @@ export class Around {
   /** @param {number} id @param {string} kind */
   follow = (id, kind) => this.ctx.store.set({ object: { id, kind } });
 
+  /** The first entry of the shown page. */
+  get offset() {
+    return this.trail.at(-1)?.offset ?? 0;
+  }
+
   /** Forget the way here: another program, or the overview. */
   leave() {
     this.trail = [];
@@ -46,8 +50,7 @@ export class Around {
     const object = /** @type {{id: number, kind: string}} */ (state.object);
     const at = this.trail.findIndex((stop) => stop.id === object.id && stop.kind === object.kind);
     if (at >= 0) this.trail.length = at + 1;
-    else this.trail.push({ ...object, name: nameOf(state.view, object) });
-    if (at !== this.trail.length - 1 || at < 0) this.offset = 0;
+    else this.trail.push({ ...object, name: nameOf(state.view, object), offset: 0 });
     void this.#ask();
   }
 
@@ -160,7 +163,8 @@ export class Around {
     const shown = table.array.length + table.hash.length;
     if (!this.offset && !table.more) return null;
     const go = (/** @type {number} */ offset) => {
-      this.offset = Math.max(0, offset);
+      const stop = this.trail.at(-1);
+      if (stop) stop.offset = Math.max(0, offset);
       void this.#ask();
     };
     return h("div", { class: "pages" },
