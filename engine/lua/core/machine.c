@@ -213,11 +213,22 @@ static int message_handler(Thread *L) {
     message = push_format(L, "(error object is a %s value)", type_name_at(L, 1));
   } else
     push_value(L, 1);
+  push_literal(L, "\n");
   traceback(L, L, NULL, 1);
   to_bytes(L, -1, NULL);
   G->fault_traceback = string_of(L->top - 1);
-  pop(L, 1);
+  concat(L, 3); /* as one text: variables that are closed on the way see it, as with the stock interpreter */
   return 1;
+}
+
+/* How much of the error that ended the program is its message: the handler has put the traceback behind it. */
+static size_t message_length(void) {
+  size_t length = string_length(G->fault_message);
+  if (!G->fault_traceback) return length;
+  size_t behind = string_length(G->fault_traceback);
+  if (length <= behind) return length;
+  const char *end = G->fault_message->bytes + (length - behind);
+  return memcmp(end, G->fault_traceback->bytes, behind) == 0 ? length - behind - 1 : length;
 }
 
 const NativeReg kernel_natives[] = {{"[host]", host_frame, NULL}, {"[message handler]", message_handler, NULL}, {NULL, NULL, NULL}};
@@ -310,6 +321,7 @@ static void vm_main(void) {
   gc_close(L);
   if (reason == EXIT_FAULT) {
     set_request(0, G->fault_message);
+    CTL->request_size[0] = message_length();
     set_request(1, G->fault_traceback);
   } else {
     CTL->request[0] = reason == EXIT_LIMIT ? "memory" : NULL;
