@@ -77,12 +77,24 @@ export function mountTopbar(root, boot, store, actions) {
       rooms.value = state.room?.name ?? "";
       fillExamples(examples, boot, state);
     }
-    if (changed.has("room") || changed.has("options")) fill(options, optionSelects(store.state, actions.choose));
+    if (changed.has("room")) fill(options, optionSelects(store.state, choose));
+    // The selects stay the same: whoever chooses by keyboard keeps the focus.
+    else if (changed.has("options")) for (const select of options.querySelectorAll("select")) select.value = state.options[select.name];
     const working = busy(state);
     fill(run, working ? t("top.stop") : t("top.run"), working ? null : h("kbd", { class: "opt" }, t("key.run")));
     run.disabled = state.phase === "opening";
     setText(info, runInfo(state));
     share.disabled = !state.files.length;
+  }
+  /**
+   * Choose an option's value, and say what it means where the room has a sentence about it.
+   * @param {string} name
+   * @param {string} value
+   */
+  function choose(name, value) {
+    actions.choose(name, value);
+    const key = `${store.state.room.name}.option.${name}.${value}`;
+    if (has(key)) store.set({ notice: { key, tone: "info" } });
   }
   const stop = store.subscribe(update);
   update(store.state, new Set(["room", "example", "options"]));
@@ -122,7 +134,7 @@ function fillExamples(select, boot, state) {
  */
 function optionSelects({ room, options }, choose) {
   return (room?.options ?? []).filter((/** @type {any} */ o) => o.values.length > 1).map((/** @type {any} */ o) => {
-    const select = h("select", { class: "pick", "aria-label": optionText(`option.${o.name}`, o.name), title: optionText(`option.${o.name}`, o.name) },
+    const select = h("select", { class: "pick", name: o.name, "aria-label": optionText(`option.${o.name}`, o.name), title: optionText(`option.${o.name}`, o.name) },
       o.values.map((/** @type {string} */ v) => h("option", { value: v }, optionText(`option.${o.name}.${v}`, v))));
     select.value = options[o.name];
     select.addEventListener("change", () => choose(o.name, select.value));

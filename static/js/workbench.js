@@ -118,6 +118,7 @@ export class Workbench {
         b.setAttribute("aria-selected", String(on));
         b.tabIndex = on ? 0 : -1;
       }
+      markMain(this.shell);
       // A pane that was hidden has not been drawn yet.
       requestAnimationFrame(() => this.store.touch("tick", "view"));
     };
@@ -135,6 +136,21 @@ export class Workbench {
     append(list, buttons);
     pick(tabs.some((tab) => tab.place === shown) ? shown : first);
   }
+}
+
+/** Widths with one pane at a time, as in the style sheet. */
+const ONE = matchMedia("(max-width: 759px)");
+ONE.addEventListener("change", () => markMain(byId("workbench")));
+
+/**
+ * Where one pane is shown at a time and it is one of the foot's, the foot is the page's main part: the other is hidden.
+ * @param {HTMLElement} shell
+ */
+function markMain(shell) {
+  const foot = byId("foot");
+  const shown = foot.querySelector(`#pane-${shell.dataset.tab}`) !== null;
+  if (ONE.matches && shown) foot.setAttribute("role", "main");
+  else foot.removeAttribute("role");
 }
 
 /**

@@ -80,7 +80,7 @@ def test_every_exit_to_the_host_is_listed_and_output_waits_for_its_step(program:
     one.go_to(7)
     expect(output.locator(".f")).to_have_text(["B"])
     expect(exits.nth(0)).to_have_class(re.compile("last"))
-    exits.nth(2).get_by_role("button").click()
+    exits.nth(2).get_by_role("button").first.click()
     one.at(11)
     expect(output.locator(".f")).to_have_count(0)
 
@@ -121,3 +121,17 @@ def test_every_problem_of_the_source_is_underlined_and_listed(bench: Callable[..
     expect(problems).to_have_count(2)
     expect(problems.nth(0)).to_contain_text("line 2")
     expect(one.pane("source").locator(".cm-line:has(.gb-wrong)")).to_have_count(2)
+
+
+def test_a_chosen_option_is_explained_and_keeps_the_focus(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?room=x86&example=sum")
+    mode = one.page.get_by_role("combobox", name="Mode")
+    mode.focus()
+    mode.select_option("boot16")
+    expect(one.page.locator("#notice")).to_contain_text("512 bytes with 55 AA at the end")
+    expect(mode).to_be_focused()
+    expect(mode).to_have_value("boot16")
+    mode.select_option("real16")
+    one.run()
+    expect(one.page.locator("#notice")).to_be_hidden()
+    expect(one.pane("state").locator(".b-ctl .note")).to_contain_text("Real mode: an address is segment × 16 + offset")

@@ -62,7 +62,7 @@ function face(state, ctx, { tick, data }) {
   const row = state.program?.at(state.trace.where(tick))?.row;
   const key = `x86.vector.${data.vector}`;
   return h("div", { class: "face" },
-    h("h4", {}, h("span", { "aria-hidden": "true" }, "▲ "), exceptionName(data), " ", h("span", { class: "dim" }, t("x86.exit.vector", { n: data.vector.toString(16).padStart(2, "0") })), " ", tick === state.viewTick ? null : writerLink(tick, (n) => ctx.session.goTo(n))),
+    h("h3", {}, h("span", { "aria-hidden": "true" }, "▲ "), exceptionName(data), " ", h("span", { class: "dim" }, t("x86.exit.vector", { n: data.vector.toString(16).padStart(2, "0") })), " ", tick === state.viewTick ? null : writerLink(tick, (n) => ctx.session.goTo(n))),
     has(key) ? h("p", {}, t(key)) : null,
     h("dl", { class: "facts" },
       row ? [h("dt", {}, t("x86.fault.by")), h("dd", {}, h("code", {}, `${row.op} ${row.args}`.trim()), " ", addressButton(Number(row.address).toString(16), BigInt(row.address ?? 0)))] : null,
@@ -88,6 +88,6 @@ export function fault(state, ctx) {
   return h("section", { class: `block b-fault ${raised.length || shutdown ? "" : "calm"}`, "aria-label": t("x86.fault") },
     switched ? h("p", {}, switched.data.message) : null,
     raised.map((e) => face(state, ctx, e)),
-    shutdown ? h("div", { class: "face" }, h("h4", {}, h("span", { "aria-hidden": "true" }, "▲ "), t("x86.fault.triple")), h("p", {}, t("x86.fault.tripletext", { text: row ? `${row.op} ${row.args}`.trim() : "" })),
+    shutdown ? h("div", { class: "face" }, h("h3", {}, h("span", { "aria-hidden": "true" }, "▲ "), t("x86.fault.triple")), h("p", {}, t("x86.fault.tripletext", { text: row ? `${row.op} ${row.args}`.trim() : "" })),
       before.length ? [h("p", { class: "dim" }, t("x86.fault.before")), before.map((e) => face(state, ctx, e))] : null) : null);
 }

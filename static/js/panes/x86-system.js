@@ -67,6 +67,7 @@ export function control(state, step, ctx) {
   if (!rows.length) return null;
   return h("section", { class: "block b-ctl", "aria-label": t("pane.control") },
     h("div", { class: "ph" }, h("h3", {}, t("pane.control")), h("span", { class: "meta" }, state.view.mode ?? "")),
+    has(`x86.is.${state.view.mode}`) ? h("p", { class: "note" }, t(`x86.is.${state.view.mode}`), " ", t(`x86.on.${state.view.cpu}`)) : null,
     h("ul", { class: "ctl" }, rows.map((/** @type {any} */ c) => {
       const { write, writer } = history(state, step, numberOf(state, c.name));
       const before = write ? BigInt(`0x${write.old.s || 0}`) : null;

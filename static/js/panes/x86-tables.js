@@ -140,7 +140,7 @@ export class TablesBlock {
     const stacks = long
       ? [["RSP0", at(4, 8)], ["RSP1", at(12, 8)], ["RSP2", at(20, 8)], ...Array.from({ length: 7 }, (_x, i) => [`IST${i + 1}`, at(36 + 8 * i, 8)])]
       : [["SS0:ESP0", `${at(8, 2)}:${at(4, 4)}`], ["CR3", at(28, 4)]];
-    fill(this.task, h("div", { class: "ph" }, h("h4", {}, t("x86.tables.tss"))),
+    fill(this.task, h("div", { class: "ph" }, h("h3", {}, t("x86.tables.tss"))),
       h("table", { class: "regs" }, h("caption", { class: "sr" }, t("x86.tables.tss")), h("tbody", {}, stacks.map(([name, value]) =>
         h("tr", { class: /^[0:]+$/.test(value) ? "quiet" : "" }, h("th", { class: "r wide", scope: "row" }, name), h("td", {}, value.includes(":") ? value : addressButton(value)))))));
   }
