@@ -149,8 +149,7 @@ ONE.addEventListener("change", () => markMain(byId("workbench")));
 function markMain(shell) {
   const foot = byId("foot");
   const shown = foot.querySelector(`#pane-${shell.dataset.tab}`) !== null;
-  if (ONE.matches && shown) foot.setAttribute("role", "main");
-  else foot.removeAttribute("role");
+  foot.setAttribute("role", ONE.matches && shown ? "main" : "complementary");
 }
 
 /**
