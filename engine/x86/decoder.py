@@ -12,9 +12,9 @@ from functools import cache
 
 import iced_x86 as iced
 
-from engine.x86.decoder_kinds import Fpu, Kind
+from engine.x86.decoder_kinds import Fpu, Kind, Privilege
 from engine.x86.decoder_simple import mending, simple_kind
-from engine.x86.decoder_system import WITH_MEMORY, WITHOUT_STACK, divide, far_target, system_kind
+from engine.x86.decoder_system import WITH_MEMORY, WITHOUT_STACK, divide, far_target, privilege, system_kind
 from engine.x86.decoder_user import AVX, must_be_aligned, user_kind
 from engine.x86.decoder_user import OFFERED as OFFERED_TO_USERS
 
@@ -121,6 +121,7 @@ class Instruction:
     target: int = 0
     fpu: Fpu = Fpu.NONE
     mend: int = 0
+    privilege: Privilege = Privilege.FREE
 
     @property
     def text(self) -> str:
@@ -309,6 +310,7 @@ class Decoder:
             fpu=fpu,
             target=target,
             mend=mend,
+            privilege=privilege(mnemonic, kind) if self.is_protected and not self.is_user else Privilege.FREE,
         )
 
     def _kind(self, found: iced.Instruction, mnemonic: str) -> tuple[Kind, int]:

@@ -51,6 +51,16 @@ class Kind(IntEnum):
     SKIP = 40
     NEGATE = 41
     TEST = 42
+    FAST_CALL = 43
+    FAST_RETURN = 44
+    SWAPGS = 45
+    LOAD_POINTER = 46
+    LTR = 47
+    LLDT = 48
+    STR = 49
+    SLDT = 50
+    LOOK = 51
+    NO_PAGE = 52
 
 
 class Fpu(IntEnum):
@@ -62,3 +72,11 @@ class Fpu(IntEnum):
     MMX = 3
     SSE = 4
     STATE = 5
+
+
+class Privilege(IntEnum):
+    """Who may execute an instruction (core.h)."""
+
+    FREE = 0
+    BY_IOPL = 1
+    BY_RING_0 = 2

@@ -7,17 +7,20 @@ from typing import Any
 
 import iced_x86 as iced
 
-from engine.x86.decoder_kinds import Kind
+from engine.x86.decoder_kinds import Kind, Privilege
 
 _SEGMENTS = {"es": 0, "cs": 1, "ss": 2, "ds": 3, "fs": 4, "gs": 5}
 _TABLES = {"lgdt": Kind.LGDT, "lidt": Kind.LIDT, "sgdt": Kind.SGDT, "sidt": Kind.SIDT}
-#: Needs a TSS, an LDT or other rings, which this machine has not; or loads a far pointer.
-# fmt: off
-_MISSING = frozenset((
-    "arpl", "lar", "lsl", "verr", "verw", "lldt", "ltr", "sldt", "str", "les", "lds", "lfs", "lgs", "lss", "swapgs",
-    "iret",
-))
-# fmt: on
+_POINTERS = {"les": 0, "lss": 2, "lds": 3, "lfs": 4, "lgs": 5}
+_LOOKS = {"lar": 0, "lsl": 1, "verr": 2, "verw": 3}
+_TASKS = {"ltr": Kind.LTR, "lldt": Kind.LLDT, "str": Kind.STR, "sldt": Kind.SLDT}
+_RING_0 = frozenset(
+    (
+        *("hlt", "lgdt", "lidt", "lmsw", "clts", "invlpg", "invd", "wbinvd", "rdmsr", "wrmsr", "ltr", "lldt"),
+        *("swapgs", "sysret", "sysretq"),
+    )
+)
+_IOPL = frozenset(("cli", "sti"))
 #: Their stack accesses are system.c's own; of these, some keep another memory operand.
 WITHOUT_STACK = frozenset(
     (
@@ -33,6 +36,9 @@ WITHOUT_STACK = frozenset(
         Kind.TO_CR,
         Kind.FROM_CR,
         Kind.SYSCALL,
+        Kind.FAST_CALL,
+        Kind.FAST_RETURN,
+        Kind.NO_PAGE,
     )
 )  # fmt: skip
 WITH_MEMORY = frozenset((Kind.FAR_JUMP, Kind.FAR_CALL))
@@ -89,16 +95,44 @@ def system_kind(
         return Kind.TO_CR, _number(found.op1_register, names) | int(names[found.op0_register][2:]) << 8
     if mnemonic == "mov" and names[found.op1_register].startswith("cr"):
         return Kind.FROM_CR, _number(found.op0_register, names) | int(names[found.op1_register][2:]) << 8
-    return _protected(found, mnemonic, names) if is_protected else None
+    return _protected(found, mnemonic, names, bits) if is_protected else None
 
 
-def _protected(found: iced.Instruction, mnemonic: str, names: Mapping[int, str]) -> tuple[Kind, int] | None:
+def privilege(mnemonic: str, kind: Kind) -> Privilege:
+    """Who may execute it in protected mode (SDM vol. 3, 5.9)."""
+    if mnemonic in _RING_0 or kind in (Kind.TO_CR, Kind.FROM_CR, Kind.READ_DR, Kind.WRITE_DR):
+        return Privilege.BY_RING_0
+    return Privilege.BY_IOPL if mnemonic in _IOPL else Privilege.FREE
+
+
+def _of_rings(found: iced.Instruction, mnemonic: str, names: Mapping[int, str], bits: int) -> tuple[Kind, int] | None:
+    """Task register, LDT, far pointers, looks at selectors, fast calls."""
+    size = iced.RegisterExt.size
+    if mnemonic in _POINTERS:
+        register, width = _number(found.op0_register, names), size(found.op0_register)
+        return Kind.LOAD_POINTER, _POINTERS[mnemonic] | register << 8 | width << 16
+    if mnemonic in _TASKS:
+        return _TASKS[mnemonic], (_number(found.op0_register, names) & 15) | size(found.op0_register) << 8
+    if mnemonic in ("verr", "verw"):
+        return Kind.LOOK, (_number(found.op0_register, names) & 15) | _LOOKS[mnemonic] << 24
+    if mnemonic in ("lar", "lsl"):
+        source, target = _number(found.op1_register, names) & 15, _number(found.op0_register, names)
+        return Kind.LOOK, source | target << 8 | size(found.op0_register) << 16 | _LOOKS[mnemonic] << 24
+    if bits != 64:
+        return None
+    fast = {"syscall": (Kind.FAST_CALL, 8), "sysret": (Kind.FAST_RETURN, 4), "sysretq": (Kind.FAST_RETURN, 8)}
+    return (Kind.SWAPGS, 0) if mnemonic == "swapgs" else fast.get(mnemonic)
+
+
+def _protected(found: iced.Instruction, mnemonic: str, names: Mapping[int, str], bits: int) -> tuple[Kind, int] | None:
     if mnemonic in ("ud0", "ud1", "ud2"):
         return Kind.RAISE, 6
-    if mnemonic in _MISSING:
+    if mnemonic == "arpl":
         return Kind.MISSING, 0
-    if mnemonic in ("iretd", "iretq"):
-        return Kind.PROTECTED_IRET, 8 if mnemonic == "iretq" else 4
+    if mnemonic in ("iret", "iretd", "iretq"):
+        return Kind.PROTECTED_IRET, {"iret": 2, "iretd": 4, "iretq": 8}[mnemonic]
+    if (privileged := _of_rings(found, mnemonic, names, bits)) is not None:
+        return privileged
     if mnemonic == "retf":
         dropped = int(found.immediate16) if found.op_count else 0
         return Kind.FAR_RETURN, (found.stack_pointer_increment - dropped) // 2 | dropped << 8

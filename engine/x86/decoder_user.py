@@ -82,4 +82,6 @@ def must_be_aligned(found: iced.Instruction, mnemonic: str, size: int) -> bool:
         return True
     if size != 16 or found.encoding != iced.EncodingKind.LEGACY or mnemonic in _ANYWHERE:
         return False
+    if mnemonic in ("cvtpd2pi", "cvttpd2pi"):
+        return True
     return any(iced.RegisterExt.is_vector_register(found.op_register(i)) for i in range(found.op_count))

@@ -35,11 +35,19 @@ KEPT_EXITS = 64
 #: KVM_EXIT_DEBUG (linux/kvm.h) as a problem: the vCPU stopped where it should not be.
 _EXIT_DEBUG = 4
 _EFER_LMA = 0x400
+_MISSING = {lib.TASK_SWITCH: "a task switch by hardware", lib.VIRTUAL_8086: "virtual-8086 mode"}
+_TOO_LONG = "one instruction repeated itself four million times and was not done"
 _TRIPLE_FAULT = "triple fault: an exception could not be delivered, nor could the double fault after it"
 
 
 def _wide(rows: Rows) -> dict[int, Decoder]:
     return {bits: rows.decoders[bits] for bits in (32, 64)}
+
+
+def _told(story: list[dict[str, Any]]) -> str:
+    """The exceptions on the way to a triple fault, in words."""
+    words = [a["name"].split()[0] + (f"({a['error_code']:#x})" if "error_code" in a else "") for a in story]
+    return f" ({', then '.join(words)})" if words else ""
 
 
 @dataclass(frozen=True)
@@ -198,6 +206,8 @@ class X86Machine:
     def _learn(self, address: int) -> int | None:
         """Decode what lies at `address`, make it a row, and teach it to the core; None where nothing can be decoded."""
         found = self.decoder_now.decode(self.vcpu.read_linear(address, 15), address, int(self.vcpu.state.rip))
+        if found is None and self.vcpu.bits > 0 and not self.is_user:
+            found = self._without_page(address)
         if found is None:
             return None
         row, is_new = self.rows.learn(found)
@@ -220,6 +230,15 @@ class X86Machine:
         if self.is_user:
             return found.mnemonic in MODEL_DEPENDENT
         return found.mnemonic in SUSPECTS and unusable(found.mnemonic) is not None
+
+    def _without_page(self, address: int) -> Instruction | None:
+        """What stands for an instruction whose next byte lies on no page: to fetch it is a page fault."""
+        data = self.vcpu.read_linear(address, 15)
+        if self.vcpu.translate(address + len(data))[0] is not None:
+            return None
+        nothing = self.decoder_now.decode(b"\x0f\x0b" + bytes(13), address)
+        assert nothing is not None  # noqa: S101 - ud2, in every mode
+        return replace(nothing, data=data, op="(no page)", args="", kind=Kind.NO_PAGE, mnemonic="(no page)")
 
     def _as_firmware(self, found: Instruction) -> Instruction:
         """A `vmcall` in the BIOS's ROM asks the host; anywhere else there is no hypervisor."""
@@ -295,16 +314,37 @@ class X86Machine:
             return self._no_memory()
         if code == lib.RUN_SHUTDOWN:
             self._settle(batch)
-            self.note_exit({"reason": "KVM_EXIT_SHUTDOWN"})
-            return self._fault(_TRIPLE_FAULT)
+            story = self._attempts()
+            self.note_exit({"reason": "KVM_EXIT_SHUTDOWN", **({"story": story} if story else {})})
+            return self._fault(_TRIPLE_FAULT + _told(story))
+        if code == lib.RUN_TOO_LONG:
+            return self._settle(batch) or self._limit("instructions", _TOO_LONG)
         if code == lib.RUN_EXCEPTION:
             return self._settle(batch) or self._uncaught(int(self.vcpu.raw.exception), self._details())
         if code == lib.RUN_MISSING:
-            found = self.decoder_now.decode(self.vcpu.read_linear(self.fetch_address, 15), self.fetch_address)
-            return self._fault(f"this machine does not execute `{found.text if found else ''}` in {self.mode_now}")
+            return self._does_not_execute()
         if code in (lib.RUN_UNSUPPORTED, lib.RUN_STUCK):
             return self._cannot_execute(code, is_stuck=code == lib.RUN_STUCK)
         raise MachineFault(self.vcpu.message)
+
+    def _does_not_execute(self) -> Stop:
+        missing = _MISSING.get(int(self.vcpu.raw.missing))
+        found = self.decoder_now.decode(self.vcpu.read_linear(self.fetch_address, 15), self.fetch_address)
+        text = f"`{found.text}`" if found else "this"
+        if missing:
+            return self._fault(f"{text} would need {missing}, which this machine does not do")
+        return self._fault(f"this machine does not execute {text} in {self.mode_now}")
+
+    def _attempts(self) -> list[dict[str, Any]]:
+        """The exceptions that the step tried to deliver in protected mode, in order."""
+        found = []
+        for i in range(self.vcpu.raw.attempt_count):
+            vector, error = int(self.vcpu.raw.attempts[i].vector), int(self.vcpu.raw.attempts[i].error)
+            told: dict[str, Any] = {"vector": vector, "name": faults.name_of(vector)}
+            if error >= 0:
+                told |= {"error_code": error, "error_bits": faults.decode_error(vector, error)}
+            found.append(told)
+        return found
 
     def _no_memory(self) -> Stop:
         address = self.fetch_address

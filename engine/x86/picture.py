@@ -20,7 +20,7 @@ MAX_MEMORY_BYTES = 4096
 MAX_DISASSEMBLY = 64
 MAX_FIND_BYTES = 64
 MAX_CALLS = 256
-_KINDS = ("memory", "find", "disassembly", "exits", "gdt", "idt", "pages", "pointer", "accesses", "calls")
+_KINDS = ("memory", "find", "disassembly", "exits", "gdt", "ldt", "idt", "tss", "pages", "pointer", "accesses", "calls")
 
 
 def listing(machine: X86Machine) -> dict[str, Any]:
@@ -106,8 +106,10 @@ def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
         start = max(offset, first)
         kept = list(machine.exits)[start - first : start - first + limit]
         return {"count": machine.exit_count, "offset": start, "exits": kept}
-    if kind in ("gdt", "idt"):
+    if kind in ("gdt", "ldt", "idt"):
         return {"kind": kind, **tables.descriptors(machine, str(kind))}
+    if kind == "tss":
+        return {"kind": kind, **tables.task(machine)}
     if kind == "pages":
         return tables.pages(machine, _number(query, "address", None, 0, (1 << 64) - 1))
     if kind == "pointer":

@@ -104,7 +104,23 @@ def segments(machine: X86Machine) -> list[dict[str, Any]]:
                 **({"cache": cache(int(segment.attributes), int(segment.selector))} if machine.vcpu.bits > 0 else {}),
             }
         )
-    return rows
+    return [*rows, *system_segments(machine)]
+
+
+def system_segments(machine: X86Machine) -> list[dict[str, Any]]:
+    """LDTR and TR, in protected and long mode."""
+    found = [("LDTR", machine.vcpu.state.ldt), ("TR", machine.vcpu.state.tr)] if machine.vcpu.bits > 0 else []
+    return [
+        {
+            "name": name,
+            "selector": f"{int(segment.selector):04x}",
+            "base": f"{int(segment.base):05x}",
+            "limit": f"{int(segment.limit):04x}",
+            "attributes": f"{int(segment.attributes):04x}",
+        }
+        for name, segment in found
+        if int(segment.attributes) & 0x80
+    ]
 
 
 def cache(attributes: int, selector: int) -> dict[str, Any]:
@@ -148,6 +164,8 @@ def control(machine: X86Machine) -> list[dict[str, Any]]:
     shown.append(("CR4", int(state.cr4), _CR4_BITS))
     if int(state.efer) or machine.rows.is_long:
         shown.append(("EFER", int(state.efer), _EFER_BITS))
+    msrs = {"STAR": state.star, "LSTAR": state.lstar, "FMASK": state.fmask, "KERNEL_GS_BASE": state.kernel_gs}
+    shown += [(name, int(value), {}) for name, value in msrs.items() if int(value)]
     for name, value, table in shown:
         set_bits = [n for n, bit in table.items() if value >> bit & 1]
         rows.append({"name": name, "value": f"{value:08x}", "bits": set_bits, "fields": _fields(value, table)})

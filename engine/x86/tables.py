@@ -8,21 +8,30 @@ if TYPE_CHECKING:
     from engine.x86.machine import X86Machine
 
 MAX_ENTRIES = 256
-_SYSTEM_TYPES = {1: "tss16", 2: "ldt", 3: "tss16 busy", 4: "call gate 16", 5: "task gate", 9: "tss", 11: "tss busy"}
+_SYSTEM_TYPES = {
+    1: "tss16",
+    2: "ldt",
+    3: "tss16 busy",
+    4: "call gate 16",
+    5: "task gate",
+    9: "tss",
+    11: "tss busy",
+    12: "call gate",
+}
 _GATES = {5: "task gate", 6: "interrupt gate 16", 7: "trap gate 16", 14: "interrupt gate", 15: "trap gate"}
 _PAGE_BITS = (("P", 0), ("W", 1), ("U", 2), ("PWT", 3), ("PCD", 4), ("A", 5), ("D", 6), ("PS", 7), ("G", 8), ("NX", 63))
 _EFER_LMA, _CR4_PAE, _CR0_PG = 0x400, 0x20, 1 << 31
 _PAGE = 4096
 
 
-def _segment(index: int, value: int) -> dict[str, Any]:
+def _segment(index: int, value: int, table: int = 0) -> dict[str, Any]:
     limit = value & 0xFFFF | value >> 32 & 0xF0000
     access, is_large = value >> 40 & 0xFF, bool(value >> 55 & 1)
     is_code = bool(access & 8)
     kind = _SYSTEM_TYPES.get(access & 15, "system") if not access & 0x10 else "code" if is_code else "data"
     bits = 64 if value >> 53 & 1 else 32 if value >> 54 & 1 else 16
     return {
-        "selector": f"{index * 8:04x}",
+        "selector": f"{index * 8 + table:04x}",
         "value": f"{value:016x}",
         "type": kind if value else "null",
         "base": f"{value >> 16 & 0xFFFFFF | value >> 32 & 0xFF000000:08x}",
@@ -35,12 +44,12 @@ def _segment(index: int, value: int) -> dict[str, Any]:
     }
 
 
-def _segments(values: list[int], *, is_long: bool) -> list[dict[str, Any]]:
+def _segments(values: list[int], table: int, *, is_long: bool) -> list[dict[str, Any]]:
     """Every descriptor. In long mode those of the system have two entries: the second one is the base's upper half."""
     entries, index = [], 0
     while index < len(values):
         value = values[index]
-        found = _segment(index, value)
+        found = _segment(index, value, table)
         if is_long and value and not value >> 44 & 1 and index + 1 < len(values):
             index += 1
             found["base"] = f"{values[index] & 0xFFFFFFFF:08x}{found['base']}"
@@ -63,16 +72,20 @@ def _gate(vector: int, value: int, *, is_long: bool) -> dict[str, Any]:
 
 
 def descriptors(machine: X86Machine, kind: str) -> dict[str, Any]:
-    """`gdt` or `idt` with its entries; the IDT of real mode has far pointers. Entries beyond memory are left out."""
+    """`gdt`, `ldt` or `idt` with its entries; real mode's IDT has far pointers. Entries beyond memory are left out."""
     state, bits = machine.vcpu.state, machine.vcpu.bits
     base, limit = (state.gdt_base, state.gdt_limit) if kind == "gdt" else (state.idt_base, state.idt_limit)
-    size = 8 if kind == "gdt" else 4 if bits < 0 else 16 if int(state.efer) & _EFER_LMA else 8
+    if kind == "ldt":
+        base, limit = state.ldt.base, state.ldt.limit
+        if not int(state.ldt.attributes) & 0x80:
+            return {"base": 0, "limit": 0, "entries": []}
+    size = 8 if kind in ("gdt", "ldt") else 4 if bits < 0 else 16 if int(state.efer) & _EFER_LMA else 8
     data = machine.vcpu.read_linear(int(base), min(int(limit) + 1, MAX_ENTRIES * size))
     values = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data) // size * size, size)]
     entries: list[dict[str, Any]] = []
-    if kind == "gdt":
+    if kind in ("gdt", "ldt"):
         if bits > 0:
-            entries = _segments(values, is_long=bool(int(state.efer) & _EFER_LMA))
+            entries = _segments(values, 4 if kind == "ldt" else 0, is_long=bool(int(state.efer) & _EFER_LMA))
     elif bits < 0:
         entries = [
             {"vector": n, "type": "vector", "selector": f"{v >> 16:04x}", "offset": f"{v & 0xFFFF:x}"}
@@ -81,6 +94,37 @@ def descriptors(machine: X86Machine, kind: str) -> dict[str, Any]:
     else:
         entries = [_gate(vector, value, is_long=size == 16) for vector, value in enumerate(values)]
     return {"base": int(base), "limit": int(limit), "entries": entries}
+
+
+def task(machine: X86Machine) -> dict[str, Any]:
+    """The TSS that TR names: its stacks, in long mode those of the interrupt stack table too, and its I/O map."""
+    segment, is_long = machine.vcpu.state.tr, bool(int(machine.vcpu.state.efer) & _EFER_LMA)
+    found: dict[str, Any] = {
+        "selector": f"{int(segment.selector):04x}",
+        "base": int(segment.base),
+        "limit": int(segment.limit),
+        "present": bool(int(segment.attributes) & 0x80),
+        "stacks": [],
+        "ist": [],
+        "io_map": None,
+    }
+    data = machine.vcpu.read_linear(int(segment.base), min(int(segment.limit) + 1, 0x68)) if found["present"] else b""
+    if len(data) < 0x68:
+        return found
+    if is_long:
+        found["stacks"] = [{"ring": n, "sp": f"{_quad(data, 4 + 8 * n):016x}"} for n in range(3)]
+        found["ist"] = [{"ist": n + 1, "sp": f"{_quad(data, 0x24 + 8 * n):016x}"} for n in range(7)]
+    else:
+        fields = [(n, _quad(data, 4 + 8 * n)) for n in range(3)]
+        found["stacks"] = [
+            {"ring": n, "sp": f"{v & 0xFFFFFFFF:08x}", "ss": f"{v >> 32 & 0xFFFF:04x}"} for n, v in fields
+        ]
+    found["io_map"] = int.from_bytes(data[0x66:0x68], "little")
+    return found
+
+
+def _quad(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 8], "little")
 
 
 def pages(machine: X86Machine, address: int) -> dict[str, Any]:

@@ -57,9 +57,9 @@ UNLIKE: dict[str, str] = {
     **dict.fromkeys(("cvtpi2ps", "cvtpi2pd"), "with a memory operand Unicorn leaves x87's stack, processors do not"),
     "fxtract": "of zero Unicorn says 0, processors minus infinity",
 }
-#: What needs help to be defined: bsf and bsr of 0, double shifts by more than the width.
+#: What needs help to be defined: bsf and bsr of 0, double shifts and rotations through carry by more than the width.
 _COMPARES = frozenset(("cmpps", "cmppd", "cmpss", "cmpsd"))  # with an immediate of which three bits mean something
-TAMED = frozenset(("bsf", "bsr", "shld", "shrd"))
+TAMED = frozenset(("bsf", "bsr", "shld", "shrd", "rcl", "rcr"))
 
 
 @dataclass(frozen=True)
@@ -255,11 +255,12 @@ class Maker:
         return self._emit(form, instruction, before)
 
     def _tame(self, form: Form, instruction: iced.Instruction) -> list[tuple[int, int]]:
-        if form.mnemonic in ("shld", "shrd"):
+        if form.mnemonic in ("shld", "shrd", "rcl", "rcr"):
+            most = 15 if form.mnemonic.startswith("sh") else 8
             if form.kinds[-1] == "IMM8":
-                instruction.set_immediate_u64(2, self.random.randrange(1, 15))
+                instruction.set_immediate_u64(len(form.kinds) - 1, self.random.randrange(1, most))
                 return []
-            return [(RCX, self.random.randrange(1, 15))]
+            return [(RCX, self.random.randrange(1, most))] if form.kinds[-1] == "CL" else []
         if instruction.op1_kind == iced.OpKind.REGISTER:
             first = getattr(iced.Register, _WIDTHS[form.kinds[1].partition("_")[0]])
             return [(instruction.op1_register - first, self._value() | 0x100)]

@@ -140,7 +140,9 @@ def test_without_an_idt_an_exception_is_a_triple_fault(run, cpu, mode) -> None:
     done = run("nop\nint3", cpu, mode)
     assert done.stop.reason is StopReason.FAULT
     assert "triple fault" in done.stop.detail["message"]
-    assert done.exits[-1] == {"reason": "KVM_EXIT_SHUTDOWN"}
+    assert done.exits[-1]["reason"] == "KVM_EXIT_SHUTDOWN"
+    story = [(a["name"].split()[0], a.get("error_code")) for a in done.exits[-1]["story"]]
+    assert story == [("#BP", None), ("#GP", 0x1A), ("#GP", 0x6B), ("#DF", 0), ("#GP", 0x43)]
     assert done.texts == ["nop", "int3"]
 
 
@@ -259,15 +261,16 @@ gdtr:   dw 15
 
 @both
 def test_what_this_machine_has_not_is_said(run, cpu) -> None:
-    done = run("mov ax, 0x28\nltr ax", cpu, "protected32")
+    done = run("mov ax, 0x28\narpl ax, bx", cpu, "protected32")
     assert done.stop.reason is StopReason.FAULT
-    assert "does not execute `ltr ax` in protected32" in done.stop.detail["message"]
+    assert "does not execute `arpl ax, bx` in protected32" in done.stop.detail["message"]
 
 
 @both
 def test_a_jump_to_where_no_page_is_ends_with_a_sentence(run, cpu) -> None:
     done = run("mov eax, 0x50000000\njmp rax", cpu, "long64")
-    assert done.stop.detail["message"] == "no page is mapped at 0x50000000, where the next instruction would be"
+    assert done.stop.detail["message"].endswith("(#PF(0x0), then #GP(0x73), then #DF(0x0), then #GP(0x43))")
+    assert done.steps[-1].text == "(no page)"
 
 
 @on_kvm
@@ -312,6 +315,14 @@ def test_a_hostile_guest_ends_within_its_budget(run, cpu, name) -> None:
     done = run(source, "auto" if cpu == "kvm" else cpu, mode, max_ticks=3000)
     assert done.stop.is_final or done.machine.tick == 3000
     assert len(done.steps) == done.machine.tick
+
+
+@pytest.mark.parametrize("cpu", ["unicorn"])
+def test_a_rep_over_missing_memory_has_an_end(run, cpu) -> None:
+    done = run("mov esi, 0x200000\nmov edi, 0x40000000\nmov ecx, -1\nrep movsd\nhlt", cpu, "protected32")
+    assert done.stop.reason is StopReason.LIMIT
+    assert "four million times" in done.stop.detail["message"]
+    assert done.steps[-1].new("ecx") == 0xFFFFFFFF - (1 << 22)
 
 
 def same(a: Run, b: Run) -> None:

@@ -17,6 +17,7 @@
 #define MAX_ELEMENTS 65536        /* port elements of one string instruction: a 64 KiB segment holds no more */
 #define MAX_UNBACKED 64           /* accesses to memory that is not there, kept per step */
 #define FPU_WRITES 84             /* entries of a step that changes everything the FPU has */
+#define MAX_REPETITIONS (1u << 22) /* of a rep in protected mode: more is a program that means no good */
 #define RECENT_ACCESSES 64        /* of memory, kept for whoever asks */
 #define RECENT_TICKS 32           /* a stretch that is not recorded follows them over this many last ticks */
 #define MAX_SETUP_CALLS 96        /* calls to KVM or Unicorn, kept for whoever asks */
@@ -30,7 +31,8 @@ enum { FLAG_CF = 1, FLAG_PF = 4, FLAG_AF = 0x10, FLAG_ZF = 0x40, FLAG_SF = 0x80,
 
 #define FLAGS_PRIVILEGED 0x3200ull /* IF and IOPL: popf in ring 3 leaves them (SDM vol. 2, POPF) */
 
-enum { CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_WP = 0x10000, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_OSFXSR = 0x200 };
+enum { CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_WP = 0x10000, CR4_TSD = 4, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_OSFXSR = 0x200 };
+#define EFER_SCE 1ull
 #define EFER_LME 0x100ull
 #define EFER_LMA 0x400ull
 #define EFER_NXE 0x800ull
@@ -74,6 +76,8 @@ typedef struct CpuState {
   uint32_t gdt_limit, idt_limit;
   uint64_t cr0, cr2, cr3, cr4, efer;
   uint64_t dr[8];
+  Segment tr, ldt;
+  uint64_t star, lstar, fmask, kernel_gs; /* MSRs */
   uint8_t fpu[512]; /* FXSAVE image without the last instruction's pointers, which CPUs disagree about */
   uint8_t ymm[256]; /* the upper halves of ymm0-15 */
   uint64_t tick;
@@ -126,8 +130,23 @@ enum { /* what executes a row */
   KIND_SKIP,           /* us: no effect that this machine has (fences, reserved nops) */
   KIND_NEGATE,         /* us: lock neg; data = size, memory operand 0 */
   KIND_TEST,           /* us: test by its second encoding; data = size | register << 8 (0xff: memory), target = immediate */
+  KIND_FAST_CALL,      /* us, in privilege.c and system.c from here on: syscall and sysret of 64-bit code, data = size */
+  KIND_FAST_RETURN,
+  KIND_SWAPGS,
+  KIND_LOAD_POINTER,   /* data = segment | register << 8 | size << 16 */
+  KIND_LTR,            /* data = register | size << 8 */
+  KIND_LLDT,
+  KIND_STR,
+  KIND_SLDT,
+  KIND_LOOK,           /* data = register | destination << 8 | size << 16 | LOOK_x << 24 */
+  KIND_NO_PAGE,        /* us: what comes next, after `length` bytes, lies on no page */
 };
 #define NO_PORT 0x10000
+enum { LOOK_RIGHTS, LOOK_LIMIT, LOOK_READ, LOOK_WRITE }; /* lar, lsl, verr, verw */
+enum { FREE, BY_IOPL, BY_RING_0 };                       /* who may execute a row */
+enum { TR_NUMBER = 100, LDT_NUMBER };                    /* beside the segment registers */
+enum { TASK_SWITCH = 0x2000, VIRTUAL_8086 };             /* what this machine does not do */
+#define MAX_ATTEMPTS 6                                   /* exceptions on the way to a triple fault */
 
 enum { /* traits of a row */
   TRAIT_CALL = 1,
@@ -164,7 +183,7 @@ typedef struct Row {
   uint32_t divide;   /* div and idiv: size | signed << 8 | register << 16; 0: another instruction */
   uint64_t target;   /* of a far jump: selector << 32 | offset */
   uint8_t port_size, operand_count, address_bits, code_bits, is_protected;
-  uint8_t fpu; /* FPU_x */
+  uint8_t fpu, privilege; /* FPU_x; who may */
   uint16_t mend; /* what has to be put right after it ran on Unicorn: MMX registers that it writes, a bit each, and MEND_x */
   MemoryOperand operands[MAX_OPERANDS];
   struct Row *next;
@@ -186,6 +205,7 @@ enum { /* why x86_run came back */
   RUN_NEED_SERVICE, /* a firmware service comes next: fill `service`, run again */
   RUN_EVENT,        /* the machine's clock reached `event_at` */
   RUN_WAIT,         /* a hlt comes next and interrupts are on: set `wait`, run again */
+  RUN_TOO_LONG,     /* the step that just ended would have gone on beyond MAX_REPETITIONS */
   RUN_EXCEPTION,    /* user64: the step that just ended raised an exception, and the kernel ends the program */
 };
 
@@ -314,6 +334,10 @@ struct Machine {
   const MemoryOperand *string_operand;
   uint8_t old[OLD_BYTES + 64];
   int exception; /* vector delivered by this step, -1 if none */
+  uint32_t is_software;    /* it is delivered for an `int`, which the gate's level may forbid */
+  uint32_t missing;        /* after RUN_MISSING: TASK_SWITCH, VIRTUAL_8086, or 0 for the instruction itself */
+  uint32_t attempt_count;
+  struct { uint32_t vector; int64_t error; } attempts[MAX_ATTEMPTS]; /* of this step, in order; error -1: none */
   uint32_t error;          /* what the exception that was just found says */
   int64_t raised_error;    /* the error code that the delivered exception pushed; -1: none */
   uint64_t fault_address;  /* of a page fault */
@@ -380,10 +404,20 @@ int read_linear(Machine *m, uint64_t linear, void *bytes, uint32_t size);
 int write_linear(Machine *m, uint64_t linear, const void *bytes, uint32_t size);
 uint64_t protected_room(Machine *m, const Row *row, int *vector);
 int foresee(Machine *m, const Row *row);
-int load_segment(Machine *m, int number, uint16_t selector);
 int push_value(Machine *m, uint64_t value, uint32_t size);
 int pop_value(Machine *m, uint64_t *value, uint32_t size);
+
+/* privilege.c */
+int ring(const Machine *m);
+int load_segment(Machine *m, int number, uint16_t selector);
 int protected_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault);
+int far_transfer(Machine *m, uint16_t selector, uint64_t offset, int is_call, uint32_t size, uint64_t next);
+int far_return(Machine *m, int is_iret, uint32_t size, uint32_t dropped);
+int fast_call(Machine *m, uint64_t next);
+int fast_return(Machine *m, uint32_t size);
+int load_table(Machine *m, uint16_t selector, int is_task);
+int port_fault(Machine *m, uint32_t port, uint32_t size);
+int look_at_selector(Machine *m, int what, uint16_t selector, uint64_t *value);
 
 /* system.c */
 int system_instruction(Machine *m, const Row *row, uint64_t next);

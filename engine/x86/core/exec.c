@@ -24,8 +24,9 @@ int gate(Machine *m, uint64_t until, TraceBatch *trace, const Row **row) {
   if (m->st.tick >= until || (trace && batch_is_full(trace))) return RUN_BUDGET;
   if (clock_of(m) >= m->event_at) return RUN_EVENT;
   uint64_t linear = linear_of(m, CS, m->st.rip), physical;
-  if (translate(m, linear, 0, &physical, NULL) || physical >= m->ram_size) return RUN_NO_MEMORY;
-  *row = row_find(m, linear, physical);
+  int is_missing = translate(m, linear, 0, &physical, NULL);
+  if (!is_missing && physical >= m->ram_size) return RUN_NO_MEMORY;
+  *row = row_find(m, linear, is_missing ? m->ram_size : physical);
   if (!*row) {
     m->fetch = linear;
     return RUN_NEED_ROW;
@@ -87,8 +88,8 @@ int step_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault) {
   if (m->user64) return user_raise(m, vector, return_rip, is_fault);
   if (is_protected(m)) {
     int ended = protected_raise(m, vector, return_rip, is_fault);
-    if (ended) return triple_fault(m);
-    return 0;
+    m->missing = ended == TASK_SWITCH ? TASK_SWITCH : 0;
+    return ended == TASK_SWITCH ? RUN_MISSING : ended ? triple_fault(m) : 0;
   }
   int was_contributory = is_fault && is_contributory(vector);
   for (;;) {
@@ -197,12 +198,17 @@ static int emulate(Machine *m, const Row *row) {
   m->dirty |= DIRTY_REGS;
   switch (row->kind) {
   case KIND_INT:
-    if (!m->user64 || row->data == 1 || row->data == 3 || row->data == 4) return step_raise(m, row->data, next, 0);
+    m->is_software = row->bytes[row->length - 1] != 0xf1 || row->length > 1; /* int1 goes through any gate */
+    if (!m->user64 || row->data == 1 || row->data == 3 || row->data == 4) result = step_raise(m, row->data, next, 0);
+    if (result == RUN_MISSING) m->st.rip = here;
+    if (!m->user64 || row->data == 1 || row->data == 3 || row->data == 4) return result;
     m->error = row->data * 8 + 2; /* the kernel's other gates are not for ring 3 */
     result = STEP_RAISED | 13;
     break;
   case KIND_SERVICE: serve(m); break;
-  case KIND_INTO: return m->st.rflags & FLAG_OF ? step_raise(m, 4, next, 0) : STEP_DONE;
+  case KIND_INTO:
+    m->is_software = 1;
+    return m->st.rflags & FLAG_OF ? step_raise(m, 4, next, 0) : STEP_DONE;
   case KIND_CPUID: cpuid(m); break;
   case KIND_RDTSC:
     set32(m, RAX, (uint32_t)clock_of(m));
@@ -220,7 +226,7 @@ static int emulate(Machine *m, const Row *row) {
   case KIND_FS_BASE: result = user_base(m, row); break;
   default: result = system_instruction(m, row, next); break;
   }
-  if (result & STEP_RAISED) m->st.rip = here;
+  if (result & STEP_RAISED || result == RUN_MISSING) m->st.rip = here;
   return result;
 }
 
@@ -234,7 +240,8 @@ static int on_cpu(Machine *m, const Row *row) {
   if (result != STEP_DONE) return result;
   if (row->kind == KIND_POPF || row->kind == KIND_IRET) {
     m->st.rflags = (m->st.rflags & ~(uint64_t)FLAG_TF) | (image & FLAG_TF);
-    if (m->user64) m->st.rflags = (m->st.rflags & ~FLAGS_PRIVILEGED) | (m->before.rflags & FLAGS_PRIVILEGED);
+    uint64_t kept = !ring(m) ? 0 : ring(m) > (int)(m->before.rflags >> 12 & 3) ? FLAGS_PRIVILEGED : FLAGS_PRIVILEGED & ~(uint64_t)FLAG_IF;
+    m->st.rflags = (m->st.rflags & ~kept) | (m->before.rflags & kept);
     m->dirty |= DIRTY_REGS; /* the CPU's own TF: popped away from the stepper, or set by the image */
   } else if (row->kind == KIND_PUSHF) {
     if (!translate(m, linear_of(m, SS, m->st.gpr[RSP] & mask), 0, &at, NULL) && at + 2 <= m->ram_size) {
@@ -276,7 +283,7 @@ static void set_rep_count(Machine *m, const Row *row, uint64_t count) {
 
 /* Executes a rep string instruction that runs into its segment's limit, on a CPU that does not look at limits: as many
  * elements as there is room for, then the exception with the rest still in CX, unless cmps or scas found its end. */
-static int cut_rep(Machine *m, const Row *row, uint64_t room, int vector) {
+static int cut_rep(Machine *m, const Row *row, uint64_t room, int then) {
   int is_repne = 0;
   uint64_t count = rep_count(row, &m->st);
   if (room) {
@@ -290,7 +297,7 @@ static int cut_rep(Machine *m, const Row *row, uint64_t room, int vector) {
     if (left || (compares && is_zero == is_repne)) return STEP_DONE;
     m->st.rip = m->before.rip;
   }
-  return STEP_RAISED | vector;
+  return then;
 }
 
 static int is_ours(const Row *row) { return row->kind >= KIND_INT && row->kind != KIND_REFUSED; }
@@ -328,7 +335,7 @@ int finish_plain(Machine *m, int ended, TraceBatch *trace) {
     m->st.halted = 1;
     m->step_flags |= STEP_FAULT;
     result = RUN_SHUTDOWN;
-  } else if (ended == RUN_EXCEPTION) {
+  } else if (ended == RUN_EXCEPTION || ended == RUN_TOO_LONG) {
     result = ended;
   } else if (row->kind == KIND_HLT && m->wait == WAIT_WAKE) {
     wait_for_interrupt(m);
@@ -358,7 +365,10 @@ static int real_step(Machine *m, const Row *row) {
   int vector = m->cpu->keeps_limits && !is_ours(row) ? 0 : operand_violation(m, row);
   if (m->st.rip + row->length - 1 > m->st.seg[CS].limit) return STEP_RAISED | 13;
   if (fpu_fault(m, row)) return STEP_RAISED | fpu_fault(m, row);
-  if (vector && row->traits & TRAIT_REP) return cut_rep(m, row, rep_room(m, row, &vector), vector);
+  if (vector && row->traits & TRAIT_REP) {
+    uint64_t room = rep_room(m, row, &vector);
+    return cut_rep(m, row, room, STEP_RAISED | vector);
+  }
   if (vector && row->kind != KIND_RAISE) return STEP_RAISED | vector;
   if (row->fpu && misaligned(m, row)) return STEP_RAISED | 13;
   return is_ours(row) ? emulate(m, row) : on_cpu(m, row);
@@ -372,21 +382,25 @@ static int protected_step(Machine *m, const Row *row) {
   if (found) return STEP_RAISED | (found & 0xff);
   if (row->traits & TRAIT_REP && row->operand_count) {
     uint64_t room = protected_room(m, row, &vector);
-    if (room < rep_count(row, &m->st)) return cut_rep(m, row, room, vector);
+    if (room > MAX_REPETITIONS) return cut_rep(m, row, MAX_REPETITIONS, RUN_TOO_LONG);
+    if (room < rep_count(row, &m->st)) return cut_rep(m, row, room, STEP_RAISED | vector);
   }
   return is_ours(row) ? emulate(m, row) : on_cpu(m, row);
 }
+
+/* A ring that may not use the port gets no value from it either. */
+static int is_port_denied(Machine *m) { return ring(m) && !m->user64 && port_fault(m, m->port.port, m->port.size); }
 
 static int one_step(Machine *m, const Row *row, TraceBatch *trace) {
   if (row->kind == KIND_REFUSED) return RUN_UNSUPPORTED;
   if (row->kind == KIND_MISSING) return RUN_MISSING;
   if (row->kind == KIND_IN || row->kind == KIND_OUT) open_port(m, row);
-  if (row->kind == KIND_IN && m->port.count && !m->input_ready) return RUN_NEED_INPUT;
+  if (row->kind == KIND_IN && m->port.count && !m->input_ready && !is_port_denied(m)) return RUN_NEED_INPUT;
   if ((row->kind == KIND_SERVICE || row->kind == KIND_SYSCALL) && !m->service.ready) return RUN_NEED_SERVICE;
   if (row->kind == KIND_HLT && m->st.rflags & FLAG_IF && m->wait == WAIT_UNDECIDED) return RUN_WAIT;
   step_begin(m, row, trace != NULL);
   int ended = is_protected(m) ? protected_step(m, row) : real_step(m, row);
-  if (ended != STEP_DONE && ended != RUN_SHUTDOWN && ended != RUN_EXCEPTION && !(ended & STEP_RAISED)) {
+  if (ended != STEP_DONE && ended != RUN_SHUTDOWN && ended != RUN_EXCEPTION && ended != RUN_TOO_LONG && !(ended & STEP_RAISED)) {
     m->row = NULL;
     return ended;
   }

@@ -116,7 +116,10 @@ static int push_segments(Machine *m, Kvm *k) {
   struct kvm_sregs s = k->fixed;
   for (int i = 0; i < SEGMENTS; i++) {
     put_segment(segment_of(&s, i), &m->st.seg[i]);
-    if (protected) put_attributes(segment_of(&s, i), m->st.seg[i].attributes);
+    if (!protected) continue;
+    /* Every ring of the guest runs in the vCPU's ring 0: what depends on the ring is foreseen or ours (privilege.c). */
+    put_attributes(segment_of(&s, i), m->st.seg[i].attributes & ~0x60);
+    segment_of(&s, i)->selector &= 0xfffc;
   }
   s.gdt = (struct kvm_dtable){.base = m->st.gdt_base, .limit = (uint16_t)m->st.gdt_limit};
   /* In protected mode protected.c foresees exceptions; one that it did not is a shutdown, and Unicorn's business. */

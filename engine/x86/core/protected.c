@@ -1,7 +1,6 @@
 /* Protected and long mode: segments, page tables, gates. What an instruction may touch is looked up here before a CPU
  * executes it, so a fault has its error code and address on every host, and a CPU never meets one of them.
- *
- * Ring 0 only: no TSS, no LDT, no call or task gates. SDM vol. 3: chapters 3 (segments), 4 (paging), 6 (interrupts).
+ * SDM vol. 3: chapters 3 (segments), 4 (paging). Descriptors and gates: privilege.c.
  */
 #include "core.h"
 
@@ -166,7 +165,7 @@ static int operand_fault(Machine *m, int segment, uint64_t offset, uint64_t size
 
 /* How many elements of a rep string instruction can be done before one faults; `vector` is the exception then. */
 uint64_t protected_room(Machine *m, const Row *row, int *vector) {
-  uint64_t count = rep_count(row, &m->st), room = count;
+  uint64_t count = rep_count(row, &m->st), room = count > MAX_REPETITIONS ? MAX_REPETITIONS + 1ull : count;
   for (int i = 0; i < row->operand_count; i++) {
     const MemoryOperand *op = &row->operands[i];
     uint64_t offset = operand_offset(m, op), mask = mask_of(op->address_bits);
@@ -210,9 +209,22 @@ static int divide_error(Machine *m, const Row *row) {
   return quotient >= limit || quotient < -limit;
 }
 
+/* #GP of an instruction that is not for the ring that executes it; 0 if it is. */
+static int privilege_fault(Machine *m, const Row *row) {
+  int level = ring(m), by_iopl = row->privilege == BY_IOPL && level > (int)(m->st.rflags >> 12 & 3);
+  if (!level) return 0;
+  if (by_iopl || row->privilege == BY_RING_0 || (row->kind == KIND_RDTSC && m->st.cr4 & CR4_TSD)) return refuse(m, 13, 0);
+  if (!m->user64 && (row->kind == KIND_IN || row->kind == KIND_OUT)) return port_fault(m, m->port.port, m->port.size);
+  return 0;
+}
+
 /* The exception that the row is going to raise by what it fetches and touches; 0 if none. */
 int foresee(Machine *m, const Row *row) {
   int vector = look(m, linear_of(m, CS, m->st.rip), row->length, WALK_MARK | WALK_FETCH | as_now(m));
+  if (!vector && row->kind == KIND_NO_PAGE) {
+    vector = look(m, linear_of(m, CS, m->st.rip + row->length), 1, WALK_MARK | WALK_FETCH | as_now(m));
+  }
+  if (!vector && row->kind != KIND_RAISE) vector = privilege_fault(m, row);
   if (vector) return vector;
   if (row->kind == KIND_RAISE || row->traits & TRAIT_REP) return 0; /* whatever it touches; protected_room */
   for (int i = 0; i < row->operand_count; i++) {
@@ -222,49 +234,6 @@ int foresee(Machine *m, const Row *row) {
   }
   if ((row->fpu || m->user64) && misaligned(m, row)) return refuse(m, 13, 0);
   return row->divide && divide_error(m, row) ? refuse(m, 0x100, 0) : 0; /* 0x100: #DE, whose number is 0 */
-}
-
-static int read_descriptor(Machine *m, uint16_t selector, uint64_t *descriptor, uint64_t *at) {
-  *at = m->st.gdt_base + (selector & ~7u);
-  if (selector & 4 || (selector | 7u) > m->st.gdt_limit) return refuse(m, 13, selector & ~3u);
-  return read_linear(m, *at, descriptor, 8);
-}
-
-/* Loads a segment register with all checks of ring 0. 0, or the exception. */
-int load_segment(Machine *m, int number, uint16_t selector) {
-  Segment *s = &m->st.seg[number];
-  uint64_t d = 0, at = 0;
-  m->dirty |= DIRTY_SEGMENTS;
-  if (!(selector & ~3u)) {
-    if (number == CS || (number == SS && code_bits(m) != 64)) return refuse(m, 13, 0);
-    *s = (Segment){.selector = selector, .attributes = 0};
-    return 0;
-  }
-  int vector = read_descriptor(m, selector, &d, &at);
-  if (vector) return vector;
-  uint16_t attributes = (uint16_t)(d >> 40 & 0xf0ff);
-  int is_code = attributes & 8, level = attributes >> 5 & 3, is_good;
-  if (number == CS) {
-    is_good = is_code && (attributes & 4 || level == 0) && !(selector & 3);
-    if (m->st.efer & EFER_LMA && attributes & ATTRIBUTE_L && attributes & ATTRIBUTE_D) is_good = 0;
-  } else if (number == SS) {
-    is_good = !is_code && attributes & 2 && level == 0 && !(selector & 3);
-  } else {
-    is_good = !is_code || attributes & 2;
-  }
-  if (!(attributes & 0x10) || !is_good) return refuse(m, 13, selector & ~3u);
-  if (!(attributes & 0x80)) return refuse(m, number == SS ? 12 : 11, selector & ~3u);
-  if (!(attributes & 1)) {
-    uint8_t type = (uint8_t)(attributes | 1);
-    if ((vector = write_linear(m, at + 5, &type, 1))) return vector;
-  }
-  uint32_t limit = (uint32_t)((d & 0xffff) | (d >> 32 & 0xf0000));
-  s->selector = selector;
-  s->attributes = attributes | 1;
-  s->limit = attributes & ATTRIBUTE_G ? limit << 12 | 0xfff : limit;
-  s->base = (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000);
-  if (number == CS && m->st.efer & EFER_LMA && attributes & ATTRIBUTE_L) s->base = 0;
-  return 0;
 }
 
 /* Pushes and pops of `size` bytes through SS. */
@@ -285,73 +254,4 @@ int pop_value(Machine *m, uint64_t *value, uint32_t size) {
   if (!vector) m->st.gpr[RSP] = (m->st.gpr[RSP] & ~mask) | ((sp + size) & mask);
   m->dirty |= DIRTY_REGS;
   return vector;
-}
-
-static int has_error_code(unsigned vector) { return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17; }
-
-/* One attempt to go through a gate. 0, or the next exception. */
-static int enter_gate(Machine *m, unsigned vector, uint64_t return_rip, int with_error, uint32_t error) {
-  int is_long = m->st.efer & EFER_LMA ? 1 : 0;
-  uint32_t entry_size = is_long ? 16 : 8, complaint = vector * 8 + 2;
-  uint64_t gate[2] = {0, 0}, rsp = m->st.gpr[RSP], frame[6];
-  if (vector * entry_size + entry_size - 1 > m->st.idt_limit) return refuse(m, 13, complaint);
-  int found = read_linear(m, m->st.idt_base + vector * entry_size, gate, entry_size);
-  if (found) return found;
-  uint32_t type = gate[0] >> 40 & 0x1f, is_trap = type == 0xf;
-  if ((type != 0xe && type != 0xf) || gate[0] >> 32 & 7) return refuse(m, 13, complaint);
-  if (!(gate[0] >> 47 & 1)) return refuse(m, 11, complaint);
-  Segment cs = m->st.seg[CS], ss = m->st.seg[SS];
-  uint32_t size = is_long ? 8 : 4, count = 0;
-  if (is_long) {
-    frame[count++] = ss.selector;
-    frame[count++] = rsp;
-  }
-  frame[count++] = m->st.rflags;
-  frame[count++] = cs.selector;
-  frame[count++] = return_rip;
-  if (with_error) frame[count++] = error;
-  if ((found = load_segment(m, CS, (uint16_t)(gate[0] >> 16)))) {
-    m->st.seg[CS] = cs;
-    return found;
-  }
-  if (is_long) m->st.gpr[RSP] &= ~15ull;
-  for (uint32_t i = 0; i < count && !found; i++) found = push_value(m, frame[i], size);
-  if (found) {
-    m->st.seg[CS] = cs;
-    m->st.gpr[RSP] = rsp;
-    return found;
-  }
-  m->st.rip = (gate[0] & 0xffff) | (gate[0] >> 32 & 0xffff0000) | (is_long ? gate[1] << 32 : 0);
-  m->st.rflags &= ~(uint64_t)(FLAG_TF | 0x4000 | (is_trap ? 0 : FLAG_IF));
-  return 0;
-}
-
-/* 0: contributory and page faults after such ones make a double fault (SDM vol. 3, table 6-5). */
-static int makes_double(unsigned first, unsigned second) {
-  int hard = second == 0 || (second >= 10 && second <= 13);
-  return first == 14 ? hard || second == 14 : (first == 0 || (first >= 10 && first <= 13)) && hard;
-}
-
-/* Delivers `vector` through the IDT; as step_raise in exec.c. */
-int protected_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault) {
-  uint32_t error = is_fault ? m->error : 0;
-  int with_error = is_fault && has_error_code(vector);
-  m->raised_error = with_error ? (int64_t)error : -1;
-  for (;;) {
-    if (with_error && vector == 14) m->st.cr2 = m->fault_address;
-    int next = enter_gate(m, vector, return_rip, with_error, error);
-    if (!next) {
-      m->st.depth++;
-      m->dirty |= DIRTY_REGS | DIRTY_SEGMENTS;
-      return 0;
-    }
-    if (vector == 8) return RUN_SHUTDOWN;
-    int is_double = is_fault && makes_double(vector, (unsigned)next);
-    vector = is_double ? 8 : (unsigned)next;
-    error = is_double ? 0 : m->error;
-    with_error = is_fault = 1;
-    m->exception = (int)vector;
-    m->raised_error = (int64_t)error;
-    return_rip = m->before.rip;
-  }
 }

@@ -8,10 +8,12 @@ static uint32_t hash(uint64_t linear) { return (uint32_t)((linear * 0x9E3779B97F
 /* The row whose bytes lie at `linear` (which is `physical`) now; NULL if nobody has decoded them yet. Moves it to the front of its chain. */
 const Row *row_find(Machine *m, uint64_t linear, uint64_t physical) {
   int bits = code_bits(m), protected = is_protected(m);
+  uint64_t next;
   Row **head = &m->rows[hash(linear)], **link = head;
   for (Row *row = *head; row; link = &row->next, row = row->next) {
     if (row->address != linear || row->code_bits != bits || row->is_protected != protected) continue;
     if (physical + row->length > m->ram_size || memcmp(m->ram + physical, row->bytes, row->length)) continue;
+    if (row->kind == KIND_NO_PAGE && !translate(m, linear + row->length, 0, &next, NULL)) continue; /* there is one now */
     if (link != head) {
       *link = row->next;
       row->next = *head;
@@ -155,6 +157,7 @@ void step_begin(Machine *m, const Row *row, int recording) {
   m->exception = -1;
   m->is_counted = 0;
   m->raised_error = -1;
+  m->is_software = m->attempt_count = 0;
   m->error = 0;
   m->before.depth = m->st.depth;
   m->before.rip = m->st.rip;

@@ -91,61 +91,79 @@ static int segment_move(Machine *m, const Row *row) {
   return vector ? RAISED(vector) : STEP_DONE;
 }
 
+/* An exception of privilege.c as the step's end; or what this machine does not do, with a word about it. */
+static int ended(Machine *m, int found) {
+  if (found != TASK_SWITCH && found != VIRTUAL_8086) return found ? RAISED(found) : STEP_DONE;
+  m->missing = (uint32_t)found;
+  return RUN_MISSING;
+}
+
 /* Far jumps and calls: row data = size of the offset, target = selector << 32 | offset, or memory operand 0. */
-static int far_transfer(Machine *m, const Row *row, uint64_t next) {
-  uint32_t size = row->data;
-  uint64_t offset = row->target & 0xffffffff, selector = row->target >> 32, rsp = m->st.gpr[RSP];
-  Segment cs = m->st.seg[CS];
-  int vector = 0;
+static int jump_or_call(Machine *m, const Row *row, uint64_t next) {
+  uint64_t offset = row->target & 0xffffffff, selector = row->target >> 32;
   if (row->operand_count) {
     uint8_t image[10] = {0};
+    int vector = read_linear(m, operand_linear(m, row), image, row->data + 2);
+    if (vector) return RAISED(vector);
     offset = selector = 0;
-    if ((vector = read_linear(m, operand_linear(m, row), image, size + 2))) return RAISED(vector);
-    memcpy(&offset, image, size);
-    memcpy(&selector, image + size, 2);
+    memcpy(&offset, image, row->data);
+    memcpy(&selector, image + row->data, 2);
   }
-  if ((vector = load_segment(m, CS, (uint16_t)selector))) {
-    m->st.seg[CS] = cs;
-    return RAISED(vector);
-  }
-  if (row->kind == KIND_FAR_CALL) {
-    vector = push_value(m, cs.selector, size);
-    if (!vector) vector = push_value(m, next, size);
-  }
-  if (vector || (code_bits(m) != 64 && offset > m->st.seg[CS].limit)) {
-    if (!vector) m->error = 0;
-    m->st.seg[CS] = cs;
-    m->st.gpr[RSP] = rsp;
-    return RAISED(vector ? vector : 13);
-  }
-  m->st.rip = offset;
+  return ended(m, far_transfer(m, (uint16_t)selector, offset, row->kind == KIND_FAR_CALL, row->data, next));
+}
+
+/* lds, les, lfs, lgs, lss: row data as segment_move's; the operand is an offset and a selector. */
+static int load_pointer(Machine *m, const Row *row) {
+  uint32_t number = row->data & 0xff, other = row->data >> 8 & 0xff, size = row->data >> 16;
+  uint8_t image[10] = {0};
+  uint64_t offset = 0;
+  uint16_t selector;
+  int vector = read_linear(m, operand_linear(m, row), image, size + 2);
+  memcpy(&offset, image, size);
+  memcpy(&selector, image + size, 2);
+  if (!vector) vector = load_segment(m, (int)number, selector);
+  if (vector) return RAISED(vector);
+  set_register(m, other, offset, size);
   return STEP_DONE;
 }
 
-/* retf (data = size | bytes to drop << 8) and iret (data = size) to ring 0. */
-static int far_return(Machine *m, const Row *row) {
-  uint32_t size = row->data & 0xff;
-  uint64_t rip = 0, selector = 0, flags = m->st.rflags, rsp = m->st.gpr[RSP], new_rsp = 0, ss = 0;
-  Segment old_cs = m->st.seg[CS], old_ss = m->st.seg[SS];
-  int is_iret = row->kind == KIND_PROTECTED_IRET, with_stack = is_iret && code_bits(m) == 64;
-  int vector = pop_value(m, &rip, size);
-  if (!vector) vector = pop_value(m, &selector, size);
-  if (!vector && is_iret) vector = pop_value(m, &flags, size);
-  if (!vector && with_stack) vector = pop_value(m, &new_rsp, size);
-  if (!vector && with_stack) vector = pop_value(m, &ss, size);
-  if (!vector) vector = load_segment(m, CS, (uint16_t)selector);
-  if (!vector && with_stack) vector = load_segment(m, SS, (uint16_t)ss);
-  if (vector) {
-    m->st.gpr[RSP] = rsp;
-    m->st.seg[CS] = old_cs;
-    m->st.seg[SS] = old_ss;
-    return RAISED(vector);
+static int selector_operand(Machine *m, const Row *row, uint16_t *selector) {
+  *selector = (uint16_t)m->st.gpr[row->data & 0xf];
+  return row->operand_count ? read_linear(m, operand_linear(m, row), selector, 2) : 0;
+}
+
+/* ltr, lldt, str, sldt: data = register | size << 8 (of a register that is written). */
+static int task_and_ldt(Machine *m, const Row *row) {
+  uint16_t selector = row->kind == KIND_STR ? m->st.tr.selector : m->st.ldt.selector;
+  int vector = 0;
+  if (row->kind == KIND_STR || row->kind == KIND_SLDT) {
+    if (row->operand_count) vector = write_linear(m, operand_linear(m, row), &selector, 2);
+    else set_register(m, row->data & 0xff, selector, row->data >> 8);
+  } else {
+    vector = selector_operand(m, row, &selector);
+    if (!vector) vector = load_table(m, selector, row->kind == KIND_LTR);
   }
-  if (with_stack) m->st.gpr[RSP] = new_rsp;
-  else if (!is_iret) m->st.gpr[RSP] += row->data >> 8;
-  m->st.rip = rip & ip_mask(m);
-  uint64_t mask = size == 2 ? FLAGS_VISIBLE & 0xffff : FLAGS_VISIBLE;
-  if (is_iret) m->st.rflags = (m->st.rflags & ~mask) | (flags & mask) | 2;
+  return vector ? RAISED(vector) : STEP_DONE;
+}
+
+/* lar, lsl, verr, verw: data = selector's register | destination << 8 | its size << 16 | LOOK_x << 24. */
+static int look_at(Machine *m, const Row *row) {
+  uint16_t selector;
+  uint64_t value = 0;
+  int vector = selector_operand(m, row, &selector), what = (int)(row->data >> 24);
+  if (vector) return RAISED(vector);
+  int is_seen = look_at_selector(m, what, selector, &value);
+  m->st.rflags = is_seen ? m->st.rflags | FLAG_ZF : m->st.rflags & ~(uint64_t)FLAG_ZF;
+  if (is_seen && what <= LOOK_LIMIT) set_register(m, row->data >> 8 & 0xff, value, row->data >> 16 & 0xff);
+  m->dirty |= DIRTY_REGS;
+  return STEP_DONE;
+}
+
+static int swap_gs(Machine *m) {
+  uint64_t base = m->st.seg[GS].base;
+  m->st.seg[GS].base = m->st.kernel_gs;
+  m->st.kernel_gs = base;
+  m->dirty |= DIRTY_SEGMENTS;
   return STEP_DONE;
 }
 
@@ -164,9 +182,23 @@ static int machine_status(Machine *m, const Row *row) {
   return to_control(m, 0, (m->st.cr0 & ~0xeull) | (value & 0xf)); /* PE can be set, not cleared */
 }
 
+/* The model-specific registers that there are (SDM vol. 4). */
+static uint64_t *register_of(Machine *m, uint32_t number) {
+  switch (number) {
+  case 0xc0000080: return &m->st.efer;
+  case 0xc0000081: return &m->st.star;
+  case 0xc0000082: return &m->st.lstar;
+  case 0xc0000084: return &m->st.fmask;
+  case 0xc0000100: return &m->st.seg[FS].base;
+  case 0xc0000101: return &m->st.seg[GS].base;
+  case 0xc0000102: return &m->st.kernel_gs;
+  default: return NULL;
+  }
+}
+
 static int model_specific(Machine *m, const Row *row) {
   uint32_t number = (uint32_t)m->st.gpr[RCX];
-  uint64_t *at = number == 0xc0000080 ? &m->st.efer : number == 0xc0000100 ? &m->st.seg[FS].base : number == 0xc0000101 ? &m->st.seg[GS].base : NULL;
+  uint64_t *at = register_of(m, number);
   uint64_t value = m->st.gpr[RDX] << 32 | (m->st.gpr[RAX] & 0xffffffff), clock = m->st.tick + m->st.idle;
   m->error = 0;
   if (number == 0x10 && row->kind == KIND_RDMSR) at = &clock;
@@ -177,9 +209,9 @@ static int model_specific(Machine *m, const Row *row) {
     return STEP_DONE;
   }
   if (at == &m->st.efer) {
-    if (value & ~(EFER_LME | EFER_LMA)) return RAISED(13);
+    if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)) return RAISED(13);
     if (m->st.cr0 & CR0_PG && (value ^ m->st.efer) & EFER_LME) return RAISED(13);
-    value = (value & EFER_LME) | (m->st.efer & EFER_LMA);
+    value = (value & (EFER_SCE | EFER_LME | EFER_NXE)) | (m->st.efer & EFER_LMA);
   }
   *at = value;
   m->dirty |= DIRTY_SEGMENTS;
@@ -204,9 +236,18 @@ int system_instruction(Machine *m, const Row *row, uint64_t next) {
   case KIND_LMSW:
   case KIND_CLTS: return machine_status(m, row);
   case KIND_FAR_JUMP:
-  case KIND_FAR_CALL: return far_transfer(m, row, next);
-  case KIND_FAR_RETURN:
-  case KIND_PROTECTED_IRET: return far_return(m, row);
+  case KIND_FAR_CALL: return jump_or_call(m, row, next);
+  case KIND_FAR_RETURN: return ended(m, far_return(m, 0, row->data & 0xff, row->data >> 8));
+  case KIND_PROTECTED_IRET: return ended(m, far_return(m, 1, row->data, 0));
+  case KIND_FAST_CALL: return fast_call(m, next);
+  case KIND_FAST_RETURN: return fast_return(m, row->data);
+  case KIND_SWAPGS: return swap_gs(m);
+  case KIND_LOAD_POINTER: return load_pointer(m, row);
+  case KIND_LTR:
+  case KIND_LLDT:
+  case KIND_STR:
+  case KIND_SLDT: return task_and_ldt(m, row);
+  case KIND_LOOK: return look_at(m, row);
   case KIND_RDMSR:
   case KIND_WRMSR: return model_specific(m, row);
   default: return segment_move(m, row);

@@ -116,7 +116,7 @@ class Vcpu:
         row.operand_count = len(instruction.memory)
         row.code_bits, row.is_protected = instruction.bits, instruction.is_protected
         row.divide, row.target, row.fpu = instruction.divide, instruction.target, instruction.fpu
-        row.mend = instruction.mend
+        row.mend, row.privilege = instruction.mend, instruction.privilege
         for to, operand in zip(row.operands, instruction.memory, strict=False):
             to.displacement, to.size, to.segment = operand.displacement, operand.size, operand.segment
             to.base, to.index, to.scale = operand.base, operand.index, operand.scale
