@@ -6,7 +6,7 @@ variables. A machine without one is debugged by what the contract alone says: on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Variable:
-    """A name with a value ready to show. `count` is how many variables are inside; `address`: where memory holds it."""
+    """A name with a value ready to show. `count` is how many variables are inside; `address`: where memory holds it.
+
+    `target`: what is written to when it changes, as commands name it (docs/views.md, "Targets and hits").
+    """
 
     name: str
     value: str
@@ -47,6 +50,7 @@ class Variable:
     inside: Inside | None = None
     count: int = 0
     address: int | None = None
+    target: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,9 @@ class DebugView:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+
+    def forget(self) -> None:
+        """The machine was changed at its tick: what was seen of it is out of date."""
 
     def threads(self) -> list[Thread]:
         """Every thread, the running one first."""
@@ -130,17 +137,17 @@ class DebugView:
     def lookup(self, path: Sequence[str], thread: int, level: int) -> Variable | None:
         """The variable that a name and then names inside it lead to, seen from a frame; None if there is none."""
         for scope in self.scopes(thread, level):
-            found = self._named(scope.inside, path[0])
+            found = self.named(scope.inside, path[0])
             if found is None:
                 continue
             for name in path[1:]:
-                found = self._named(found.inside, name) if found.inside is not None else None
+                found = self.named(found.inside, name) if found.inside is not None else None
                 if found is None:
                     return None
             return found
         return None
 
-    def _named(self, inside: Inside, name: str) -> Variable | None:
+    def named(self, inside: Inside, name: str) -> Variable | None:
         """The last variable of that name (an inner one hides the outer)."""
         start, found = 0, None
         while True:

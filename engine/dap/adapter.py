@@ -20,6 +20,7 @@ from engine.dap.arguments import Arguments
 from engine.dap.channel import Channel, ChannelClosed
 from engine.dap.inspection import Inspection
 from engine.dap.sources import Sources
+from engine.dap.values import Values
 from engine.debug import Debuggee, Wish
 from engine.debug.debuggee import read_source, room_for, sentence_of
 from engine.debug.stepping import Way
@@ -45,6 +46,9 @@ CAPABILITIES = {
     "supportsLoadedSourcesRequest": True,
     "supportsExceptionInfoRequest": True,
     "supportsTerminateRequest": True,
+    "supportsDataBreakpoints": True,
+    "supportsSetVariable": True,
+    "supportsSetExpression": True,
 }
 #: Requests that are heard while the program moves.
 ANYTIME = (
@@ -72,6 +76,7 @@ _REASONS = {
     "seek": ("goto", None),
     "start": ("entry", "Start of the recording"),
     "pause": ("pause", None),
+    "watch": ("data breakpoint", None),
     StopReason.BREAKPOINT: ("breakpoint", None),
     StopReason.INPUT: ("pause", "Waits for input: type <TEXT in the debug console, then continue"),
     StopReason.HALT: ("pause", "The program has ended: go back, or continue to finish"),
@@ -87,6 +92,7 @@ class Adapter:
         self._channel = channel
         self._debuggee: Debuggee | None = None
         self._look: Inspection | None = None
+        self._values: Values | None = None
         self._sources = Sources({}, {})
         self._first_line = 1
         self._is_open = True
@@ -106,6 +112,10 @@ class Adapter:
             "configurationDone": self._configuration_done,
             "setBreakpoints": self._set_breakpoints,
             "setInstructionBreakpoints": self._set_instruction_breakpoints,
+            "dataBreakpointInfo": self._data_breakpoint_info,
+            "setDataBreakpoints": self._set_data_breakpoints,
+            "setVariable": lambda a: self._changes(self._places.set_variable, a),
+            "setExpression": lambda a: self._changes(self._places.set_expression, a),
             "setExceptionBreakpoints": lambda _: {"breakpoints": []},
             "threads": self._list_threads,
             "next": lambda a: self._step(a, Way.OVER),
@@ -222,6 +232,25 @@ class Adapter:
             raise CommandError("no program is launched")
         return self._look
 
+    @property
+    def _places(self) -> Values:
+        if self._values is None:
+            raise CommandError("no program is launched")
+        return self._values
+
+    def _data_breakpoint_info(self, arguments: Arguments) -> Json:
+        return self._places.info(arguments)
+
+    def _set_data_breakpoints(self, arguments: Arguments) -> Json:
+        return self._places.set_breakpoints(arguments)
+
+    def _changes(self, request: Callable[[Arguments], Json], arguments: Arguments) -> Json:
+        """A request that changes the past: what the client shows may be out of date then."""
+        body = request(arguments)
+        self._is_at_end = False
+        self._then = lambda: self._event("invalidated", {"areas": ["variables"]})
+        return body
+
     def _initialize(self, arguments: Arguments) -> Json:
         self._first_line = 0 if arguments.get("linesStartAt1") is False else 1
         return dict(CAPABILITIES)
@@ -249,6 +278,7 @@ class Adapter:
         self._debuggee.on_resolved = self._announce_resolved
         self._sources = Sources(paths, {file.name: file for file in files})
         self._look = Inspection(self._debuggee, self._sources, lambda line: line - 1 + self._first_line)
+        self._values = Values(self._debuggee, self._look, self._new_id)
         self._remember_threads()
         self._then = lambda: self._event("initialized")
 
@@ -325,6 +355,8 @@ class Adapter:
         text = arrival.detail.get("message")
         if text:
             body["text"] = text
+        if arrival.reason == "watch":
+            body["hitBreakpointIds"] = self._places.hit_ids(str(arrival.detail.get("name", "")))
         if arrival.reason == StopReason.BREAKPOINT:
             where = program.machine.where
             row = program.row(where)

@@ -103,6 +103,19 @@ class Inspection:
             reference |= {"indexedVariables": count, "namedVariables": 0}
         return reference
 
+    def variable(self, reference: int, name: str) -> Variable | None:
+        """The variable of that name inside what a reference stands for; the last one of several."""
+        if not 1 <= reference <= len(self._insides):
+            raise CommandError("this variable belongs to another moment", hint="ask for the scopes again")
+        inside = self._insides[reference - 1][0]
+        return None if inside == _RECORDING else self._debuggee.view.named(inside, name)
+
+    def find(self, expression: str, frame: object = None) -> Variable | None:
+        """The variable that an expression names, seen from a frame (an id), or from the innermost one."""
+        view = self._debuggee.view
+        thread, level = self._level(frame) if type(frame) is int else (view.threads()[0].number, 0)
+        return view.lookup([expression], thread, level) or view.lookup(path_of(expression), thread, level)
+
     def variables(self, arguments: Arguments) -> Json:
         """What is inside a scope or variable; `start` and `count` choose a page."""
         number = take.number(arguments, "variablesReference")
@@ -137,14 +150,9 @@ class Inspection:
     def evaluate(self, arguments: Arguments) -> Json:
         """A variable by name, or by names inside each other: `t.list[3]`."""
         expression = take.text(arguments, "expression").strip()
-        frame = arguments.get("frameId")
-        view = self._debuggee.view
-        thread, level = self._level(frame) if type(frame) is int else (view.threads()[0].number, 0)
-        if expression in ("tick", "recorded", "end"):
-            own = next((v for v in self._recording() if v.name == expression), None)
-            found = view.lookup([expression], thread, level) or own
-        else:
-            found = view.lookup([expression], thread, level) or view.lookup(path_of(expression), thread, level)
+        found = self.find(expression, arguments.get("frameId"))
+        if found is None:
+            found = next((v for v in self._recording() if v.name == expression), None)
         if found is None:
             raise CommandError(f"there is no {expression[:80]} here")
         shown = self._shown(found)

@@ -11,7 +11,7 @@ import posixpath
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from engine.breakpoints import Place, resolve
 from engine.conditions import Condition, named_values
 from engine.debug.stepping import BackwardSearch, Goal, Scene, Steps, Way
 from engine.debugview import DebugView
-from engine.errors import CommandError, GlassboxError, SourceError
+from engine.errors import CommandError, GlassboxError, MachineFault, SourceError
 from engine.events import Event
-from engine.machine import Journal, Limits, StopReason
+from engine.machine import Journal, Limits, Plain, StopReason
 from engine.rooms import Room, SourceFile
 from engine.session import chosen_options
+from engine.targets import pattern_of, patterns_of
 from engine.timeline import Arrival, Hit, Pattern, Search, Timeline
-from engine.timeline.scan import Scanner
+from engine.timeline.scan import FAR, Scanner, touches
 from engine.trace import TraceBatch, WriteKind
 
 #: A debugger sets no limit on how long a program runs; memory is what a host can spare without asking.
@@ -56,6 +57,15 @@ class RowInfo:
     def statement(self) -> object:
         """What a step by lines does not stop inside of: a line of a function; a row without a line is its own."""
         return (self.function, self.file, self.line) if self.line is not None else self.where
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Something whose writes end a run: a target (docs/views.md), under a condition, and the asker's name for it."""
+
+    target: Mapping[str, Any]
+    condition: Condition | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,7 @@ class Debuggee:
         self._grew_at: int | None = None
         self._look_again_at = 0.0
         self._watches: tuple[tuple[int, int], ...] = ()
+        self._targets: tuple[tuple[Watched, tuple[Pattern, ...]], ...] = ()
         self._lines: dict[str, list[Wish]] = {}
         self._conditions: dict[int, list[Condition | None]] = {}
         self._addresses: tuple[int, ...] = ()
@@ -236,13 +247,50 @@ class Debuggee:
         """
         self._watches = tuple(watches)
 
+    def check_target(self, target: Mapping[str, Any]) -> None:
+        """CommandError if there is no such thing to be written to."""
+        pattern_of(target, self.machine)
+
+    def set_targets(self, targets: Sequence[Watched]) -> None:
+        """Replace the other things that are watched. A slot is watched whoever uses it, an upvalue wherever it is."""
+        found = []
+        for watched in targets:
+            search = Search(self.timeline)
+            last = self.timeline.frontier
+            patterns = patterns_of(watched.target, self.machine, self.timeline, search, last, self._hear)
+            # While it is open it lies in a slot, and nobody knows yet for how long.
+            found.append((watched, tuple(replace(pattern, last=FAR) for pattern in patterns or ())))
+        self._targets = tuple(found)
+
+    @property
+    def _is_watching(self) -> bool:
+        return bool(self._watches or self._targets)
+
     def _patterns(self) -> list[Pattern]:
-        return [Pattern(kind=WriteKind.MEMORY, key=address, size=size) for address, size in self._watches]
+        memory = [Pattern(kind=WriteKind.MEMORY, key=address, size=size) for address, size in self._watches]
+        return [*memory, *(pattern for _, patterns in self._targets for pattern in patterns)]
+
+    def edit(self, target: Mapping[str, Any], value: Plain) -> dict[str, Any]:
+        """Put another value there: the run as it was stays, a branch begins here. Answers {old, new}."""
+        at = self.timeline.position
+        branch = self.timeline.edit(target, value)
+        self._pending = deque(one for one in self._pending if one[0] <= at)
+        self.view.forget()
+        text = (
+            f"the past is changed at tick {at:,}: from here on {branch.name} runs, what was recorded after it is left\n"
+        )
+        self._on_output("notice", text.encode())
+        return {"old": branch.change["old"], "new": branch.change["new"]}
 
     def _at_watch(self, hit: Hit, tick: int) -> Arrival:
         """Stop at `tick` because of a write; `detail` has the address that is watched."""
         self.timeline.seek(tick)
-        written = hit.write.key.payload if hit.write else 0
+        if hit.write is None:
+            raise MachineFault("a watched write that is none")
+        for watched, patterns in self._targets:
+            if any(touches(pattern, hit.write) for pattern in patterns):
+                return Arrival("watch", tick, {"name": watched.name, "tick": hit.tick})
+        written = hit.write.key.payload
         near = [address for address, size in self._watches if address - 8 < written < address + size]
         return Arrival("watch", tick, {"address": near[0] if near else written})
 
@@ -363,16 +411,38 @@ class Debuggee:
         """Run backwards to a breakpoint, a watched write or the start."""
         start = self.timeline.position
         arrival = self._back_to_breakpoint()
-        if self._watches:
-            search = Search(self.timeline)
-            first = arrival.tick + 1
-            page = search.page(self._patterns(), first, start, 1, newest=True, is_whole=False, poll=self._hear)
-            if page.hits:
-                arrival = self._at_watch(page.hits[-1], page.hits[-1].tick - 1)
-            elif not page.is_complete:
-                self.timeline.seek(page.next or first)
-                arrival = Arrival("pause", self.timeline.position)
+        if self._is_watching:
+            arrival = self._back_to_write(arrival, start)
         return self._arrive(arrival)
+
+    def _back_to_write(self, arrival: Arrival, last: int) -> Arrival:
+        """Before the last watched write up to step `last`; else where `arrival` says."""
+        search, first = Search(self.timeline), arrival.tick + 1
+        while True:
+            page = search.page(self._patterns(), first, last, 1, newest=True, is_whole=False, poll=self._hear)
+            if page.hits:
+                hit = page.hits[-1]
+                if self._holds(hit):
+                    return self._at_watch(hit, hit.tick - 1)
+                last = hit.tick - 1
+            elif page.is_complete:
+                self.timeline.seek(arrival.tick)
+                return arrival
+            else:
+                self.timeline.seek(page.next or first)
+                return Arrival("pause", self.timeline.position)
+
+    def _holds(self, hit: Hit) -> bool:
+        """Is a condition of what was written met after the write, or has it none?"""
+        write = hit.write
+        if write is None:
+            return False
+        conditions = [one.condition for one, patterns in self._targets if any(touches(p, write) for p in patterns)]
+        if not conditions or None in conditions:
+            return True
+        self.timeline.seek(hit.tick)
+        names = named_values(self.machine.view())
+        return any(condition.holds(names) for condition in conditions if condition is not None)
 
     def _back_to_breakpoint(self) -> Arrival:
         while True:
@@ -451,7 +521,10 @@ class Debuggee:
                     return Arrival(StopReason.BREAKPOINT, again)
                 sink = self._sink(goal, max(begun + 1, again))
             elif isinstance(sink, _WatchSink) and sink.hit is not None:
-                return self._at_watch(sink.hit, sink.hit.tick)
+                if self._holds(sink.hit):
+                    return self._at_watch(sink.hit, sink.hit.tick)
+                timeline.seek(sink.hit.tick)
+                sink = self._sink(goal, sink.hit.tick + 1)
             elif sink is not None and sink.found is not None:
                 timeline.seek(sink.found - 1)
                 return Arrival("step", timeline.position)
@@ -472,7 +545,7 @@ class Debuggee:
         """What looks at the steps of a run; a step in progress is not ended by watched memory."""
         if goal is not None:
             return _Sink(goal, after)
-        return _WatchSink(self._patterns()) if self._watches else None
+        return _WatchSink(self._patterns()) if self._is_watching else None
 
     def _polled(self, sink: _Sink | _WatchSink | None) -> Callable[[], bool]:
         # What lies beyond the place that was looked for is not to be shown: found comes first.

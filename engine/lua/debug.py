@@ -26,6 +26,10 @@ class LuaDebugView(DebugView):
         super().__init__(machine)
         self._seen: tuple[tuple[int, int | None], Json] | None = None
 
+    def forget(self) -> None:
+        """The machine was changed at its tick: what was seen of it is out of date."""
+        self._seen = None
+
     def _view(self) -> Json:
         now = (self.machine.tick, self.machine.where)
         if self._seen is None or self._seen[0] != now:
@@ -129,9 +133,9 @@ class LuaDebugView(DebugView):
                 return self._entries(number, start, count)
             case ("function", int(number)):
                 upvalues = self.machine.inspect({"kind": "function", "id": number})["upvalues"]
-                found = [self._variable(u["name"] or "?", u["value"]) for u in upvalues]
+                found = [self._variable(u["name"] or "?", u["value"], _upvalue(u)) for u in upvalues]
             case (str(kind), int(thread), int(level)):
-                found = self._in_frame(kind, self._frame(thread, level))
+                found = self._in_frame(kind, self._frame(thread, level), thread)
             case _:
                 raise CommandError(f"there is nothing inside {inside[0]}")
         return found[start:] if count is None else found[start : start + count]
@@ -152,24 +156,27 @@ class LuaDebugView(DebugView):
         )
         return [Facts("Registers", registers), Facts("Upvalues", upvalues)]
 
-    def _in_frame(self, kind: str, frame: Json) -> list[Variable]:
+    def _in_frame(self, kind: str, frame: Json, thread: int) -> list[Variable]:
+        def slot(register: Json) -> Json:
+            return {"kind": "slot", "thread": thread, "slot": register["slot"]}
+
         if kind == "locals":
-            return [self._variable(r["name"], r["value"]) for r in frame["registers"] if r["name"]]
+            return [self._variable(r["name"], r["value"], slot(r)) for r in frame["registers"] if r["name"]]
         if kind == "registers":
-            return [self._variable(f"R{r['index']}", r["value"]) for r in frame["registers"]]
+            return [self._variable(f"R{r['index']}", r["value"], slot(r)) for r in frame["registers"]]
         if kind == "upvalues":
-            return [self._variable(u["name"] or f"U{u['index']}", u["value"]) for u in frame["upvalues"]]
+            return [self._variable(u["name"] or f"U{u['index']}", u["value"], _upvalue(u)) for u in frame["upvalues"]]
         if kind == "varargs":
             return [self._variable(f"...{n}", value) for n, value in enumerate(frame["varargs"], 1)]
         return [self._variable(f"K{n}", value) for n, value in enumerate(self._constants(frame))]
 
-    def _variable(self, name: str, value: Json) -> Variable:
+    def _variable(self, name: str, value: Json, target: Mapping[str, Any] | None = None) -> Variable:
         kind, number, text = value["t"], value.get("id"), _text(value)
         if kind == "table" and number is not None:
-            return Variable(name, text, kind, ("table", number), self._size(number))
+            return Variable(name, text, kind, ("table", number), self._size(number), target=target)
         if kind == "function" and number is not None:
-            return Variable(name, text, kind, ("function", number), 1)
-        return Variable(name, text, kind)
+            return Variable(name, text, kind, ("function", number), 1, target=target)
+        return Variable(name, text, kind, target=target)
 
     def _table(self, number: int, offset: int, limit: int) -> Json:
         return self.machine.inspect({"kind": "table", "id": number, "offset": offset, "limit": limit})
@@ -194,12 +201,22 @@ class LuaDebugView(DebugView):
             limit = _PAGE if count is None else min(_PAGE, count - len(found))
             page = self._table(number, at, limit)
             size = page["array_size"]
-            found += [self._variable(f"[{at + n}]", value) for n, value in enumerate(page["array"], 1)]
-            found += [self._variable(_key(key), value) for key, value in page["hash"]]
+            found += [
+                self._variable(f"[{at + n}]", value, {"kind": "field", "table": number, "key": at + n})
+                for n, value in enumerate(page["array"], 1)
+            ]
+            found += [
+                self._variable(_key(key), value, {"kind": "field", "table": number, "key": dict(key)})
+                for key, value in page["hash"]
+            ]
             at += len(page["array"]) + len(page["hash"])
             if not page["more"] or (at >= size and not page["hash"] and not page["array"]):
                 break
         return found
+
+
+def _upvalue(shown: Json) -> Json:
+    return {"kind": "upvalue", "id": shown["id"]}
 
 
 def _text(value: Json) -> str:

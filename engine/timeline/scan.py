@@ -93,6 +93,23 @@ class Hit:
     write: Write | None = None
 
 
+def touches(pattern: Pattern, write: Write) -> bool:
+    """Is that a write to what the pattern looks for, whenever it was?"""
+    if pattern.kind != write.kind or pattern.owner != write.owner:
+        return False
+    if pattern.kind is WriteKind.UPVALUE:
+        return True
+    key = write.key
+    if pattern.kind is WriteKind.MEMORY:
+        return pattern.key - 8 < key.payload < pattern.key + pattern.size
+    if pattern.mask and not (write.old.payload ^ write.new.payload) & pattern.mask:
+        return False
+    if pattern.key_tag == ValueTag.STRING:
+        is_long = pattern.text_length in (None, key.length)
+        return key.tag == ValueTag.STRING and is_long and key.text.startswith(pattern.text)
+    return (key.tag, key.payload) == (pattern.key_tag, pattern.key)
+
+
 class Scanner:
     """A TraceSink that keeps the hits among the steps it is given: the first `limit` ones, or with `newest` the last.
 

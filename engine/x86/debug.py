@@ -1,4 +1,4 @@
-"""The x86 machine as debuggers see it: one vCPU, its registers, flags, segments and labels, for gdb as an i386.
+"""The x86 machine as debuggers see it: one vCPU, its registers, flags, segments and labels, for gdb an i386 or amd64.
 
 The target description follows gdb's manual, "Standard Target Features: i386 Features"; gdb wants all of the core's
 registers, the FPU's included, and takes `i8086` for their 16-bit meaning. FXSAVE's layout: SDM vol. 1, table 10-2.
@@ -17,25 +17,41 @@ from engine.x86 import picture
 from engine.x86.machine import X86Machine
 
 _GENERAL = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")  # in encoding order, as gdb has them
+#: The amd64's general registers in gdb's order, with their numbers in instructions.
+_WIDE = {"rax": 0, "rbx": 3, "rcx": 1, "rdx": 2, "rsi": 6, "rdi": 7, "rbp": 5, "rsp": 4} | {
+    f"r{number}": number for number in range(8, 16)
+}
 _SEGMENTS = ("cs", "ss", "ds", "es", "fs", "gs")
 _SEGMENT_NUMBERS = (1, 2, 3, 0, 4, 5)
 _CONTROL = ("fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop")
 #: gdb knows no segment bases: these show what `eip` and `esp`, which are linear here, were made from.
 _OWN = (("ip", 16), ("sp16", 16), ("cs_base", 32), ("ss_base", 32), ("ds_base", 32), ("es_base", 32), ("tick", 64))
+#: Of an amd64 only these two are not 0; the instructions executed so far are ours.
+_WIDE_OWN = (("fs_base", 64), ("gs_base", 64), ("tick", 64))
+_AMD64 = "i386:x86-64"
 _FXSAVE_REGISTERS, _FXSAVE_STRIDE = 32, 16
 
 
 #: What gdb calls the CPU in each mode that it can be told about with the registers below.
-_ARCHITECTURES = {"real16": "i8086", "boot16": "i8086", "protected32": "i386"}
+_ARCHITECTURES = {
+    "real16": "i8086",
+    "boot16": "i8086",
+    "protected32": "i386",
+    "long64": _AMD64,
+    "user64": _AMD64,
+}
 
 
 def _description(architecture: str) -> str:
-    rows = [f'<reg name="{name}" bitsize="32" type="{_pointer(name)}"/>' for name in (*_GENERAL, "eip")]
+    is_wide = architecture == _AMD64
+    general, bits = ((*_WIDE, "rip"), 64) if is_wide else ((*_GENERAL, "eip"), 32)
+    rows = [f'<reg name="{name}" bitsize="{bits}" type="{_pointer(name, bits)}"/>' for name in general]
     rows.append('<reg name="eflags" bitsize="32" type="i386_eflags"/>')
     rows += [f'<reg name="{name}" bitsize="32" type="int32"/>' for name in _SEGMENTS]
     rows += [f'<reg name="st{i}" bitsize="80" type="i387_ext"/>' for i in range(8)]
     rows += [f'<reg name="{name}" bitsize="32" type="int" group="float"/>' for name in _CONTROL]
-    own = [f'<reg name="{name}" bitsize="{bits}" type="uint{bits}"/>' for name, bits in _OWN]
+    names = _WIDE_OWN if is_wide else _OWN
+    own = [f'<reg name="{name}" bitsize="{bits}" type="uint{bits}"/>' for name, bits in names]
     return (
         '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target version="1.0">'
         f"<architecture>{architecture}</architecture><osabi>none</osabi>"
@@ -44,8 +60,8 @@ def _description(architecture: str) -> str:
     )
 
 
-def _pointer(name: str) -> str:
-    return {"eip": "code_ptr", "esp": "data_ptr", "ebp": "data_ptr"}.get(name, "int32")
+def _pointer(name: str, bits: int) -> str:
+    return {"ip": "code_ptr", "sp": "data_ptr", "bp": "data_ptr"}.get(name[1:], f"int{bits}")
 
 
 def _flags_type() -> str:
@@ -95,10 +111,16 @@ class X86DebugView(DebugView):
         view = picture.view(self.machine)
         match inside:
             case ("registers",):
-                return [Variable(r["name"], f"0x{r['value']}", f"{r['bits']} bits") for r in view["registers"]]
+                return [
+                    Variable(r["name"], f"0x{r['value']}", f"{r['bits']} bits", target=_register(r["name"]))
+                    for r in view["registers"]
+                ]
             case ("flags",):
-                bits = [Variable(b["name"], str(int(b["set"])), b["word"]) for b in view["flags"]["bits"]]
-                return [*bits, Variable("flags", f"0x{view['flags']['value']}", "16 bits")]
+                bits = [
+                    Variable(b["name"], str(int(b["set"])), b["word"], target=_register("flags", 1 << b["bit"]))
+                    for b in view["flags"]["bits"]
+                ]
+                return [*bits, Variable("flags", f"0x{view['flags']['value']}", "16 bits", target=_register("flags"))]
             case ("segments",):
                 return [
                     Variable(s["name"].lower(), f"0x{s['selector']}", "selector", ("segment", s["name"]), 3)
@@ -117,7 +139,9 @@ class X86DebugView(DebugView):
     def _label(self, name: str, address: int) -> Variable:
         data = self.machine.vcpu.read_linear(address, 16)
         text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
-        return Variable(name, f"{address:#07x}: {data.hex(' ')}  {text}", "label", address=address)
+        value = f"{address:#07x}: {data.hex(' ')}  {text}"
+        target = {"kind": "memory", "address": address, "length": 1}
+        return Variable(name, value, "label", address=address, target=target)
 
     def decode(self, address: int, count: int) -> list[dict[str, Any]]:
         """What memory holds now, decoded from `address` on; it ends where nothing can be decoded."""
@@ -137,13 +161,15 @@ class X86DebugView(DebugView):
         return self.machine.vcpu.read_linear(address, length)
 
     def target_description(self) -> str | None:
-        """All registers of gdb's i386 core, and bases, ip, sp and the tick besides; None for a mode with wider ones."""
+        """All registers of gdb's i386 or amd64 core, and bases, ip, sp and the tick besides; None for other modes."""
         architecture = _ARCHITECTURES.get(self.machine.mode)
         return None if architecture is None else _description(architecture)
 
     def target_registers(self) -> Sequence[bytes]:
         """In the description's order. `eip` and `esp` are linear addresses, as gdb takes them for."""
         self.machine.vcpu.pull()
+        if _ARCHITECTURES.get(self.machine.mode) == _AMD64:
+            return self._wide_registers()
         state = self.machine.vcpu.state
         general = [int(state.gpr[i]) & 0xFFFFFFFF for i in range(8)]
         stack = int(state.seg[2].base)
@@ -155,18 +181,38 @@ class X86DebugView(DebugView):
                 general[number] = (stack + offset) & 0xFFFFFFFF
         words = [*general, self.machine.fetch_address & 0xFFFFFFFF, int(state.rflags) & 0xFFFFFFFF]
         words += [int(state.seg[i].selector) for i in _SEGMENT_NUMBERS]
-        fpu = bytes(self._fpu())
-        at = _FXSAVE_REGISTERS
-        stack_of_floats = [fpu[at + i * _FXSAVE_STRIDE : at + i * _FXSAVE_STRIDE + 10] for i in range(8)]
         bases = [int(state.seg[i].base) & 0xFFFFFFFF for i in (1, 2, 3, 0)]
         own = [struct.pack("<H", int(state.rip) & 0xFFFF), struct.pack("<H", sp16)]
         own += [struct.pack("<I", base) for base in bases]
         own.append(struct.pack("<Q", self.machine.tick))
-        return [*(struct.pack("<I", word) for word in words), *stack_of_floats, *_control_words(fpu), *own]
+        return [*(struct.pack("<I", word) for word in words), *self._floats(), *own]
+
+    def _wide_registers(self) -> Sequence[bytes]:
+        state = self.machine.vcpu.state
+        general = [*(int(state.gpr[number]) for number in _WIDE.values()), int(state.rip)]
+        words = [int(state.rflags) & 0xFFFFFFFF, *(int(state.seg[i].selector) for i in _SEGMENT_NUMBERS)]
+        own = [int(state.seg[4].base), int(state.seg[5].base), self.machine.tick]
+        return [
+            *(struct.pack("<Q", value) for value in general),
+            *(struct.pack("<I", word) for word in words),
+            *self._floats(),
+            *(struct.pack("<Q", value) for value in own),
+        ]
+
+    def _floats(self) -> list[bytes]:
+        """st0 … st7, fctrl … fop."""
+        fpu, at = bytes(self._fpu()), _FXSAVE_REGISTERS
+        stack = [fpu[at + i * _FXSAVE_STRIDE : at + i * _FXSAVE_STRIDE + 10] for i in range(8)]
+        return [*stack, *_control_words(fpu)]
 
     def _fpu(self) -> list[int]:
         fpu = self.machine.vcpu.state.fpu
         return [int(fpu[i]) for i in range(_FXSAVE_REGISTERS + 8 * _FXSAVE_STRIDE)]
+
+
+def _register(name: str, mask: int = 0) -> dict[str, Any]:
+    target = {"kind": "register", "register": name}
+    return {**target, "mask": mask} if mask else target
 
 
 def _control_words(fpu: bytes) -> list[bytes]:

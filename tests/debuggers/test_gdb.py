@@ -282,3 +282,55 @@ def test_what_is_wrong_with_the_program_is_said_before_anybody_connects(
     assert done.returncode == (1 if name == "main.asm" else 2)
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+WIDE = """
+    mov rax, 0x1122334455667788
+    mov r9, rax
+    mov rsp, 0x9000
+    push rax
+    mov qword [0x9100], 1
+    inc qword [0x9100]
+    add qword [0x9100], 5
+    nop
+    hlt
+"""
+
+
+@pytest.mark.parametrize("mode", ["long64", "user64"])
+def test_gdb_takes_a_64_bit_machine_for_an_amd64(serve: Serve, cpu: str, mode: str, tmp_path: Path) -> None:
+    path = tmp_path / "main.asm"
+    text = (
+        "global _start\nsection .text\n_start:\n mov rax, 0x1122334455667788\n mov r9, rax\n mov edi, 0\n mov eax, 60\n"
+    )
+    path.write_text(text + " syscall\n" if mode == "user64" else WIDE, encoding="utf-8")
+    server = serve(path, "--cpu", cpu, "--mode", mode)
+    code, _, _, after, back, value = gdb(
+        server.port, "x/2i $pc", "stepi", "stepi", "info registers rax r9 tick", "reverse-stepi", "print/x $r9"
+    )
+    assert "movabs $0x1122334455667788,%rax" in code
+    assert "mov    %rax,%r9" in code
+    assert [register(after, name) for name in ("rax", "r9", "tick")] == [0x1122334455667788, 0x1122334455667788, 2]
+    assert back
+    assert value.endswith("= 0x0")
+
+
+def test_gdb_watches_memory_of_a_64_bit_machine_in_both_directions(serve: Serve, cpu: str, tmp_path: Path) -> None:
+    path = tmp_path / "main.asm"
+    path.write_text(WIDE, encoding="utf-8")
+    server = serve(path, "--cpu", cpu, "--mode", "long64")
+    said = gdb(
+        server.port,
+        *("stepi", "stepi", "stepi", "stepi", "stepi"),
+        "watch *(long *)0x9100",
+        *("continue", "continue", "print $tick"),
+        *("reverse-continue", "reverse-continue", "print $tick"),
+        "x/1xg $rsp",
+    )
+    assert "Old value = 1" in said[6]
+    assert "New value = 2" in said[6]
+    assert "New value = 7" in said[7]
+    assert said[8].endswith("= 7")
+    assert "New value = 2" in said[9]
+    assert "New value = 1" in said[10]
+    assert "0x1122334455667788" in said[12]
