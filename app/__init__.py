@@ -15,6 +15,7 @@ from app.handover import Handover
 from app.kept import Kept
 from app.metrics import Metrics
 from app.places import Places
+from app.replicas import LinkCache, ReplicaPlaces, SharedStore, is_shared
 from app.services import Services
 from app.sessions import Pool, Sessions
 from app.settings import ROOT, Settings
@@ -34,12 +35,13 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     app = Flask("app", root_path=str(ROOT / "app"), template_folder=str(ROOT / "templates"), static_folder=None)
     kept = Kept()
     control = Control(settings.data_path)
+    shared = SharedStore(settings.limits_url) if is_shared(settings.limits_url) else None
     found = Services(
         settings=settings,
         version=program_version(),
-        store=Store(settings),
+        store=Store(settings, LinkCache(shared, settings.link_cache_s)),
         sessions=Sessions(
-            Places(settings.data_path / "places", settings.sessions, settings.sessions_per_address),
+            session_places(settings, shared),
             Places(settings.data_path / "queue", settings.queue, settings.sessions_per_address),
             pool or WorkerPool(worker_limits(settings)),
             lambda network: kept.make_room(network) or control.tell_others({"do": "make_room", "network": network}),
@@ -70,6 +72,12 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app
+
+
+def session_places(settings: Settings, shared: SharedStore | None) -> Places | ReplicaPlaces:
+    """The places for sessions: of this server, and where servers share a Redis counted over all of them."""
+    local = Places(settings.data_path / "places", settings.sessions, settings.sessions_per_address)
+    return local if shared is None else ReplicaPlaces(local, shared, settings.sessions_in_all)
 
 
 def worker_limits(settings: Settings) -> WorkerLimits:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.control import tell_all
 from app.places import Places
+from app.replicas import LinkCache, SharedStore, is_shared
 from app.settings import Settings
 from app.store import Store, is_id
 from app.succession import reload
@@ -104,7 +105,8 @@ def run(arguments: Sequence[str], settings: Settings) -> tuple[int, list[str]]:
     if wanted.command == "reload":
         old, new = reload(settings.data_path, settings.web_workers)
         return 0, [f"process {new} serves in the place of {old}"]
-    store = Store(settings)
+    shared = SharedStore(settings.limits_url) if is_shared(settings.limits_url) else None
+    store = Store(settings, LinkCache(shared, settings.link_cache_s))
     try:
         if wanted.command == "reports":
             return 0, [f"{link} {when:%Y-%m-%d} {json.dumps(why)}" for link, why, when in store.reports()]

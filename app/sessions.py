@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from app.places import Places
+from app.replicas import ReplicaPlaces
 from engine.errors import LimitExceeded
 from engine.worker.client import Closed
 from engine.worker.frames import Frame
@@ -82,7 +83,11 @@ class Sessions:
     """Admission and register. Thread-safe; the lock is never held while a session is talked to."""
 
     def __init__(
-        self, places: Places, queue: Places, pool: Pool, make_room: Callable[[str | None], bool] = lambda _: False
+        self,
+        places: Places | ReplicaPlaces,
+        queue: Places,
+        pool: Pool,
+        make_room: Callable[[str | None], bool] = lambda _: False,
     ) -> None:
         """`make_room` lets go of one session (of that network, or of any) whose browser is away; False without one."""
         self.places = places

@@ -54,7 +54,9 @@ class Settings:
     queue: int = _setting(
         100, "Browsers that may wait for a place, told which number they have. Whoever comes after that is sent away."
     )
-    sessions_per_address: int = _setting(16, "Live sessions at once from one network address (one IPv6 /64).")
+    sessions_per_address: int = _setting(
+        16, "Live sessions at once from one network address (one IPv6 /64), over all servers that share `limits_url`."
+    )
     spare_threads: int = _setting(
         32, "Threads of each web process beyond `sessions`: they answer plain requests and refusals."
     )
@@ -68,7 +70,14 @@ class Settings:
     )
     limits_url: str = _setting(
         "",
-        "Where requests are counted, e.g. `redis://host:6379`, for limits over all servers. Empty: in each process.",
+        "Redis that several servers share, e.g. `redis://host:6379`: requests and sessions are counted there for all "
+        "of them, and links that were read lately are kept. Empty: each server by itself, requests by each process.",
+    )
+    sessions_in_all: int = _setting(
+        0, "Live sessions at once over all servers that share `limits_url`. 0: as many as each has places for."
+    )
+    link_cache_s: int = _setting(
+        600, "Seconds that a link which was read is kept in the Redis of `limits_url` for all servers; 0: not at all."
     )
     links_per_day: int = _setting(200, "Programs that one network address may store in a day; 0: no limit.")
     requests_per_minute: int = _setting(

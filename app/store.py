@@ -45,6 +45,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from app.links import canonical, validate_payload
+from app.replicas import LinkCache
 from app.settings import ROOT, Settings
 from engine.errors import HostUnavailable
 
@@ -146,7 +147,7 @@ def is_id(text_: str) -> bool:
 class Store:
     """The database of links. Thread-safe; several processes may use the same database."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, cache: LinkCache | None = None) -> None:
         """Open the database and bring its tables up to date.
 
         HostUnavailable if a file cannot be opened. A database that can only be read is used for that; one on another
@@ -156,6 +157,7 @@ class Store:
         #: False when the database said that it takes nothing: links are read, none are stored.
         self.is_writable = True
         self._settings = settings
+        self._cache = cache or LinkCache(None, 0)
         self._preparing = threading.Lock()
         self._turn: AbstractContextManager[object] = threading.Lock()
         self._storing: AbstractContextManager[object] = threading.Lock()
@@ -311,9 +313,15 @@ class Store:
         """The link, or None if there is none. HostUnavailable when the database is away."""
         if not is_id(link_id):
             return None
+        cached = self._cache.get(link_id)
+        if cached is not None:
+            return Shared(link_id, json.loads(cached))
         with self._explained("read"), Session(self.engine) as session:
             row = session.get(Link, link_id)
-        return Shared(row.id, json.loads(row.payload)) if row else None
+        if row is None:
+            return None
+        self._cache.put(link_id, row.payload)
+        return Shared(row.id, json.loads(row.payload))
 
     def _id_of(self, digest: bytes) -> str | None:
         with self.engine.connect() as connection:
@@ -338,7 +346,9 @@ class Store:
         """Delete a link and what was reported about it; False if there is none."""
         with self._explained("deleted"), self._writing() as connection:
             connection.execute(delete(Report).where(Report.link_id == link_id))
-            return connection.execute(delete(Link).where(Link.id == link_id)).rowcount > 0
+            is_gone = connection.execute(delete(Link).where(Link.id == link_id)).rowcount > 0
+        self._cache.drop(link_id)
+        return is_gone
 
     def all_links(self) -> Iterator[tuple[str, bytes, datetime]]:
         """Every link, as of one moment: (id, payload, when it was stored)."""

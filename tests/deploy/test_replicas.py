@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import run
+from app.places import Places
+from app.replicas import LinkCache, ReplicaPlaces, SharedStore
 from app.settings import ROOT, Settings
 from app.store import Store
-from engine.errors import HostUnavailable
+from engine.errors import HostUnavailable, LimitExceeded
 from tests.live.conftest import DEADLINE_S, REAL, LiveServer, free_port, wait_until
 from tests.live.rawclient import RawClient
 
@@ -76,6 +79,8 @@ class Site:
         stack.enter_context(
             self._process([find("redis-server"), "--port", str(redis_port), "--save", "", "--dir", str(folder)])
         )
+        self.shared = SharedStore(f"redis://127.0.0.1:{redis_port}")
+        stack.callback(self.shared.close)
         self.servers = []
         for name in ("one", "two"):
             (folder / name).mkdir()
@@ -87,6 +92,7 @@ class Site:
                 trusted_proxies=1,
                 links_per_day=8,
                 sessions=8,
+                sessions_per_address=6,
             )
             stack.callback(server.stop)
             self.servers.append(server)
@@ -182,6 +188,76 @@ def test_the_limit_of_links_holds_over_both_servers(site: Site) -> None:
 def test_counters_are_not_for_the_outside(site: Site) -> None:
     assert site.request("GET", "/metrics")[0] == 404
     assert b"glassbox_sessions" in site.servers[0].get("/metrics")[1]
+
+
+def test_the_sessions_of_one_address_are_counted_over_both_servers(site: Site) -> None:
+    clients = [RawClient(site.port) for _ in range(6)]
+    for client in clients:
+        client.command("listing", 1)
+        assert client.message().event["event"] == "failed"  # nothing is open, but the session is there
+    assert sum(server.health()["sessions"] for server in site.servers) == 6
+    with RawClient(site.port) as one_more:
+        events, close = one_more.until_close()
+        assert (events[-1].event["reason"], close.close_code) == ("address", 1013)
+    for client in clients:
+        client.close()
+    for server in site.servers:
+        server.wait_for_sessions(0)
+    with RawClient(site.port) as again:
+        again.command("listing", 1)
+        assert again.message().event["event"] == "failed"
+
+
+def test_a_link_that_was_read_is_read_while_the_database_is_away_and_is_gone_when_deleted(site: Site) -> None:
+    store = Store(Settings(database_url=site.postgres.url), LinkCache(site.shared, 600))
+    known, other = store.save(program("print('kept')")), store.save(program("print('not read')"))
+    assert site.request("GET", f"/api/links/{known.id}")[0] == 200
+    site.postgres.stop()
+    try:
+        assert site.request("GET", f"/api/links/{known.id}")[0] == 200
+        assert site.request("GET", f"/api/links/{other.id}")[0] == 503
+        assert site.request("POST", "/api/links", program("print('refused')"))[0] in (429, 503)
+    finally:
+        site.postgres.start()
+    assert store.remove(known.id)
+    assert {json.loads(server.get(f"/api/links/{known.id}")[1])["error"]["kind"] for server in site.servers} == {
+        "not_found"
+    }
+    store.close()
+
+
+def test_places_of_a_process_that_died_expire_and_a_redis_that_is_away_turns_nobody_away(
+    site: Site, tmp_path: Path
+) -> None:
+    def places(name: str, ttl_s: int, shared: SharedStore) -> ReplicaPlaces:
+        return ReplicaPlaces(Places(tmp_path / name, 8, 8), shared, 3, ttl_s=ttl_s)
+
+    first, second = places("first", 600, site.shared), places("second", 600, site.shared)
+    dying = places("dying", 1, site.shared)
+    dying._renewing = threading.current_thread()  # as if its process were gone: nobody renews
+    dying.take("192.0.2.1")
+    number = first.take("192.0.2.2")
+    second.take("192.0.2.3")
+    wait_until(lambda: can_take(second, "192.0.2.4"), "the place of the dead process is free")
+    with pytest.raises(LimitExceeded, match="all 3 places of all servers"):
+        first.take("192.0.2.5")
+    first.give_back(number)
+    assert can_take(second, "192.0.2.5")
+    away = places("away", 600, SharedStore(f"redis://127.0.0.1:{free_port()}"))
+    assert [away.take("192.0.2.6") for _ in range(8)] == list(range(8))
+    for opened in (first, second, dying, away):
+        opened.close()
+    again = places("again", 600, site.shared)
+    assert can_take(again, "192.0.2.7")
+    again.close()
+
+
+def can_take(places: ReplicaPlaces, network: str) -> bool:
+    try:
+        places.take(network)
+    except LimitExceeded:
+        return False
+    return True
 
 
 def test_a_server_that_is_away_is_gone_around(site: Site) -> None:
