@@ -109,6 +109,7 @@ const bundle = (entryPoints) => build({
 const result = await bundle([
   { in: "js/main.js", out: "workbench" },
   { in: "css/workbench.css", out: "workbench" },
+  { in: "css/later.css", out: "later" },
   { in: "css/tour.css", out: "tour" },
   { in: "css/tour-bar.css", out: "tour-bar" },
   { in: "css/front.css", out: "front" },

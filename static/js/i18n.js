@@ -33,10 +33,28 @@ export async function setLanguage(wanted) {
   document.documentElement.lang = current === "zh" ? "zh-Hans" : "en";
 }
 
+/** @type {Promise<void> | null} */
+let styles = null;
+
+/** Fetch the style sheet of those parts, where the page names one. */
+function laterStyles() {
+  const href = document.documentElement.dataset.later;
+  styles ??= !href ? Promise.resolve() : new Promise((done) => {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = href;
+    // Without it the parts are plain, but there.
+    link.onload = link.onerror = () => done();
+    document.head.append(link);
+  });
+  return styles;
+}
+
 /** Fetch the words of the parts that load when they are asked for (build.mjs says which those are). */
 export async function laterWords() {
   more = true;
-  words = { ...words, ...(await LATER[current]()).default };
+  const [later] = await Promise.all([LATER[current](), laterStyles()]);
+  words = { ...words, ...later.default };
 }
 
 /**

@@ -144,7 +144,7 @@ export class Session {
       const opened = await this.wire.send("open", { room: room.name, files, options });
       if (run !== this.#run) return;
       this.#ran = written;
-      this.#opened(opened);
+      this.#opened(opened, tick);
       this.#receiving = run;
       await this.breakpoints.send();
       await this.#record(run);
@@ -230,8 +230,11 @@ export class Session {
     await this.#record(run);
   }
 
-  /** @param {any} opened */
-  #opened(opened) {
+  /**
+   * @param {any} opened
+   * @param {number | undefined} tick  what will be shown: the state before it is not worth a glance
+   */
+  #opened(opened, tick) {
     const { trace } = this.state;
     trace.clear();
     const program = new Program(opened.listing);
@@ -239,7 +242,7 @@ export class Session {
     this.store.set({
       phase: "running",
       program,
-      view: opened.view,
+      view: tick ? null : opened.view,
       viewTick: 0,
       tick: 0,
       frontier: 0,

@@ -44,7 +44,7 @@ export function mountTimeline(root, store, session) {
   const focus = button("focus", "focus", () => void askFocus(session));
   const zooming = h("span", { class: "zooming opt", role: "group", "aria-label": t("timeline.zoom") }, zoomOut, zoomIn, zoomAll, focus);
   const bar = h("div", { class: "tbar", role: "toolbar", "aria-label": t("timeline.transport") }, back, play, forward,
-    h("label", { class: "stepbox" }, h("span", {}, t("timeline.stepword")), box, total), past, branch, zooming, legend);
+    h("label", { class: "stepbox" }, h("span", {}, t("timeline.stepword")), box, total), past, branch, legend, zooming);
   const track = new Track(store, session);
   const slow = h("div", { class: "slow", hidden: true }, h("span", { role: "status" }),
     h("button", { type: "button", class: "btn edge", on: { click: () => session.pause() } }, t("slow.cancel")));

@@ -24,7 +24,7 @@ export const KINDS = [
 ];
 /** Marks closer than this many pixels share one; more than so many marks share wider cells. */
 const GRID = 8;
-const MOST_MARKS = 90;
+const MOST_MARKS = 60;
 /** Height of one call level in the silhouette. */
 const LEVEL = 12;
 

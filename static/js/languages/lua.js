@@ -1,10 +1,11 @@
 // @ts-check
-// Lua's words for the editor: one line at a time, with what is still open at its end as the state.
+// Lua's words for the editor: one line at a time, with what is still open at its end as the state. Only what looks
+// different is told: numbers and names are plain.
 
 const KEYWORDS = new Set("and break do else elseif end for function goto if in local not or repeat return then until while".split(" "));
 const ATOMS = new Set(["nil", "true", "false"]);
 const TOKEN =
-  /(--\[(=*)\[)|(--.*)|(\[(=*)\[)|(["'])|(0[xX][\da-fA-F.]*(?:[pP][+-]?\d*)?|\d[\d.]*(?:[eE][+-]?\d*)?|\.\d+(?:[eE][+-]?\d*)?)|([A-Za-z_]\w*)|(::)/g;
+  /(--\[(=*)\[)|(--.*)|(\[(=*)\[)|(["'])|([A-Za-z_]\w*)/g;
 
 /**
  * The end of a quoted string that begins at `at`, or of the line if it is not closed there.
@@ -45,7 +46,7 @@ export const lua = {
       if (!found) break;
       const from = found.index;
       at = TOKEN.lastIndex;
-      const [all, long, longLevel, short, bracket, level, quote, , name] = found;
+      const [, long, longLevel, short, bracket, level, quote, name] = found;
       if (long) open = goOn("comment", `]${longLevel}]`, from);
       else if (short) words.push([from, at, "comment"]);
       else if (bracket) open = goOn("string", `]${level}]`, from);
@@ -54,8 +55,6 @@ export const lua = {
         words.push([from, at, "string"]);
       } else if (name && KEYWORDS.has(name)) words.push([from, at, "keyword"]);
       else if (name && ATOMS.has(name)) words.push([from, at, "atom"]);
-      else if (name || all === "::") continue;
-      else words.push([from, at, "number"]);
     }
     return { words, open };
   },

@@ -26,11 +26,11 @@ export const nasm = {
       let kind = "";
       if (comment) kind = "comment";
       else if (string) kind = "string";
-      else if (number) kind = "number";
+      else if (number) kind = "";
       else if (here) kind = "atom";
       else if (macro || DIRECTIVES.test(all)) kind = "meta";
       else if (/^\s*:/.test(after) || (first && DATA.test(after))) kind = "labelName";
-      else if (REGISTERS.test(all)) kind = "register";
+      else if (REGISTERS.test(all)) kind = "";
       else if (SIZES.test(all)) kind = "typeName";
       else if (first) kind = "keyword";
       if (kind === "meta" || (kind === "keyword" && !PREFIXES.test(all))) first = false;

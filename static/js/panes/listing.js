@@ -188,13 +188,15 @@ class ListingPane {
   update(state, changed) {
     const { program, trace, tick } = state;
     this.empty.hidden = program !== null;
-    this.table.hidden = program === null;
+    // Which functions are open depends on the call stack: before it is known everything would jump.
+    const knows = program !== null && (state.view !== null || state.phase === "ready");
+    this.table.hidden = !knows;
     this.ctx.section.classList.toggle("stale", state.stale);
     if (changed.has("program")) {
       this.folds.clear();
       this.order = "";
     }
-    if (!program) {
+    if (!program || !knows) {
       fill(this.tbody);
       fill(this.arrows);
       this.drawer.hidden = true;

@@ -8,7 +8,7 @@ import { KINDS, dataText, detailText, reasonText, runFields } from "./x86-exit-t
 import { keep, recall } from "./x86-kept.js";
 
 /** Exits that are in the document at once, around the shown step. */
-const WINDOW = 60;
+const WINDOW = 24;
 
 /** @type {import("./index.js").Pane["mount"]} */
 export function mount(body, ctx) {
