@@ -211,6 +211,34 @@ def test_after_its_window_a_run_goes_on_untraced_with_progress() -> None:
     assert frontiers == sorted(frontiers)
 
 
+def test_the_window_is_a_recordings_not_a_runs() -> None:
+    page = Page(trace_window=300, limits=Limits(max_ticks=20_000))
+    page.open(toy.FOREVER)
+    page.do("run", to=200)
+    assert page.steps() == list(range(1, 201))
+    page.do("run", to=400)
+    assert 300 <= len(page.steps()) <= 556
+    streamed = len(page.frames)
+    page.do("run", to=2000)
+    assert len(page.frames) == streamed
+
+
+def test_a_run_shows_what_is_worth_a_glance_and_a_search_does_not() -> None:
+    now = iter(range(10**9))
+    page = Page(trace_window=0, limits=Limits(max_ticks=20_000), clock=lambda: next(now))
+    page.open(toy.FOREVER)
+    opened = page.session._program
+    opened.machine.glance = lambda: {"screen": opened.machine.tick}
+    page.do("run")
+    seen = [(event["frontier"], event["glance"]["screen"]) for event in page.named("progress")]
+    assert seen
+    assert all(shown == frontier for frontier, shown in seen)
+    page.events.clear()
+    page.do("executions", place={"where": 1}, limit=1000)
+    page.do("seek", tick=5)
+    assert all(event["glance"] is None for event in page.named("progress"))
+
+
 def test_seek_and_step_move_both_ways_and_say_why_they_stopped(visitor: Page) -> None:
     there, back, on = visitor.do("seek", tick=500), visitor.do("step", count=-3), visitor.do("step")
     assert [there[key] for key in ("tick", "frontier", "reason")] == [500, 500, "seek"]
