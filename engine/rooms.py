@@ -67,6 +67,15 @@ class Option:
 
 
 @dataclass(frozen=True)
+class FileKind:
+    """A kind of file that says what it is: the bytes `mark` (hex) at `at`. It is opened with these options."""
+
+    at: int
+    mark: str
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Room:
     """One machine of the playground. `language` names the editor's mode; `panes` the page's panes, in order."""
 
@@ -81,6 +90,8 @@ class Room:
     #: Options with which a file that is no text is opened, and the file in which a program is given arguments.
     executables: tuple[tuple[str, str], ...] = ()
     arguments_file: str = ""
+    #: Further kinds of files that are no text, looked for before executables.
+    kinds: tuple[FileKind, ...] = ()
 
     @property
     def module(self) -> RoomModule:
@@ -115,6 +126,7 @@ ROOMS: tuple[Room, ...] = (
         ),
         executables=(("mode", "user64"),),
         arguments_file="args",
+        kinds=(FileKind(510, "55aa", (("mode", "boot16"),)),),
     ),
 )
 

@@ -16,7 +16,7 @@ from engine.x86.assembler_sandbox import enter_tool_walls, landlock_version
 from engine.x86.core.vcpu import keep_kvm_open
 from engine.x86.devices.cmos import CHANNEL as CLOCK_CHANNEL
 from engine.x86.elf import load_elf
-from engine.x86.firmware.boot_sector import as_boot_sector
+from engine.x86.firmware.boot_sector import as_boot_sector, as_disk
 from engine.x86.layout import refuse_overlap
 from engine.x86.link import bare_executable, link_source, listed
 from engine.x86.machine import X86Machine
@@ -46,8 +46,11 @@ def build(files: Sequence[SourceFile], options: Mapping[str, Any]) -> Program:
     mode, cpu = _choice(options, "mode", MODES), _choice(options, "cpu", CPUS)
     if mode == "user64":
         return _build_for_linux(files, options, cpu)
-    if len(files) != 1 or files[0].data:
-        raise CommandError("an x86 program is one file of text", hint="an executable runs in mode user64")
+    if len(files) != 1 or (files[0].data and mode != "boot16"):
+        hint = "an executable runs in mode user64, a disk's image in mode boot16"
+        raise CommandError("an x86 program is one file of text", hint=hint)
+    if files[0].data:
+        return Program(as_disk(files[0].data, files[0].name), mode, cpu)
     assembly = _assembled(files[0], _choice(options, "syntax", SYNTAXES), mode)
     refuse_overlap(assembly, mode)
     return Program(as_boot_sector(assembly) if mode == "boot16" else assembly, mode, cpu)

@@ -83,8 +83,9 @@ export async function chooseFile(session, store) {
     const name = file.name.replace(/[^A-Za-z0-9_.-]/g, "_").replace(/^[.-]+/, "").slice(0, 64) || "program";
     const text = asText(bytes);
     if (text === null) {
-      const program = { name, text: t("files.binary", { name, n: size(bytes.length) }), base64: inBase64(bytes) };
-      session.load({ room, files: [program], options: { ...options, ...Object.fromEntries(room.executables) } });
+      const kind = room.kinds.find((/** @type {any} */ k) => hexAt(bytes, k.at, k.mark.length / 2) === k.mark);
+      const program = { name, text: t(kind ? "files.image" : "files.binary", { name, n: size(bytes.length) }), base64: inBase64(bytes) };
+      session.load({ room, files: [program], options: { ...options, ...Object.fromEntries(kind?.options ?? room.executables) } });
       void session.run();
     } else {
       const { files, file: shown } = store.state;
@@ -93,6 +94,15 @@ export async function chooseFile(session, store) {
   });
   document.body.append(field);
   field.click();
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {number} at
+ * @param {number} count
+ */
+function hexAt(bytes, at, count) {
+  return [...bytes.subarray(at, at + count)].map((b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** @param {number} bytes */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -108,3 +109,18 @@ def test_a_game_goes_on_without_keys_until_it_is_stopped(bench: Callable[..., Be
     assert one.frontier > asked
     assert one.tick == one.frontier
     expect(one.pane("memory").get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_the_image_of_a_disk_is_opened_and_booted(bench: Callable[..., Bench], tmp_path: Path) -> None:
+    # mov ax, 0x0e21; int 0x10; cli; hlt
+    path = tmp_path / "disk.img"
+    path.write_bytes(bytes.fromhex("b8210ecd10faf4").ljust(510, b"\0") + b"\x55\xaa" + bytes(512))
+    one = bench().open("/play?room=x86&example=sum")
+    with one.page.expect_file_chooser() as chooser:
+        one.pane("source").get_by_role("button", name="Open a file…").click()
+    chooser.value.set_files(str(path))
+    expect(one.pane("source")).to_contain_text("disk.img: a disk of 1,024 bytes")
+    expect(one.page.get_by_role("combobox", name="Mode")).to_have_value("boot16")
+    one.ready()
+    one.go_to(one.frontier)
+    expect(text_of(one)).to_have_text("!")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from x86_runs import CPUS, Run, record
 
-from engine.errors import SourceError
+from engine.errors import CommandError, SourceError
 from engine.machine import Journal, Limits, StopReason
 from engine.rooms import SourceFile
 from engine.trace import TraceBatch
@@ -260,6 +260,28 @@ def test_a_silence_is_no_key_for_who_waits_for_one(cpu) -> None:
         assert {r["name"]: r["value"] for r in machine.view()["registers"]}["ax"] == "2d78"
     finally:
         machine.close()
+
+
+def test_a_disks_image_boots_without_source_and_its_code_becomes_rows_as_it_runs(cpu) -> None:
+    # xor ax, ax; mov es, ax; mov ax, 0x0201; mov cx, 2; mov bx, 0x9000; int 0x13; jmp 0:0x9000
+    sector = bytes.fromhex("31c08ec0b80102b90200bb0090cd13ea00900000").ljust(510, b"\0") + b"\x55\xaa"
+    second = bytes.fromhex("bb3412faf4")  # mov bx, 0x1234; cli; hlt
+    options = {"mode": "boot16", "cpu": cpu}
+    machine = room.start(room.build([SourceFile("disk.img", "", sector + second)], options), Journal(), Limits())
+    try:
+        assert machine.listing()["functions"] == []
+        assert machine.run(1000).reason is StopReason.HALT
+        assert {r["name"]: r["value"] for r in machine.view()["registers"]}["bx"] == "1234"
+        rows = [row for function in machine.listing()["functions"] for row in function["rows"]]
+        assert [row["address"] for row in rows if row["op"] == "cli"] == [0x9003]
+    finally:
+        machine.close()
+    with pytest.raises(SourceError, match="not 55 AA"):
+        room.build([SourceFile("disk.img", "", bytes(600))], options)
+    with pytest.raises(SourceError, match="the disk has 1,474,560"):
+        room.build([SourceFile("disk.img", "", sector + bytes(1_474_560))], options)
+    with pytest.raises(CommandError, match="one file of text"):
+        room.build([SourceFile("disk.img", "", sector)], {"mode": "real16", "cpu": cpu})
 
 
 def test_int_19h_boots_again_with_the_sector_as_it_was(start, cpu) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engine.errors import Diagnostic, SourceError
 from engine.x86.assembler import Assembly
-from engine.x86.firmware import BOOT_ADDRESS, SECTOR
+from engine.x86.firmware import BOOT_ADDRESS, SECTOR, disk
 
 _SIGNATURE = b"\x55\xaa"
 _HINT = "end the source with: times 510 - ($ - $$) db 0, and: dw 0xaa55"
@@ -30,3 +30,12 @@ def as_boot_sector(assembly: Assembly) -> Assembly:
         rows=tuple(replace(row, address=row.address + moved) for row in assembly.rows),
         labels=tuple((name, address + moved) for name, address in assembly.labels),
     )
+
+
+def as_disk(data: bytes, file: str) -> Assembly:
+    """A disk's image without source: its code becomes rows as it runs. SourceError when nothing starts from it."""
+    most = disk.CYLINDERS * disk.HEADS * disk.SECTORS * SECTOR
+    if len(data) > most:
+        message = f"the disk's image has {len(data):,} bytes; the disk has {most:,}"
+        raise SourceError([Diagnostic(message, file)])
+    return as_boot_sector(Assembly(data, BOOT_ADDRESS, (), (), file, is_file=True))
