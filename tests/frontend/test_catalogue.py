@@ -71,6 +71,7 @@ VARIANTS = {
         "upvalue",
     ],
     "heap.": ["added", "changed", "removed"],
+    "diff.": ["path", "value"],
 }
 
 

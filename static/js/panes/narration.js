@@ -69,6 +69,7 @@ export default {
           h("li", {}, h("span", { class: w.kind === Write.UPVALUE ? "cl" : "rd" }, ctx.adapter().place(state, w, /** @type {any} */ (step))), " ",
             w.old.t === "absent" ? h("span", { class: "wr" }, `= ${valueText(w.value)}`) : changeNode(w.old, w.value, "wr")));
         if (changes.length > TOLD) told.push(h("li", {}, t("say.more", { n: changes.length - TOLD })));
+        const read = step ? (ctx.adapter().read?.(state, row, routine, step) ?? []).slice(0, TOLD) : [];
         const flags = step?.flags ?? 0;
         const events = step ? ctx.adapter().more(state, step) : [];
         events.push(...EVENTS.filter(([flag]) => flags & flag).map(([, key]) => t(key)));
@@ -78,6 +79,7 @@ export default {
         patch(
           say,
           h("p", {}, h("code", { class: "opname" }, row.op), " ", ctx.adapter().sentence(state, row, routine)),
+          read.length ? h("p", { class: "reads" }, t("say.read", { text: read.map(([name, value]) => `${name} = ${valueText(value)}`).join(", ") })) : null,
           told.length ? h("ul", { class: "changes" }, told) : null,
           events.length ? h("p", {}, events.join(" ")) : null,
         );

@@ -60,7 +60,7 @@ function comparePart(session) {
   return h("section", { class: "tier", "aria-labelledby": "diff-tier" }, h("h3", { id: "diff-tier" }, t("diff.title")), h("p", { class: "what" }, t("diff.about")),
     h("button", { type: "button", class: "btn edge", id: "diff-open", disabled: !session.state.frontier, on: { click: async () => {
       const { openDiff } = await import("../diff/diff.js");
-      /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog.share"))?.close();
+      /** @type {HTMLDialogElement | null} */ (document.querySelector(".dialog.share"))?.close();
       await openDiff(session);
     } } }, t("diff.button")));
 }

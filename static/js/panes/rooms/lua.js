@@ -324,7 +324,10 @@ export const lua = {
     }
     const owners = (state.view.heap?.functions ?? []).filter((/** @type {any} */ f) => f.upvalues.some((/** @type {any} */ u) => u.id === up.id));
     const names = owners.map((/** @type {any} */ f) => `${f.name ?? ""} #${f.id}`);
-    return [t(names.length > 1 ? "say.shared" : "say.closed", { name, names: names.join(", ") })];
+    const since = state.trace.lastWriter(Write.UPVALUE, up.id, -1, step.tick);
+    const args = { name, names: names.join(", "), n: since };
+    if (!since) return [t(names.length > 1 ? "say.shared" : "say.closed", args)];
+    return [t(names.length > 1 ? "say.sharedsince" : "say.closedsince", args)];
   },
   decode(state, row, routine) {
     const op = BY_NAME.get(row.op);
