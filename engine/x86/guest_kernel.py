@@ -8,12 +8,14 @@ core/kvm_user.c and syscalls.py.
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import TYPE_CHECKING
 
 from engine.errors import Diagnostic, SourceError
 from engine.x86.address_space import (
     ACCESSED,
     DIRTY,
+    EXECUTE,
     NO_EXECUTE,
     PAGE,
     PRESENT,
@@ -42,6 +44,7 @@ KERNEL_CS, KERNEL_SS, USER_SS, USER_CS, TSS_SELECTOR = 0x10, 0x18, 0x2B, 0x33, 0
 STACK_TOP = USER_END
 #: 256 KiB; the page below it is never mapped.
 STACK_PAGES = 64
+STACK_BOTTOM = STACK_TOP - STACK_PAGES * PAGE
 ENVIRONMENT = ("PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/", "TERM=xterm")
 MAX_ARGUMENT_BYTES = 16 << 10
 #: What AT_RANDOM points at. Not random: a run must be the same every time.
@@ -114,22 +117,31 @@ def _protection(flags: int) -> int:
     return sum(bit for flag, bit in wanted if flags & flag)
 
 
+@cache
+def _common(stack_protection: int) -> tuple[Frames, tuple[tuple[int, bytes], ...]]:
+    """What every program's memory begins with, the kernel's tables and the stack mapped: (frames left, contents)."""
+    space = AddressSpace(lambda _at, length: bytes(length), Frames.all(USER_RAM_BYTES))
+    _map_kernel(space)
+    space.map(STACK_BOTTOM, STACK_PAGES, stack_protection)
+    tables = ((lib.GUEST_GDT, gdt()), (lib.GUEST_TSS, tss()), (lib.GUEST_IDT, idt()), (lib.GUEST_STUBS, stubs()))
+    return space.frames, (*tables, *space.writes())
+
+
 class _Loader:
     """Puts an executable, its stack and the kernel into a machine's memory."""
 
     def __init__(self, machine: X86Machine, executable: Executable) -> None:
         self.vcpu, self.executable = machine.vcpu, executable
-        self.space = AddressSpace(machine.vcpu.read_memory, Frames.all(machine.vcpu.ram_bytes))
-        self.areas: list[Area] = []
+        protection = READ | WRITE | (EXECUTE if executable.executable_stack else 0)
+        frames, contents = _common(protection)
+        for at, data in contents:
+            self.vcpu.write_memory(at, data)
+        self.space = AddressSpace(machine.vcpu.read_memory, frames)
+        self.areas = [Area(STACK_BOTTOM, STACK_TOP, protection, "[stack]")]
 
     def load(self, arguments: tuple[str, ...]) -> tuple[ProcessState, int]:
         """(the process, its stack pointer)."""
-        _map_kernel(self.space)
         self._segments()
-        protection = READ | WRITE | (4 if self.executable.executable_stack else 0)
-        bottom = STACK_TOP - STACK_PAGES * PAGE
-        self.space.map(bottom, STACK_PAGES, protection)
-        self.areas.append(Area(bottom, STACK_TOP, protection, "[stack]"))
         stack_pointer, content = initial_stack(self.executable, arguments)
         self._write(stack_pointer, content)
         for at, data in self.space.writes():
@@ -203,20 +215,13 @@ def boot(machine: X86Machine) -> ProcessState:
     """Fill memory and the CPU's state. SourceError when the program does not fit."""
     executable = machine.program.executable
     assert executable is not None  # noqa: S101 - room.build makes one for this mode
-    state, vcpu = machine.vcpu.state, machine.vcpu
-    for at, data in (
-        (lib.GUEST_GDT, gdt()),
-        (lib.GUEST_TSS, tss()),
-        (lib.GUEST_IDT, idt()),
-        (lib.GUEST_STUBS, stubs()),
-    ):
-        vcpu.write_memory(at, data)
+    state = machine.vcpu.state
     try:
         process, state.gpr[_RSP] = _Loader(machine, executable).load(machine.program.arguments)
     except OutOfMemory:
         message = f"the program does not fit into {USER_RAM_BYTES >> 20} MiB of memory"
         raise SourceError([Diagnostic(message, executable.name)]) from None
-    vcpu.raw.user64 = 1
+    machine.vcpu.raw.user64 = 1
     state.rip, state.rflags = executable.entry, _FLAGS
     state.cr0, state.cr3, state.cr4, state.efer = _CR0, lib.GUEST_TABLES, _CR4, _EFER
     state.gdt_base, state.gdt_limit = _linear(lib.GUEST_GDT), len(gdt()) - 1

@@ -527,13 +527,16 @@ class X86Machine:
         )
 
     def _regions(self) -> list[tuple[int, int]]:
-        return [(self.vcpu.ram_address, self.vcpu.ram_bytes)]
+        """All of RAM; in user64 what was ever given to the program: the rest is zeros."""
+        used = self.process.state.frames.fresh if self.process else self.vcpu.ram_bytes
+        return [(self.vcpu.ram_address, used)]
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become exactly the saved state again."""
         if not isinstance(checkpoint, X86Checkpoint):
             raise TypeError("not a checkpoint of an x86 machine")
-        pages.restore(checkpoint.image, self._regions())
+        (address, used), (length, *_) = self._regions()[0], checkpoint.image.lengths
+        pages.restore(checkpoint.image, [(address, max(used, length))])
         self.vcpu.set_state(checkpoint.image.extra)
         self.vcpu.raw.input_ready = self.vcpu.raw.service.ready = self.vcpu.raw.wait = 0
         self._services.done = None
@@ -563,7 +566,7 @@ class X86Machine:
         """A hash of CPU, memory and devices. Rows and the CPU's kind are no part of the state."""
         digest = hashlib.blake2b(digest_size=16)
         digest.update(self.vcpu.state_bytes())
-        digest.update(self.vcpu.read_memory(0, self.vcpu.ram_bytes))
+        digest.update(self.vcpu.read_memory(0, self._regions()[0][1]))
         digest.update(repr((self.board.save(), self._output_bytes, self._final and self._final.reason)).encode())
         return digest.hexdigest()
 

@@ -1,5 +1,6 @@
 """Mode user64: ring 3 under the guest kernel, its faults and its system calls; the same on both CPUs."""
 
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -350,6 +351,45 @@ def test_both_cpus_leave_the_same_trace_and_state(run: Callable[..., Run], code:
     assert one.stop == other.stop
     assert one.exits == other.exits
     assert one.machine.digest() == other.machine.digest()
+
+
+def strings(seed: int) -> str:
+    """String instructions with random prefixes, widths, directions, counts and overlaps."""
+    dice, lines = random.Random(seed), []
+    for _ in range(12):
+        width = dice.choice("bwdq")
+        name = dice.choice(("rep movs", "rep stos", "rep lods", "repe cmps", "repne cmps", "repe scas", "repne scas"))
+        count = dice.choice((0, 1, 2, 7, 40))
+        at, to = (dice.randrange(2000, 4000) for _ in range(2))
+        lines += [dice.choice(("std", "cld")), f"lea rsi, [data + {at}]", f"lea rdi, [data + {to}]"]
+        lines += [f"mov ecx, {count}", f"mov rax, {dice.choice((0, 0x0101010101010101, 7)):#x}"]
+        if dice.random() < 0.2:
+            lines.append("a32 " + f"{name}{width}")
+        else:
+            lines.append(f"{name}{width}")
+        lines.append("pushfq")
+    values = ", ".join(str(dice.choice((0, 1, 1, 1, 7))) for _ in range(6000))
+    return program("\n".join([*lines, "cld", EXIT]), f"data: db {values}")
+
+
+@pytest.mark.kvm
+@needs_kvm[1]
+@pytest.mark.parametrize("seed", range(12))
+def test_string_instructions_do_the_same_on_both(run: Callable[..., Run], seed: int) -> None:
+    one, other = (run(strings(seed), cpu) for cpu in ("kvm", "unicorn"))
+    assert one.stop.reason is StopReason.HALT
+    assert one.steps == other.steps
+    assert one.machine.digest() == other.machine.digest()
+
+
+@both
+def test_a_repetition_over_all_of_memory_is_one_step(started: Callable[..., X86Machine], cpu: str) -> None:
+    ask = ASK.replace("mov esi, 4096", "mov esi, 6 << 20")
+    machine = started(program(f"{ask} mov rdi, rax\n mov rcx, -1\n rep stosb\n{EXIT}"), cpu)
+    stop = machine.run(100)
+    assert stop.reason is StopReason.FAULT
+    assert machine.exits[-1]["vector"] == 14
+    assert int(machine.vcpu.state.gpr[1]) == 2**64 - 1 - (6 << 20)
 
 
 AVX = program(

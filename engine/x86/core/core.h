@@ -427,6 +427,7 @@ uint64_t shown_address(Machine *m, uint64_t physical);
 int user_raise(Machine *m, unsigned vector, uint64_t return_rip, int is_fault);
 int user_system_call(Machine *m, const Row *row, uint64_t next);
 int user_base(Machine *m, const Row *row);
+int user_string(Machine *m, const Row *row);
 int misaligned(const Machine *m, const Row *row);
 void user_forget_map(Machine *m);
 void canonical_fpu(CpuState *st);

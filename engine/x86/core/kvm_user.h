@@ -3,6 +3,7 @@
  * - TF is set by us, so every instruction ends in #DB. A host that intercepts it reports KVM_EXIT_DEBUG; any other one
  *   delivers it through the IDT to the kernel's stub of vector 1, whose `out` is a KVM_EXIT_IO. So does every exception:
  *   the stub's address names the vector, the frame on the kernel's stack has what the CPU pushed. Both ways are taken.
+ * - A rep string instruction is done by user.c: here it would stop at every element.
  * - The stub does nothing else, so the general registers are still the program's. It is never resumed: the next step
  *   loads ring 3's registers afresh, through the synced copy in kvm_run.
  * - `syscall` and `int 0x80` are never executed by the vCPU: user.c does them on every CPU.
@@ -118,16 +119,12 @@ static void take(Machine *m, const struct kvm_regs *r, const Frame *frame) {
   m->st.rflags = (frame->rflags & FLAGS_VISIBLE & ~(uint64_t)FLAG_TF) | 2 | (m->st.rflags & FLAG_TF);
 }
 
-static int raised(Machine *m, Kvm *k, const Row *row, unsigned vector, const Frame *frame, uint32_t error) {
+static int raised(Machine *m, Kvm *k, const Row *row, unsigned vector, uint32_t error) {
   if (vector == 6 && row->traits & TRAIT_AVX) return unsupported(m, 0, 0);
   m->error = error;
   m->fault_address = k->run->s.regs.sregs.cr2;
-  if (row->traits & TRAIT_REP) {
-    take(m, &k->run->s.regs.regs, frame);
-  } else {
-    memcpy(m->st.gpr, m->before.gpr, sizeof m->st.gpr);
-    m->st.rflags = m->before.rflags;
-  }
+  memcpy(m->st.gpr, m->before.gpr, sizeof m->st.gpr);
+  m->st.rflags = m->before.rflags;
   m->st.rip = m->before.rip;
   return STEP_RAISED | (int)vector;
 }
@@ -136,6 +133,7 @@ static int kvm_user_step(Machine *m, const Row *row) {
   Kvm *k = m->cpu_data;
   Frame frame;
   uint32_t error;
+  if (row->traits & TRAIT_REP) return user_string(m, row);
   if (!m->recording) memcpy(&m->before, &m->st, offsetof(CpuState, dr)); /* a refused step goes back to it */
   memcpy(m->before.dr, m->st.dr, sizeof m->st - offsetof(CpuState, dr));
   for (int stops = 0;;) {
@@ -156,12 +154,10 @@ static int kvm_user_step(Machine *m, const Row *row) {
       vector = 1;
     }
     if (vector < 0) return unsupported(m, (uint32_t)reason, reason == KVM_EXIT_INTERNAL_ERROR ? k->run->internal.suberror : 0);
-    if (vector != 1) return raised(m, k, row, (unsigned)vector, &frame, error);
+    if (vector != 1) return raised(m, k, row, (unsigned)vector, error);
     take(m, &k->run->s.regs.regs, &frame);
     if (row->traits & TRAIT_JUMP || m->st.rip == m->before.rip + row->length) return STEP_DONE;
-    if (m->st.rip != m->before.rip) return unsupported(m, KVM_EXIT_DEBUG, 0);
-    /* One tick a rep instruction, however often the host stops inside it. Anything else has moved on by now. */
-    if (!(row->traits & TRAIT_REP) && ++stops > MAX_STOPS) return unsupported(m, KVM_EXIT_DEBUG, 0);
+    if (m->st.rip != m->before.rip || ++stops > MAX_STOPS) return unsupported(m, KVM_EXIT_DEBUG, 0);
   }
 }
 #endif

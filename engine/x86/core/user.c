@@ -112,3 +112,68 @@ void canonical_fpu(CpuState *st) {
   st->fpu[3] &= 0x7d; /* not C1, not busy */
   st->fpu[24] &= 0xc0;
 }
+
+/* The flags of a subtraction (SDM vol. 1, 3.4.3.1), as cmps and scas leave them. */
+static void compare(Machine *m, uint64_t a, uint64_t b, uint32_t size) {
+  uint32_t bits = 8 * size;
+  uint64_t mask = bits == 64 ? ~0ull : (1ull << bits) - 1, top = 1ull << (bits - 1), result = (a - b) & mask;
+  uint64_t flags = m->st.rflags & ~(uint64_t)(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF);
+  if (a < b) flags |= FLAG_CF;
+  if (!(__builtin_popcountll(result & 0xff) & 1)) flags |= FLAG_PF;
+  if ((a ^ b ^ result) & 0x10) flags |= FLAG_AF;
+  if (!result) flags |= FLAG_ZF;
+  if (result & top) flags |= FLAG_SF;
+  if ((a ^ b) & (a ^ result) & top) flags |= FLAG_OF;
+  m->st.rflags = flags;
+}
+
+/* One element at a linear address, which is mapped: protected_room has looked. */
+static uint64_t element(Machine *m, uint64_t linear, uint32_t size, const uint64_t *value) {
+  uint64_t found = 0;
+  for (uint32_t done = 0; done < size;) {
+    uint64_t physical;
+    uint32_t here = (uint32_t)(0x1000 - ((linear + done) & 0xfff));
+    if (here > size - done) here = size - done;
+    if (!translate(m, linear + done, 0, &physical, NULL) && physical + here <= m->ram_size) {
+      if (value) memcpy(m->ram + physical, (const uint8_t *)value + done, here);
+      else memcpy((uint8_t *)&found + done, m->ram + physical, here);
+    }
+    done += here;
+  }
+  return found;
+}
+
+static void advance(Machine *m, const Row *row, uint32_t number, int64_t by) {
+  uint64_t now = m->st.gpr[number] + (uint64_t)by;
+  m->st.gpr[number] = row->address_bits == 32 ? (uint32_t)now : now;
+}
+
+/* A rep string instruction, all of it: a vCPU that is single-stepped would stop at every element. */
+int user_string(Machine *m, const Row *row) {
+  uint8_t what = row->bytes[row->length - 1] & 0xfe;
+  int is_repne = 0, compares = what == 0xa6 || what == 0xae;
+  for (int i = 0; i < row->length - 1; i++) is_repne = row->bytes[i] == 0xf2 ? 1 : row->bytes[i] == 0xf3 ? 0 : is_repne;
+  uint32_t size = row->operands[0].size;
+  uint64_t mask = size == 8 ? ~0ull : (1ull << 8 * size) - 1;
+  int64_t by = m->st.rflags & FLAG_DF ? -(int64_t)size : (int64_t)size;
+  const MemoryOperand *source = NULL, *target = NULL;
+  for (int i = 0; i < row->operand_count; i++) {
+    if (row->operands[i].base == RSI) source = &row->operands[i];
+    else target = &row->operands[i];
+  }
+  while (rep_count(row, &m->st)) {
+    uint64_t value = m->st.gpr[RAX] & mask;
+    if (source) value = element(m, linear_of(m, source->segment, operand_offset(m, source)), size, NULL);
+    uint64_t at = target ? linear_of(m, target->segment, operand_offset(m, target)) : 0;
+    if (compares) compare(m, value, element(m, at, size, NULL), size);
+    else if (target) element(m, at, size, &value);
+    else m->st.gpr[RAX] = size == 4 ? value : (m->st.gpr[RAX] & ~mask) | value;
+    if (source) advance(m, row, RSI, by);
+    if (target) advance(m, row, RDI, by);
+    advance(m, row, RCX, -1);
+    if (compares && (m->st.rflags & FLAG_ZF ? 1 : 0) == is_repne) break;
+  }
+  m->st.rip += row->length;
+  m->dirty |= DIRTY_REGS;
+  return STEP_DONE;
+}
