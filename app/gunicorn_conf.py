@@ -34,8 +34,9 @@ limit_request_fields = 64
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter
-    """Name variables that look like settings and are none; begin to count anew."""
-    clear(settings.data_path / "metrics")
+    """Name variables that look like settings and are none; begin to count anew, unless another master still serves."""
+    if not server.master_pid:
+        clear(settings.data_path / "metrics")
     for name in unknown_variables():
         server.log.warning("%s is not a setting; docs/settings.md lists them", name)
 

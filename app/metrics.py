@@ -155,11 +155,9 @@ class Metrics:
 
 
 def clear(folder: Path) -> None:
-    """Forget the counts of the processes of an earlier start, unless one of them still serves (a reload)."""
-    paths = list(folder.glob("*")) if folder.is_dir() else []
-    if not any(Path("/proc", path.name.partition("-")[0]).exists() for path in paths):
-        for path in paths:
-            path.unlink(missing_ok=True)
+    """Forget the counts of the processes of an earlier start."""
+    for path in folder.glob("*") if folder.is_dir() else ():
+        path.unlink(missing_ok=True)
 
 
 def install(app: Flask, settings: Settings) -> None:
