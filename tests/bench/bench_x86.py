@@ -1,11 +1,16 @@
-"""x86 steps recorded with registers and memory writes, against a bare `KVM_RUN` single-step loop in C.
+"""x86 steps recorded with registers and memory writes, against a bare `KVM_RUN` single-step loop in C, ptrace and gdb.
 
-The program adds up words of a table, pushes and pops. Each figure is the best of three, in steps a second. Without
-/dev/kvm only Unicorn is measured.
+The program adds up words of a table, pushes and pops. Each figure is the best of three, in steps a second. ptrace is
+PTRACE_SINGLESTEP and PTRACE_GETREGS in C, on one CPU; gdb is `stepi` and `info registers`; both step a native loop.
+Without /dev/kvm only Unicorn is measured; without gdb or ptrace their rows are missing.
 """
 
 import os
+import shutil
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 from engine.machine import Journal, Limits
 from engine.rooms import SourceFile
@@ -40,6 +45,7 @@ _start: mov rax, [sum]
 RING_3_STEPS = {"kvm": 6_000, "unicorn": 200_000}
 ROUNDS = 3
 KVM_STEPS = 30_000
+PTRACE_STEPS, GDB_STEPS = 20_000, 1_000
 UNICORN_STEPS = 3_000_000
 SOURCE = """
         mov sp, 0x7000
@@ -73,6 +79,41 @@ def steps_per_second(cpu: str, steps: int, *, recorded: bool = True) -> float:
         finally:
             machine.close()
     return best
+
+
+def reference_steps() -> list[tuple[str, float]]:
+    """(what, steps a second) of ptrace and of gdb, as far as this host has them."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "ptrace_steps"
+        source = Path(__file__).with_name("ptrace_steps.c")
+        subprocess.run(["gcc", "-O2", "-o", str(program), str(source)], check=True, timeout=120)
+        runs = [subprocess.run([program, str(PTRACE_STEPS)], capture_output=True, text=True, timeout=120, check=False)]
+        runs += [subprocess.run(runs[0].args, capture_output=True, text=True, timeout=120, check=False) for _ in "12"]
+        times = [float(run.stdout) for run in runs if run.returncode == 0]
+        if times:
+            found.append(("ptrace, single step and registers", PTRACE_STEPS / min(times)))
+        gdb = shutil.which("gdb")
+        if gdb:
+            found.append(("gdb, `stepi` and `info registers`", max(_gdb_steps(gdb, program) for _ in range(ROUNDS))))
+    return found
+
+
+def _gdb_steps(gdb: str, program: Path) -> float:
+    """Steps a second: the difference between a long and a short run, so that starting gdb does not count."""
+
+    def seconds(steps: int) -> float:
+        script = program.with_suffix(".gdb")
+        script.write_text(
+            "set pagination off\nset confirm off\nstarti loop\nset $n = 0\n"
+            f"while $n < {steps}\nstepi\ninfo registers\nset $n = $n + 1\nend\nkill\nquit\n"
+        )
+        begin = time.perf_counter()
+        command = [gdb, "-nx", "-batch", "-x", str(script), str(program)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=120)
+        return time.perf_counter() - begin
+
+    return GDB_STEPS / max(seconds(GDB_STEPS + 50) - seconds(50), 1e-9)
 
 
 def _program(text: str, mode: str, cpu: str) -> Program:
@@ -120,6 +161,8 @@ def main() -> list[str]:
     for name, recorded in (("recorded", True), ("not recorded", False)):
         unicorn = steps_per_second("unicorn", UNICORN_STEPS, recorded=recorded)
         rows.append(f"| Unicorn, {name} | {unicorn:,.0f} | {f'{unicorn / bare:.1f}' if bare else ''} |")
+    for name, rate in reference_steps():
+        rows.append(f"| {name} | {rate:,.0f} | {f'{rate / bare:.3f}' if bare else ''} |")
     cpus = ("kvm", "unicorn") if bare else ("unicorn",)
     for cpu in cpus:
         steps = ring_3_steps_per_second(cpu)
