@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -29,7 +30,7 @@ from wsproto.utilities import ProtocolError
 from app import create_app
 from app.jsontext import parse
 from app.links import canonical, validate_payload
-from app.live import check, failed
+from app.live import LiveSession, failed
 from app.livesocket import LiveSocket, SocketLimits
 from app.settings import Settings
 from engine.errors import GlassboxError
@@ -169,12 +170,14 @@ def a_payload(chosen: random.Random) -> bytes:
 
 @contextmanager
 def commands_in_the_web_process() -> Iterator[Target]:
-    """`check` and `failed`: what the relay does with a text message."""
+    """What the relay does with a text message before it hands it on, and with one that it refuses."""
+    line = SimpleNamespace(has=lambda count: None)
+    session: Any = SimpleNamespace(_settings=Settings(), _token="", _line=line)
 
     def run(data: bytes) -> None:
         message = data.decode("utf-8", "replace")
         try:
-            check(message, 1 << 16)
+            LiveSession._check(session, message)
         except GlassboxError as error:
             json.loads(failed(message, error))
 
