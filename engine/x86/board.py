@@ -27,7 +27,7 @@ PORT_KEYBOARD, PORT_KEYBOARD_STATUS = 0x60, 0x64
 PORT_CMOS = 0x70
 PORT_EXIT = 0xF4
 PORT_CRTC, PORT_CRTC_STATUS = 0x3D4, 0x3DA
-IRQ_TIMER, IRQ_KEYBOARD = 0, 1
+IRQ_TIMER, IRQ_KEYBOARD, IRQ_UART = 0, 1, 4
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ class Board:
     def __init__(self, journal: Journal) -> None:
         self.input = SerialInput(journal)
         self.ports = PortBus()
-        debug, uart = DebugPort(self.input), Uart(self.input)
+        debug, self.uart = DebugPort(self.input), Uart(self.input)
         self.pic, self.pit, self.crtc, self.debug_exit = Pic(), Pit(), Crtc(), DebugExit()
         self.keyboard, self.cmos = Keyboard(self.input), Cmos(self.input)
         self.ports.insert(PORT_DEBUG, 1, debug)
-        self.ports.insert(PORT_COM1, 8, uart)
+        self.ports.insert(PORT_COM1, 8, self.uart)
         self.ports.insert(PORT_PIC, 2, PicPort(self.pic, is_first=True))
         self.ports.insert(PORT_SECOND_PIC, 2, PicPort(self.pic, is_first=False))
         self.ports.insert(PORT_PIT, 1, self.pit)
@@ -107,7 +107,7 @@ class Board:
         self._stateful: tuple[Any, ...] = (
             self.input,
             debug,
-            uart,
+            self.uart,
             self.pic,
             self.pit,
             self.crtc,
@@ -137,6 +137,12 @@ class Board:
                 raise
         if self.keyboard.announces():
             self.pic.request(IRQ_KEYBOARD)
+        self.announce()
+
+    def announce(self) -> None:
+        """Take up what the program's last access made the serial port ask for."""
+        if self.uart.announces():
+            self.pic.request(IRQ_UART)
 
     @property
     def next_event(self) -> int | None:

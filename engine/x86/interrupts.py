@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.machine import Stop, StopReason
-from engine.x86.board import IRQ_KEYBOARD, IRQ_TIMER
+from engine.x86.board import IRQ_KEYBOARD, IRQ_TIMER, IRQ_UART
 from engine.x86.core.vcpu import lib
 from engine.x86.devices import NeedInput
 from engine.x86.firmware import ROM_SEGMENT, Call, rom, vector_at
@@ -90,6 +90,11 @@ def _next_interrupt(machine: X86Machine) -> int | None:
             board.advance(machine.vcpu.clock)
             if board.pic.pending():
                 return 0
+        board.restore(before)
+    if board.uart.waits_for_input and not board.pic.is_masked(IRQ_UART) and board.input.is_ready():
+        board.advance(machine.vcpu.clock)
+        if board.pic.pending():
+            return 0
         board.restore(before)
     return None
 

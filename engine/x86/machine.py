@@ -416,6 +416,7 @@ class X86Machine:
         if raw.irq_taken:
             interrupts.taken(self)
         raw.unbacked_count = raw.unbacked_total = raw.woke = raw.irq_taken = 0
+        self.board.announce()
         interrupts.arm(self)
         if printed:
             flags |= StepFlag.OUTPUT

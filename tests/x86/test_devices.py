@@ -275,3 +275,101 @@ def test_a_boards_state_goes_in_and_out_unchanged() -> None:
     assert board.save() == fresh
     board.restore(changed)
     assert board.save() == changed
+
+
+@both
+def test_the_serial_port_is_found_by_its_loopback(go, cpu) -> None:
+    """What tutorials do: 0x1e to the modem control, a byte out, the same byte in; then 0x0f, and it is a port again."""
+    source = """
+        mov dx, 0x3fc
+        mov al, 0x1e
+        out dx, al
+        mov dx, 0x3f8
+        mov al, 0xae
+        out dx, al
+        mov dx, 0x3fd
+        in al, dx
+        mov bl, al
+        mov dx, 0x3f8
+        in al, dx
+        mov bh, al
+        mov dx, 0x3fe
+        in al, dx
+        mov cl, al
+        mov dx, 0x3fc
+        mov al, 0x0f
+        out dx, al
+        mov dx, 0x3f8
+        mov al, 65
+        out dx, al
+        hlt"""
+    run = go(source, cpu)
+    assert (run.register("bx"), run.register("cx") & 0xFF) == (0xAE61, 0xD0)
+    assert run.output == b"A"
+
+
+SERIAL = """
+        mov sp, 0x1000
+        mov word [0x24 * 4], serial
+        mov word [0x24 * 4 + 2], 0
+        mov al, 0x11
+        out 0x20, al
+        mov al, 0x20
+        out 0x21, al
+        mov al, 4
+        out 0x21, al
+        mov al, 1
+        out 0x21, al
+        mov al, 0xef
+        out 0x21, al
+        mov dx, 0x3fc
+        mov al, 8
+        out dx, al
+        mov dx, 0x3f9
+        mov al, {enable}
+        out dx, al
+        sti
+again:  hlt
+        jmp again
+serial: inc bp
+        mov dx, 0x3fa
+        in al, dx
+        mov [bp + 0x300], al
+        cmp al, 4
+        je received
+        cmp byte [text + si], 0
+        je done
+        mov al, [text + si]
+        inc si
+        mov dx, 0x3f8
+        out dx, al
+        jmp done
+received:
+        mov dx, 0x3f8
+        in al, dx
+        mov [di + 0x200], al
+        inc di
+done:   mov al, 0x20
+        out 0x20, al
+        iret
+text:   db "hello", 0"""
+
+
+@both
+def test_the_serial_port_interrupts_when_it_has_sent(go, cpu) -> None:
+    run = go(SERIAL.replace("{enable}", "2"), cpu)
+    assert run.output == b"hello"
+    interrupts = [e for e in run.exits if e["reason"] == "interrupt"]
+    assert {(e["irq"], e["vector"]) for e in interrupts} == {(4, 0x24)}
+    assert run.memory(0x301, 6) == b"\2" * 6
+
+
+@both
+def test_the_serial_port_interrupts_for_what_came_in(go, cpu) -> None:
+    run = go(
+        SERIAL.replace("{enable}", "1"), cpu, journal=Journal([("serial", b"o"), ("serial", b"k"), ("serial", b"")])
+    )
+    assert run.memory(0x200, 2) == b"ok"
+    assert run.stop.reason is StopReason.HALT
+    waiting = go(SERIAL.replace("{enable}", "1"), cpu)
+    assert waiting.stop.reason is StopReason.INPUT

@@ -1,4 +1,5 @@
-"""A 16550 serial port, as far as programs that poll it need: it is always ready to send, and never interrupts.
+"""A 16550 serial port that is always ready to send. It interrupts for what was received and what is sent (IRQ 4, as
+the PC has it: with OUT2), and its loopback can be used to find out whether it is there.
 
 Registers by offset as in the PC16550D data sheet: 0 RBR/THR (or divisor low), 1 IER (divisor high), 2 IIR/FCR, 3 LCR,
 4 MCR, 5 LSR, 6 MSR, 7 SCR.
@@ -17,6 +18,12 @@ _LSR_DATA_READY, _LSR_SEND_EMPTY = 0x01, 0x60
 _LCR_DIVISOR = 0x80
 _IIR_NONE_PENDING = 0x01
 _MSR_READY = 0xB0  # carrier, data set ready, clear to send
+_IER_RECEIVED, _IER_SENT = 0x01, 0x02
+_IIR_SENT, _IIR_RECEIVED = 0x02, 0x04
+_MCR_OUT2, _MCR_LOOP = 0x08, 0x10
+#: What the modem status shows of the modem control in loopback: DTR, RTS, OUT1, OUT2 as DSR, CTS, RI, DCD.
+_LOOPED = ((0x01, 0x20), (0x02, 0x10), (0x04, 0x40), (0x08, 0x80))
+_FIFO_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,9 @@ class UartState:
     fifo_control: int = 0
     scratch: int = 0
     polls: int = 0
+    looped: bytes = b""
+    is_sent: bool = False
+    was_asking: bool = False
 
 
 class Uart:
@@ -50,17 +60,56 @@ class Uart:
         if offset == 1:
             return state.divisor >> 8 if has_divisor else state.interrupt_enable
         if offset == 2:
-            return _IIR_NONE_PENDING | (0xC0 if state.fifo_control & 1 else 0)
+            return self._identify()
         if offset == 5:
             return self._line_status()
-        return {3: state.line_control, 4: state.modem_control, 6: _MSR_READY, 7: state.scratch}[offset]
+        return {3: state.line_control, 4: state.modem_control, 6: self._modem_status(), 7: state.scratch}[offset]
+
+    @property
+    def waits_for_input(self) -> bool:
+        """The program wants to be interrupted when a byte comes in."""
+        state = self.state
+        return bool(state.interrupt_enable & _IER_RECEIVED and state.modem_control & _MCR_OUT2)
+
+    def _cause(self) -> int:
+        """What an interrupt would be about now; what was received comes first."""
+        state = self.state
+        has_received = state.looped if state.modem_control & _MCR_LOOP else self.source.state.pending
+        if state.interrupt_enable & _IER_RECEIVED and has_received:
+            return _IIR_RECEIVED
+        return _IIR_SENT if state.interrupt_enable & _IER_SENT and state.is_sent else 0
+
+    def announces(self) -> bool:
+        """True when the interrupt line has risen since it was last asked: an edge on IRQ 4."""
+        is_asking = bool(self.state.modem_control & _MCR_OUT2 and self._cause())
+        rose = is_asking and not self.state.was_asking
+        if is_asking != self.state.was_asking:
+            self.state = replace(self.state, was_asking=is_asking)
+        return rose
+
+    def _identify(self) -> int:
+        cause = self._cause()
+        fifos = 0xC0 if self.state.fifo_control & 1 else 0
+        if cause == _IIR_SENT:
+            self.state = replace(self.state, is_sent=False)
+        return fifos | (cause or _IIR_NONE_PENDING)
+
+    def _modem_status(self) -> int:
+        control = self.state.modem_control
+        return sum(to for bit, to in _LOOPED if control & bit) if control & _MCR_LOOP else _MSR_READY
 
     def _receive(self) -> int:
+        if self.state.modem_control & _MCR_LOOP:
+            looped = self.state.looped
+            self.state = replace(self.state, looped=looped[1:])
+            return looped[0] if looped else 0
         byte = self.source.take()
         self.state = replace(self.state, polls=0)
         return 0 if byte is None else byte
 
     def _line_status(self) -> int:
+        if self.state.modem_control & _MCR_LOOP:
+            return _LSR_SEND_EMPTY | (_LSR_DATA_READY if self.state.looped else 0)
         is_waiting = self.state.polls + 1 >= PATIENCE
         is_ready = bool(self.source.state.pending) or (is_waiting and self.source.is_ready())
         self.state = replace(self.state, polls=min(self.state.polls + 1, PATIENCE))
@@ -70,14 +119,20 @@ class Uart:
         """One register; a byte in THR is sent at once."""
         has_divisor = self.state.line_control & _LCR_DIVISOR
         if offset == 0 and not has_divisor:
-            self.state = replace(self.state, polls=0)
-            return bytes([value])
+            self.state = replace(self.state, polls=0, is_sent=True)
+            if not self.state.modem_control & _MCR_LOOP:
+                return bytes([value])
+            self.state = replace(self.state, looped=(self.state.looped + bytes([value]))[-_FIFO_BYTES:])
+            return b""
         if offset == 0:
             self.state = replace(self.state, divisor=self.state.divisor & 0xFF00 | value)
         elif offset == 1 and has_divisor:
             self.state = replace(self.state, divisor=self.state.divisor & 0xFF | value << 8)
         elif offset == 1:
-            self.state = replace(self.state, interrupt_enable=value & 0x0F)
+            turns_on = value & ~self.state.interrupt_enable & _IER_SENT  # it is empty already, and says so
+            self.state = replace(
+                self.state, interrupt_enable=value & 0x0F, is_sent=self.state.is_sent or bool(turns_on)
+            )
         elif offset == 2:
             self.state = replace(self.state, fifo_control=value)
         elif offset == 3:
