@@ -7,6 +7,7 @@ import { RECENT_STEPS, changeNode, writerLink, writerSearch } from "../values.js
 import { partsOf } from "./x86-expression.js";
 import { characters, formatted, fromHex } from "./x86-numbers.js";
 import { chainNode } from "./x86-stack.js";
+import { addressButton } from "./x86-walk.js";
 
 /** @typedef {import("../store.js").State} State */
 /** @typedef {import("../trace.js").Step} Step */
@@ -157,5 +158,6 @@ function detail(r, looks) {
         return h("tr", {}, h("th", { scope: "row" }, part.name.toUpperCase()), h("td", {}, formatted(value, part.bits, "hex")), h("td", {}, value.toString()),
           h("td", {}, BigInt.asIntN(part.bits, value).toString()), h("td", {}, characters(value, part.bits)));
       }))),
-    h("p", { class: "m" }, formatted(whole, r.bits, "binary"))));
+    h("p", { class: "m" }, formatted(whole, r.bits, "binary")),
+    h("p", {}, addressButton(t("x86.memory.asplace"), whole))));
 }
