@@ -16,6 +16,7 @@ from engine.rooms import SourceFile
 from engine.trace import TraceBatch, ValueTag, WriteKind
 from engine.x86 import room
 from engine.x86.doctor import report
+from engine.x86.doctor_user import report as ring_3_report
 from engine.x86.elf import is_elf
 from engine.x86.machine import X86Machine
 from engine.x86.program import CPUS, MODES, SYNTAXES
@@ -224,7 +225,7 @@ def _state(machine: X86Machine, options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    rows = report()
+    rows = [*report(), *ring_3_report()]
     if options.json:
         _say(json.dumps([{"what": what, "kvm": kvm, "unicorn": unicorn} for what, kvm, unicorn in rows]))
         return 0

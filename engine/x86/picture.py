@@ -11,6 +11,7 @@ from engine.x86.core.vcpu import lib
 
 if TYPE_CHECKING:
     from engine.x86.machine import X86Machine
+    from engine.x86.syscalls import Area
 
 #: Bytes of the memory windows around what matters, and how many exits a view carries.
 WINDOW_BEFORE, WINDOW_BYTES = 16, 64
@@ -20,7 +21,21 @@ MAX_MEMORY_BYTES = 4096
 MAX_DISASSEMBLY = 64
 MAX_FIND_BYTES = 64
 MAX_CALLS = 256
-_KINDS = ("memory", "find", "disassembly", "exits", "gdt", "ldt", "idt", "tss", "pages", "pointer", "accesses", "calls")
+_KINDS = (
+    "memory",
+    "find",
+    "disassembly",
+    "exits",
+    "gdt",
+    "ldt",
+    "idt",
+    "tss",
+    "pages",
+    "areas",
+    "pointer",
+    "accesses",
+    "calls",
+)
 
 
 def listing(machine: X86Machine) -> dict[str, Any]:
@@ -112,6 +127,8 @@ def inspect(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
         return {"kind": kind, **tables.task(machine)}
     if kind == "pages":
         return tables.pages(machine, _number(query, "address", None, 0, (1 << 64) - 1))
+    if kind == "areas":
+        return {"areas": [_area(area) for area in machine.process.state.areas] if machine.process else []}
     if kind == "pointer":
         address = _number(query, "address", None, 0, (1 << 64) - 1)
         return {"address": address, "chain": pointers.chain(machine, lib.DS, address)}
@@ -144,6 +161,11 @@ def _find(machine: X86Machine, query: Mapping[str, Any]) -> dict[str, Any]:
     start = _number(query, "from", 0, 0, machine.vcpu.ram_bytes)
     found = machine.vcpu.read_memory(start, machine.vcpu.ram_bytes - start).find(wanted)
     return {"bytes": wanted.hex(), "address": None if found < 0 else start + found}
+
+
+def _area(area: Area) -> dict[str, Any]:
+    allows = "".join(letter if area.protection >> bit & 1 else "-" for bit, letter in enumerate("rwx"))
+    return {"start": area.start, "end": area.end, "allows": allows, "name": area.name}
 
 
 def _find_in_areas(machine: X86Machine, wanted: bytes, start: int) -> int | None:

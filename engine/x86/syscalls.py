@@ -281,6 +281,10 @@ _CALLS: dict[str, tuple[Callable[[Call], int], int]] = {
 }
 
 
+#: Arguments that the exit of a call shows which is not answered: how many it has is not known here.
+_SHOWN_OF_OTHERS = 3
+
+
 class GuestKernel:
     """The host's side of a system call: computed before the step, told after it. `state` is saved with the machine."""
 
@@ -292,7 +296,7 @@ class GuestKernel:
     def prepare(self, machine: X86Machine) -> Stop | None:
         """Compute what the system call that comes next does. INPUT when it waits for what somebody types."""
         call, number, through = self._call(machine)
-        does, count = _CALLS.get(call.name, (None, len(call.arguments)))
+        does, count = _CALLS.get(call.name, (None, _SHOWN_OF_OTHERS))
         before = machine.board.save()
         try:
             result = self._result(call, does)

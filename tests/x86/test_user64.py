@@ -10,6 +10,7 @@ from x86_runs import CPUS, Run, needs_kvm, record
 
 from engine.examples import Example, load_examples
 from engine.machine import Limits, StopReason
+from engine.x86 import doctor_user
 from engine.x86.machine import X86Machine
 
 both = pytest.mark.parametrize("cpu", CPUS)
@@ -392,6 +393,57 @@ def test_a_repetition_over_all_of_memory_is_one_step(started: Callable[..., X86M
     assert int(machine.vcpu.state.gpr[1]) == 2**64 - 1 - (6 << 20)
 
 
+def mapping(loop: str) -> str:
+    """Maps one page again and again, at r15 with MAP_FIXED; `loop` says where next. rbx is the last error."""
+    return program(f"""
+ mov r15, 0x10000000
+ xor r14d, r14d
+again: mov eax, 9
+ mov rdi, r15
+ mov esi, 4096
+ mov edx, 3
+ mov r10d, 0x32
+ mov r8, -1
+ xor r9d, r9d
+ syscall
+ test rax, rax
+ js over
+ mov [rax], rax
+ inc r14d
+ {loop}
+ cmp r14d, 3000
+ jb again
+over: neg rax
+ mov rbx, rax
+ mov eax, 60
+ xor edi, edi
+ syscall""")
+
+
+@both
+@pytest.mark.parametrize("loop", ["add r15, 4096", "add r15, 2 << 20", "mov rax, 1 << 39\n add r15, rax"])
+def test_a_program_that_maps_without_end_gets_enomem(started: Callable[..., X86Machine], cpu: str, loop: str) -> None:
+    machine = started(mapping(loop), cpu)
+    stop = machine.run(100_000)
+    assert stop.reason is StopReason.HALT
+    assert int(machine.vcpu.state.gpr[3]) == 12
+    assert 5 < int(machine.vcpu.state.gpr[14]) < 2048
+    assert len(machine.inspect({"kind": "areas"})["areas"]) <= 2048
+
+
+@both
+def test_areas_are_the_program_s_map(started: Callable[..., X86Machine], cpu: str) -> None:
+    machine = started(program(f"{ASK}{EXIT}", "db 1"), cpu)
+    machine.run(100)
+    areas = [(a["start"], a["allows"], a["name"]) for a in machine.inspect({"kind": "areas"})["areas"]]
+    assert areas == [
+        (0x401000, "r-x", "main"),
+        (0x402000, "rw-", "main"),
+        (0x7FFFF7FFE000, "rw-", ""),
+        (0x7FFFFFFBF000, "rw-", "[stack]"),
+    ]
+
+
 AVX = program(
     f""" vmovaps ymm0, [values]
  vaddps ymm1, ymm0, ymm0
@@ -477,3 +529,10 @@ def test_a_saved_state_goes_on_the_same_way(started: Callable[..., X86Machine], 
     machine.restore(saved[5][0])
     machine.run(1000)
     assert machine.digest() == end
+
+
+@both
+def test_the_doctor_tries_ring_3(cpu: str) -> None:
+    for name, code, expected in doctor_user.PROBES:
+        outcome = doctor_user.run_probe(code, expected, cpu)
+        assert outcome == "works" or ("AVX" in name and "AVX" in outcome), (name, outcome)
