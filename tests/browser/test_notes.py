@@ -103,6 +103,17 @@ def test_notes_are_played_with_the_keys_of_a_tour(noted: Bench) -> None:
     one.at(11)
 
 
+def test_the_transcript_has_the_notes_under_their_steps(noted: Bench, tmp_path: Path) -> None:
+    noted.page.locator("#share").click()
+    with noted.page.expect_download() as download:
+        noted.page.locator("#export-markdown").click()
+    path = tmp_path / "run.md"
+    download.value.save_as(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    at = lines.index("  > The return closes `n`.")
+    assert lines[at - 2].startswith("- **11** (14) `RETURN`")
+
+
 def test_the_tour_file_is_one_that_the_server_takes(noted: Bench, tmp_path: Path) -> None:
     with noted.page.expect_download() as download:
         noted.page.locator("#notes-save").click()

@@ -51,10 +51,10 @@ export function stretches({ trace }) {
  * @param {State} state
  */
 export async function traceJson(state) {
-  const { room, options, files, inputs, program, frontier, ended, outputs, exits } = state;
+  const { room, options, files, inputs, program, frontier, ended, outputs, exits, notes } = state;
   const head = {
     format: "glassbox-trace", version: 1, room: room.name, options, files, input: inputs, frontier, ended,
-    windows: stretches(state), listing: program?.listing, outputs, exits,
+    windows: stretches(state), listing: program?.listing, outputs, exits, notes,
   };
   const parts = [JSON.stringify(head).slice(0, -1), ',"steps":['];
   let before = "\n";
@@ -79,7 +79,10 @@ export async function transcript(state) {
   for (const { name, text } of state.files) parts.push(`**${name}**\n\n${fence(text)}\n\n`);
   if (state.inputs.length) parts.push(`## ${t("export.input")}\n\n${fence(state.inputs.map((one) => one.text).join(""))}\n\n`);
   parts.push(`## ${t("export.steps")}\n\n${t("export.held", { text: held, n: state.frontier })}\n\n`);
-  await eachStep(state, (step) => parts.push(`${told(state, adapter, step)}\n`));
+  const notes = new Map(state.notes.map(({ tick, text }) => [tick, text]));
+  const note = (/** @type {number} */ tick) => (notes.has(tick) ? `\n  > ${plain(notes.get(tick) ?? "")}\n\n` : "");
+  parts.push(note(0));
+  await eachStep(state, (step) => parts.push(`${told(state, adapter, step)}\n${note(step.tick)}`));
   if (state.outputs.length) parts.push(`\n## ${t("pane.output")}\n\n${fence(state.outputs.map((o) => o.text).join(""))}\n`);
   return new Blob(parts, { type: "text/markdown" });
 }
