@@ -15,6 +15,7 @@ from engine.x86.devices.keyboard import Keyboard
 from engine.x86.devices.pic import Pic, PicPort
 from engine.x86.devices.pit import Pit
 from engine.x86.devices.serial_input import SerialInput
+from engine.x86.devices.speaker import Speaker
 from engine.x86.devices.uart import Uart
 
 #: RAM of the real-mode board: all that real mode can address, except 64 KiB - 16 bytes above it, where nothing is.
@@ -23,6 +24,7 @@ PORT_DEBUG = 0xE9
 PORT_COM1 = 0x3F8
 PORT_PIC, PORT_SECOND_PIC = 0x20, 0xA0
 PORT_PIT, PORT_PIT_CONTROL = 0x40, 0x43
+PORT_SPEAKER_COUNT, PORT_SPEAKER = 0x42, 0x61
 PORT_KEYBOARD, PORT_KEYBOARD_STATUS = 0x60, 0x64
 PORT_CMOS = 0x70
 PORT_EXIT = 0xF4
@@ -90,7 +92,8 @@ class Board:
         self.input = SerialInput(journal)
         self.ports = PortBus()
         debug, self.uart = DebugPort(self.input), Uart(self.input)
-        self.pic, self.pit, self.crtc, self.debug_exit = Pic(), Pit(), Crtc(), DebugExit()
+        self.speaker = Speaker()
+        self.pic, self.pit, self.crtc, self.debug_exit = Pic(), Pit(self.speaker), Crtc(), DebugExit()
         self.keyboard, self.cmos = Keyboard(self.input), Cmos(self.input)
         self.ports.insert(PORT_DEBUG, 1, debug)
         self.ports.insert(PORT_COM1, 8, self.uart)
@@ -98,6 +101,8 @@ class Board:
         self.ports.insert(PORT_SECOND_PIC, 2, PicPort(self.pic, is_first=False))
         self.ports.insert(PORT_PIT, 1, self.pit)
         self.ports.insert(PORT_PIT_CONTROL, 1, self.pit, 3)
+        self.ports.insert(PORT_SPEAKER_COUNT, 1, self.speaker)
+        self.ports.insert(PORT_SPEAKER, 1, self.speaker, 1)
         self.ports.insert(PORT_KEYBOARD, 1, self.keyboard)
         self.ports.insert(PORT_KEYBOARD_STATUS, 1, self.keyboard, 4)
         self.ports.insert(PORT_CMOS, 2, self.cmos)
@@ -110,6 +115,7 @@ class Board:
             self.uart,
             self.pic,
             self.pit,
+            self.speaker,
             self.crtc,
             self.debug_exit,
             self.keyboard,
@@ -126,7 +132,7 @@ class Board:
         `wants_keys`: the program serves IRQ 1 itself, so a timer tick counts as a look for a key (NeedInput).
         """
         before = self.save()
-        self.pit.clock = self.cmos.clock = self.keyboard.clock = clock
+        self.pit.clock = self.speaker.clock = self.cmos.clock = self.keyboard.clock = clock
         if self.pit.edges():
             self.pic.request(IRQ_TIMER)
             try:

@@ -373,3 +373,45 @@ def test_the_serial_port_interrupts_for_what_came_in(go, cpu) -> None:
     assert run.stop.reason is StopReason.HALT
     waiting = go(SERIAL.replace("{enable}", "1"), cpu)
     assert waiting.stop.reason is StopReason.INPUT
+
+
+@both
+def test_the_speakers_channel_can_be_waited_for(go, cpu) -> None:
+    """Mode 0 with 500 clocks: bit 5 of port 0x61 rises when they are over; an instruction is a clock."""
+    source = """
+        mov al, 0xb0
+        out 0x43, al
+        mov al, 1
+        out 0x61, al
+        mov al, 500 & 0xff
+        out 0x42, al
+        mov al, 500 >> 8
+        out 0x42, al
+again:  inc bx
+        in al, 0x61
+        test al, 0x20
+        jz again
+        mov al, 0x80
+        out 0x43, al
+        in al, 0x42
+        mov cl, al
+        in al, 0x42
+        mov ch, al
+        hlt"""
+    run = go(source, cpu)
+    assert run.stop.reason is StopReason.HALT
+    loaded = next(s.tick for s in run.steps if s.text == "inc bx") - 1
+    risen = next(s.tick for s in run.steps if s.text == "mov al, 0x80") - 3  # the last `in`
+    assert 500 <= risen - loaded <= 504
+    assert run.register("cx") > 0xFF00  # it has counted on, below zero
+    assert {e["device"] for e in run.exits if e.get("port") in (0x42, 0x61)} == {"speaker"}
+
+
+@both
+def test_the_speaker_is_driven_by_a_square_wave_and_refresh_toggles(go, cpu) -> None:
+    source = "mov al, 0xb6\nout 0x43, al\nmov al, 3\nout 0x61, al\nmov al, 40\nout 0x42, al\nmov al, 0\nout 0x42, al"
+    source += "\nmov di, 0x200\nmov cx, 40\nagain: in al, 0x61\nstosb\nloop again\nhlt"
+    seen = go(source, cpu).memory(0x200, 40)
+    assert {byte & 0x0F for byte in seen} == {3}
+    assert {byte & 0x20 for byte in seen} == {0, 0x20}
+    assert {byte & 0x10 for byte in seen} == {0, 0x10}

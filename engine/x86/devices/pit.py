@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from engine.x86.devices.speaker import Speaker
+
 #: Clocks a second.
 HERTZ = 1_193_182
 #: Counts below this are taken for it: a machine that only serves its timer shows nothing.
@@ -34,7 +36,8 @@ class Pit:
 
     name = "pit"
 
-    def __init__(self) -> None:
+    def __init__(self, speaker: Speaker | None = None) -> None:
+        self.speaker = speaker or Speaker()
         self.state = PitState()
         self.clock = 0
 
@@ -84,8 +87,10 @@ class Pit:
         return b""
 
     def _control(self, value: int) -> None:
+        if value >> 6 == 2:
+            self.speaker.set_mode(value)
         if value >> 6:
-            return  # the other channels drive nothing here
+            return  # channel 1 drives nothing here; reading back is the 8254's own and rare
         if not value & 0x30:
             self.state = replace(self.state, latched=self._count(), reads_high=False)
             return
