@@ -29,9 +29,10 @@ build-test: ## As build, plus what only tests and linters need
 	@$(PY) -m engine.cbuild --sanitize >/dev/null
 	@scripts/frontend
 
-lint: build-test ## ruff, mypy --strict, the type check of the page's JavaScript
+lint: build-test ## ruff, mypy --strict, the type check of the page's JavaScript, the audit of dependencies
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 	@cd static && PATH="$(CURDIR)/.venv/bin:$$PATH" npx --no-install tsc -p jsconfig.json
+	@scripts/audit
 
 gen: build ## Rewrite the generated files from their tables
 	@$(PY) -m engine.tracegen
