@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine.breakpoints import Place, find_rows
@@ -13,6 +15,7 @@ from engine.targets import hit_json, is_same_target, pattern_of, patterns_of
 from engine.timeline import Arrival, Hit, Page, Pattern, Search, Timeline
 from engine.timeline.summary import Buckets
 from engine.timeline.timeline import Poll
+from engine.trace import TraceBatch
 
 #: Hits of one page.
 MAX_LIMIT = 1000
@@ -25,10 +28,45 @@ SEARCHES = ("step_over", "step_out", "find", "writers", "writes", "executions", 
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Families:
+    """A room's families of instructions: their names, and of which one an instruction's name (`op`) is, by number."""
+
+    names: tuple[str, ...]
+    of: Callable[[str], int]
+
+
+class _Rows:
+    """A sink that passes steps on to buckets and counts the rows that were executed in each."""
+
+    def __init__(self, buckets: Buckets, count: int) -> None:
+        self._buckets = buckets
+        self.counters = [Counter[int]() for _ in range(count)]
+
+    def batch(self) -> TraceBatch | None:
+        """A batch to fill."""
+        return self._buckets.batch()
+
+    def deliver(self, batch: TraceBatch) -> None:
+        """Count every step of `batch`."""
+        self._buckets.deliver(batch)
+        rows, at, width = batch.column("where"), batch.first_tick - self._buckets.first, self._buckets.width
+        begin = 0
+        while begin < batch.step_count:
+            number = (at + begin) // width
+            end = min(batch.step_count, (number + 1) * width - at)
+            if 0 <= number < len(self.counters):
+                self.counters[number].update(rows[begin:end])
+            begin = end
+
+
 class Inquiry:
     """Answers the searching commands for one program. `poll` True: stop as soon as possible."""
 
-    def __init__(self, machine: Machine, timeline: Timeline, main_file: str, poll: Poll) -> None:
+    def __init__(
+        self, machine: Machine, timeline: Timeline, main_file: str, poll: Poll, families: Families | None = None
+    ) -> None:
+        self._families = families
         self._machine = machine
         self._timeline = timeline
         self._main_file = main_file
@@ -117,10 +155,13 @@ class Inquiry:
         is_exact, is_complete = ticks <= EXACT_TICKS, True
         if is_exact and count:
             buckets = Buckets(count, first, width)
-            is_complete = self._timeline.trace(first, last, buckets, self._poll)
+            sink = _Rows(buckets, count)
+            is_complete = self._timeline.trace(first, last, sink, self._poll)
             stretches = [buckets.between(n, n + 1) for n in range(count)]
+            rows = sink.counters
         else:
             stretches = self._timeline.summary.read(first, width, count)
+            rows = self._timeline.summary.rows(first, width, count)
         return {
             "from": first,
             "to": last,
@@ -128,9 +169,26 @@ class Inquiry:
             "low": [stretch.low for stretch in stretches],
             "high": [stretch.high for stretch in stretches],
             "flags": [stretch.flags for stretch in stretches],
+            "families": self._family_counts(rows),
             "exact": is_exact,
             "complete": is_complete,
         }
+
+    def _family_counts(self, rows: list[Counter[int]]) -> Json | None:
+        """How many steps of each bucket were of which family; None for a room without families."""
+        families = self._families
+        if families is None:
+            return None
+        functions = self._machine.listing()["functions"]
+        of = {row["where"]: families.of(row["op"]) for function in functions for row in function["rows"]}
+        counts = []
+        for counter in rows:
+            one = [0] * len(families.names)
+            for where, times in counter.items():
+                if where in of:
+                    one[of[where]] += times
+            counts.append(one)
+        return {"names": list(families.names), "counts": counts}
 
     def _rows(self, place: Place) -> list[int]:
         """The rows of a place: of a line all of them, not only those that begin it."""

@@ -35,7 +35,10 @@ class SourceFile:
 
 
 class RoomModule(Protocol):
-    """What a room's module offers; see above."""
+    """What a room's module offers; see above.
+
+    It may also have FAMILIES, names of families of instructions, and `family_of(op)`, the number of an instruction's.
+    """
 
     def build(self, files: Sequence[SourceFile], options: Mapping[str, Any]) -> object:
         """Compile or assemble."""

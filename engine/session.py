@@ -21,7 +21,7 @@ from engine import rooms
 from engine.breakpoints import MAX_PLACES, Passing, Place, find_rows, resolve
 from engine.errors import CommandError, GlassboxError, LimitExceeded
 from engine.events import Event
-from engine.inquiry import SEARCHES, Inquiry, direction
+from engine.inquiry import SEARCHES, Families, Inquiry, direction
 from engine.machine import Journal, Limits, Machine, StopReason
 from engine.moment import moment
 from engine.rooms import Room, SourceFile
@@ -324,7 +324,9 @@ class Session:
         self._has_grown, self._exits_sent = False, 0
         self._decoders.clear()
         timeline = Timeline(machine, max_ticks=self._limits.max_ticks, on_event=self._on_event)
-        inquiry = Inquiry(machine, timeline, files[0].name, self._poll)
+        names = getattr(room.module, "FAMILIES", ())
+        families = Families(names, room.module.family_of) if names else None  # type: ignore[attr-defined]
+        inquiry = Inquiry(machine, timeline, files[0].name, self._poll, families)
         self._opened = Opened(room, files[0].name, machine, timeline, inquiry)
         limits, listing = self._limits, machine.listing()
         self._listed = listing_size(listing)

@@ -358,6 +358,11 @@ EVENTS: tuple[EventSpec, ...] = (
                 "flags",
                 "a list: StepFlag bits of its steps; all of them in exact or traced parts, else output, error, exit",
             ),
+            (
+                "families",
+                "null, or {names, counts}: how many steps of each bucket were of which family of instructions, in the "
+                "order of the names; where it is not exact, of up to some 16 steps of each bucket that were kept",
+            ),
             ("exact", "every step was looked at"),
             ("complete", "false: it was paused, and only a part is there"),
         ),

@@ -11,6 +11,7 @@ from engine.errors import CommandError
 from engine.lua.compiler import compile_source, file_text
 from engine.lua.dump import dump
 from engine.lua.machine import LuaMachine, LuaProgram
+from engine.lua.opcodes import OPCODES, Family
 from engine.machine import Journal, Limits
 from engine.rooms import SourceFile
 
@@ -57,6 +58,16 @@ def with_world(journal: Journal, own: Callable[[str], bytes | None] = world) -> 
 
     journal.source = source
     return journal
+
+
+#: Families of instructions, for the picture of a run.
+FAMILIES = tuple(family.value for family in Family)
+_FAMILY_OF = {opcode.name: FAMILIES.index(opcode.family.value) for opcode in OPCODES}
+
+
+def family_of(op: str) -> int:
+    """The number of an instruction's family in FAMILIES."""
+    return _FAMILY_OF[op]
 
 
 def start(program: LuaProgram, journal: Journal, limits: Limits) -> LuaMachine:

@@ -6,6 +6,8 @@ known. So the picture is complete in its events and in the traced parts, and rou
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ from engine.trace import TraceBatch
 
 #: Buckets kept; when a run outgrows them they are joined in pairs.
 KEPT = 4096
+#: Of each bucket, the executed rows of so many of its steps are kept, evenly spread.
+SAMPLES = 16
 _EVENT_FLAGS = {"output": StepFlag.OUTPUT, "error": StepFlag.ERROR, "exit": StepFlag.EXIT}
 
 
@@ -97,22 +101,57 @@ class Summary:
 
     def __init__(self) -> None:
         self._buckets = Buckets(KEPT, 1, 1)
+        #: Row + 1 of the step in each sixteenth of a bucket; 0: not known. While buckets are narrow, one for each step.
+        self._rows = array("I", bytes(4 * KEPT * SAMPLES))
+
+    @property
+    def _slot_width(self) -> int:
+        return max(1, self._buckets.width // SAMPLES)
 
     def _reach(self, tick: int) -> None:
         while tick >= self._buckets.first + KEPT * self._buckets.width:
+            before = self._slot_width
             self._buckets.join_pairs()
+            if self._slot_width > before:
+                half = self._rows[::2]
+                self._rows = half + array("I", bytes(4 * (KEPT * SAMPLES - len(half))))
+
+    def _note_rows(self, batch: TraceBatch) -> None:
+        """Keep the rows of the steps at which a slot begins."""
+        width, first = self._slot_width, self._buckets.first
+        rows = batch.column("where")
+        skipped = -(batch.first_tick - first) % width
+        slot = (batch.first_tick + skipped - first) // width
+        for step in range(skipped, batch.step_count, width):
+            self._rows[slot] = rows[step] + 1
+            slot += 1
+
+    def rows(self, first: int, width: int, count: int) -> list[Counter[int]]:
+        """Of `count` stretches of `width` ticks from tick `first` on, how often each row was among the kept steps."""
+        found = []
+        for n in range(count):
+            begin = (first + n * width - self._buckets.first) // self._slot_width
+            last = (first + (n + 1) * width - 1 - self._buckets.first) // self._slot_width
+            counter = Counter(self._rows[max(0, begin) : last + 1])
+            counter.pop(0, None)
+            found.append(Counter({row - 1: times for row, times in counter.items()}))
+        return found
 
     def add_steps(self, batch: TraceBatch) -> None:
         """Steps that were traced; seeing the same ones again changes nothing."""
         if batch.step_count:
             self._reach(batch.first_tick + batch.step_count - 1)
             self._buckets.deliver(batch)
+            self._note_rows(batch)
 
-    def add_sample(self, tick: int, depth: int) -> None:
-        """Where an untraced slice ended."""
+    def add_sample(self, tick: int, depth: int, where: int | None = None) -> None:
+        """Where an untraced slice ended: call depth, and the row that comes next."""
         if tick >= 1:
             self._reach(tick)
             self._buckets.add(tick, depth, 0)
+            slot = (tick - self._buckets.first) // self._slot_width
+            if where is not None and not self._rows[slot]:
+                self._rows[slot] = where + 1
 
     def add_event(self, event: Event) -> None:
         """Something that the program did."""
@@ -124,6 +163,8 @@ class Summary:
         """The picture up to `tick`, to be continued differently; `events` are those up to there."""
         other = Summary()
         other._buckets = self._buckets.fork(tick)
+        count = max(0, min(len(self._rows), (tick - self._buckets.first + 1) // self._slot_width))
+        other._rows[:count] = self._rows[:count]
         begin = tick - self._buckets.width
         for event in events:
             if event.tick > begin:  # the bucket in which the pictures part shows its events only

@@ -419,7 +419,7 @@ class Timeline:
         if batch is not None:
             self.summary.add_steps(batch)
         elif is_recording:
-            self.summary.add_sample(machine.tick, machine.depth)
+            self.summary.add_sample(machine.tick, machine.depth, machine.where)
         if is_recording:
             self._record(stop)
         else:

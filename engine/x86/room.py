@@ -100,6 +100,36 @@ def _with_clock(inner: Callable[[str], bytes | None] | None) -> Callable[[str], 
     return answer
 
 
+#: Families of instructions, for the picture of a run.
+FAMILIES = ("move", "arithmetic", "logic", "compare", "stack", "jump", "call", "string", "system", "vector", "other")
+_FAMILY_WORDS = {
+    "move": "mov movzx movsx movsxd movabs lea xchg bswap cbw cwde cdqe cwd cdq cqo lds les lfs lgs lss xlat xlatb",
+    "arithmetic": "add adc sub sbb inc dec neg mul imul div idiv aaa aad aam aas daa das xadd",
+    "logic": "and or xor not shl sal shr sar rol ror rcl rcr shld shrd bt bts btr btc bsf bsr popcnt lzcnt tzcnt",
+    "compare": "cmp test cmpxchg cmpxchg8b cmpxchg16b clc stc cmc cld std",
+    "stack": "push pop pusha pushad popa popad pushf pushfd pushfq popf popfd popfq enter leave",
+    "jump": "jmp loop loope loopne loopz loopnz jcxz jecxz jrcxz",
+    "call": "call ret retf int int3 into int1 iret iretd iretq syscall sysret sysenter sysexit",
+    "string": "movsb movsw movsd movsq stosb stosw stosd stosq lodsb lodsw lodsd lodsq cmpsb cmpsw cmpsd cmpsq "
+    "scasb scasw scasd scasq insb insw insd outsb outsw outsd",
+    "system": "in out hlt cli sti lgdt lidt lldt ltr sgdt sidt sldt str lmsw smsw rdmsr wrmsr rdtsc rdtscp cpuid "
+    "invlpg swapgs clts wbinvd invd pause nop",
+}
+_FAMILY_OF = {word: FAMILIES.index(name) for name, words in _FAMILY_WORDS.items() for word in words.split()}
+
+
+def family_of(op: str) -> int:
+    """The number of an instruction's family in FAMILIES, by its mnemonic."""
+    word = op.lower().split()[-1] if op else ""
+    known = _FAMILY_OF.get(word)
+    if known is not None:
+        return known
+    for starts, name in (("j", "jump"), ("set", "compare"), ("cmov", "move"), (("v", "p", "f", "xmm"), "vector")):
+        if word.startswith(starts):
+            return FAMILIES.index(name)
+    return FAMILIES.index("vector" if word.endswith(("ss", "sd", "ps", "pd")) else "other")
+
+
 def notice(machine: X86Machine) -> dict[str, Any] | None:
     """Which CPU runs, when it is not the one that was asked for first; a key of the page's catalogue."""
     if machine.fallback:

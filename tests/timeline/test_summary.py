@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import rooms
 from engine.events import Event, StepFlag
 from engine.timeline import Timeline
 from engine.timeline.summary import KEPT, Buckets, Stretch, Summary
 from tests import toy
+from tests.session.test_searches import RealPage
 from tests.session.test_session import Page
-from tests.timeline.test_search import Everything
+from tests.timeline.test_search import PROGRAMS, Everything
 
 
 def brute(steps: dict[int, tuple[int, int]], first: int, last: int) -> Stretch:
@@ -86,3 +89,53 @@ def test_a_page_gets_a_summary_at_any_zoom() -> None:
     page.open(toy.COUNTDOWN)
     empty = page.do("summary")
     assert (empty["low"], empty["width"]) == ([], 1)
+
+
+@pytest.mark.parametrize("name", ["lua", "x86"])
+def test_the_families_of_an_exact_picture_are_those_of_every_step(name: str) -> None:
+    page = RealPage(name, PROGRAMS[name])
+    page.do("run")
+    module = rooms.room(name).module
+    listing = page.do("listing")["listing"]
+    of = {row["where"]: module.family_of(row["op"]) for f in listing["functions"] for row in f["rows"]}
+    everything = Everything()
+    opened = page.session._opened
+    assert opened is not None
+    opened.timeline.trace(1, opened.timeline.frontier, everything)
+    steps = [of[hit.where] for hit in everything.hits if hit.write is None and hit.where is not None]
+    seen = page.do("summary", buckets=7)
+    assert seen["families"]["names"] == list(module.FAMILIES)
+    counts, width = seen["families"]["counts"], seen["width"]
+    for n, bucket in enumerate(counts):
+        inside = steps[n * width : (n + 1) * width]
+        assert bucket == [inside.count(number) for number in range(len(module.FAMILIES))]
+    assert sum(map(sum, counts)) == opened.timeline.frontier
+    page.session.close()
+
+
+def test_rows_kept_of_a_long_run_are_rows_of_the_steps_in_their_stretch() -> None:
+    timeline = Timeline(toy.machine(toy.FOREVER), max_ticks=300_000)
+    timeline.run_forward(trace=Everything())
+    found = timeline.summary.rows(1, 30_000, 10)
+    assert all(0 < sum(counter.values()) <= 30_000 for counter in found)
+    assert all(set(counter) <= {0, 1, 2} for counter in found)
+    # Two machines whose rows alternate in a pattern of three: each has about a third.
+    assert all(abs(times / sum(counter.values()) - 1 / 3) < 0.05 for counter in found for times in counter.values())
+    timeline.trace(1, 1000, Everything())  # seeing the same steps again changes nothing
+    assert timeline.summary.rows(1, 30_000, 10) == found
+
+
+@pytest.mark.parametrize(
+    ("op", "name"),
+    [
+        ("mov", "move"),
+        ("add", "arithmetic"),
+        ("jnz", "jump"),
+        ("rep movsb", "string"),
+        ("setne", "compare"),
+        ("addps", "vector"),
+    ],
+)
+def test_the_family_of_an_x86_instruction(op: str, name: str) -> None:
+    module = rooms.room("x86").module
+    assert module.FAMILIES[module.family_of(op)] == name

@@ -382,6 +382,7 @@ export const EVENTS = Object.freeze({
       "low",
       "high",
       "flags",
+      "families",
       "exact",
       "complete"
     ],
