@@ -96,7 +96,7 @@ export function mountTimeline(root, store, session) {
     fill(branch, current === 0 ? null : h("b", { title: t("branch.leaves", { name: here?.name ?? "", n: here?.tick ?? 0 }) }, t("branch.word")), choose,
       current === 0 ? null : [
         h("button", { type: "button", class: "ret", on: { click: () => void renameBranch(session) } }, t("branch.rename")),
-        h("button", { type: "button", class: "ret", id: "trunk", on: { click: () => void switchTo(session, 0) } }, t("branch.back")),
+        h("button", { type: "button", class: "ret", id: "trunk", "aria-label": t("branch.back"), title: t("branch.back"), on: { click: () => void switchTo(session, 0) } }, t("branch.short")),
       ]);
   }
 

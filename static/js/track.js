@@ -248,7 +248,9 @@ export class Track {
       for (let i = 0; i < heights.length;) {
         let end = i + 1;
         while (end < heights.length && heights[end] === heights[i]) end++;
-        pen.fillRect(i * each, height - heights[i] * level, (end - i) * each, heights[i] * level);
+        // Whole pixels: half covered ones would be seams.
+        const x = Math.round(i * each);
+        pen.fillRect(x, height - heights[i] * level, Math.round(end * each) - x, heights[i] * level);
         i = end;
       }
       pen.fillStyle = colour("--line-2");

@@ -185,7 +185,7 @@ export default {
       settle() {
         if (!due) return;
         const now = marks(store.state);
-        if (now && !store.state.stale && due === "reveal") editor?.reveal(now);
+        if (!store.state.stale && due === "reveal" && (now || store.state.tick === 0)) editor?.reveal(now || 1);
         due = "";
       },
       update(state, changed) {
