@@ -1,7 +1,7 @@
 // @ts-check
 // FLAGS: each flag as a cell, what the shown instruction did with it, who set them last and who goes by them.
 import { h } from "../dom.js";
-import { t } from "../i18n.js";
+import { language, t } from "../i18n.js";
 import { writerLink } from "../values.js";
 import { history, numberOf } from "./x86-registers.js";
 
@@ -88,12 +88,14 @@ function story(state, ctx, values) {
  * @param {Record<string, boolean>} values
  */
 function reading(row, values) {
-  const told = TOLD.filter((name) => row.flags?.writes?.includes(name));
-  if (!told.length) return ".";
+  const end = language() === "zh" ? "。" : ".";
+  // What only loads flags has no result that they could tell of.
+  const told = /^(iret|popf|sahf|sysret|syscall|vmcall)/.test(row.op) ? [] : TOLD.filter((name) => row.flags?.writes?.includes(name));
+  if (!told.length) return end;
   const subtracts = /^(sub|sbb|cmp|neg|dec|scas|cmps)/.test(row.op.split(" ").at(-1) ?? "");
   const words = told.filter((name) => values[name] || name === "ZF").map((name) =>
     t(`x86.says.${name}.${name === "CF" && subtracts && values[name] ? "borrow" : values[name] ? 1 : 0}`));
-  return `: ${new Intl.ListFormat(document.documentElement.lang).format(words)}.`;
+  return `: ${new Intl.ListFormat(document.documentElement.lang).format(words)}${end}`;
 }
 
 /**

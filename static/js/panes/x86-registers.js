@@ -113,7 +113,7 @@ function note(state, r, number, ip, looks, value) {
   }
   const chain = state.view.pointers?.find((/** @type {any} */ p) => p.register === number)?.chain;
   // Small numbers are numbers first of all: that a program begins at 0 does not make every zero a pointer.
-  if (chain && value >= 0x10n && isPointer(r, chain)) return [h("span", { class: "to" }, "→"), chainNode(chain)];
+  if (chain && value >= 0x10n && isPointer(r, chain)) return chainNode(chain);
   if (value === 0n || looks.format === "unsigned" || r.bits === 64) return "";
   const letter = /^[er]?([abcd])x$/i.exec(r.name)?.[1]?.toUpperCase();
   const decimal = value < 1n << 32n ? value.toString() : "";

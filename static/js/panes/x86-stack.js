@@ -16,14 +16,16 @@ export function symbolText(symbol) {
 }
 
 /**
- * A chain of places: each with its name or address, then what is there.
+ * A chain of places, each behind an arrow: its name or address, then what is there. The first one's address stands before
+ * it already, so that its arrow leads there.
  * @param {any[]} chain
  */
 export function chainNode(chain) {
+  const bare = !chain[0].symbol;
   return h("span", { class: "chain" }, chain.map((place, i) => [
-    i ? h("span", { class: "to" }, "→") : null,
-    addressButton(symbolText(place.symbol) || place.address.toString(16), BigInt(place.address)),
-    place.text !== undefined ? h("span", { class: "v-str" }, ` "${place.text}"`) : place.value !== undefined && i === chain.length - 1 ? h("span", { class: "m dim" }, ` ${place.value}`) : null,
+    i || !bare ? h("span", { class: "to" }, "→") : null,
+    addressButton(i === 0 && bare ? "→" : symbolText(place.symbol) || place.address.toString(16), BigInt(place.address)),
+    place.text !== undefined ? h("span", { class: "v-str", title: place.text }, ` "${place.text}"`) : place.value !== undefined && i === chain.length - 1 ? h("span", { class: "m dim" }, ` ${place.value}`) : null,
   ]));
 }
 
@@ -53,7 +55,7 @@ export function stack(state, ctx) {
   const width = word === 8 ? 132 : word === 4 ? 84 : 60;
   return h("section", { class: "block b-stk", "aria-label": t("pane.stack") },
     h("div", { class: "ph" }, h("h3", {}, t("pane.stack")), h("span", { class: "meta" }, view.stack.frames.length ? t("x86.stack.frames", { n: view.stack.frames.length, at: pointer.toString(16) }) : t("x86.stack", { at: pointer.toString(16).padStart(4, "0") }))),
-    h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.stack")), columns(word === 8 ? 84 : 60, width, 0, 58), h("tbody", {}, rows)));
+    h("table", { class: "regs" }, h("caption", { class: "sr" }, t("pane.stack")), columns(26 + 7.4 * Math.max(4, String(pointer.toString(16)).length), width, 0, 58), h("tbody", {}, rows)));
 }
 
 /**
@@ -68,5 +70,5 @@ function meaning(state, w) {
       addressButton(symbolText(w.return.symbol) || w.return.address.toString(16), BigInt(w.return.address)), call ? [" ", h("code", { class: "dim" }, `${call.op} ${call.args}`)] : null);
   }
   if (w.frame) return [h("span", { class: "tag frame" }, t("x86.stack.frame")), w.chain ? [" ", chainNode(w.chain)] : null];
-  return w.chain && !/^0+$/.test(w.value) ? [h("span", { class: "to" }, "→"), chainNode(w.chain)] : null;
+  return w.chain && !/^0+$/.test(w.value) ? chainNode(w.chain) : null;
 }

@@ -167,5 +167,6 @@ export function vectorName(vector) {
  * @param {bigint} [address]
  */
 export function addressButton(text, address = BigInt(`0x${text || 0}`)) {
-  return h("button", { type: "button", class: "addr", title: t("x86.address.go", { at: hex(address, 4) }), on: { click: () => pointAt(address) } }, text);
+  const title = t("x86.address.go", { at: hex(address, 4) });
+  return h("button", { type: "button", class: "addr", title, "aria-label": text === "→" ? title : null, on: { click: () => pointAt(address) } }, text);
 }
