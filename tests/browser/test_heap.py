@@ -59,6 +59,19 @@ def test_a_reference_leads_to_the_object_and_what_is_around_it(bench: Callable[.
     expect(heap.locator(".obj")).not_to_have_count(0)
 
 
+def test_two_closures_lead_to_the_box_that_they_share(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&tick=124")
+    heap = one.pane("memory")
+    one.pane("state").locator("tr", has_text="function up #").get_by_role("button").first.click()
+    expect(heap.locator(".center header b")).to_have_text("up")
+    box = heap.locator(".near", has=one.page.locator('header b:text-is("n")'))
+    expect(box).to_contain_text("13")
+    expect(heap.locator(".wires .edge")).to_have_count(1)
+    heap.locator(".center").get_by_role("button", name=re.compile("Show n #")).click()
+    expect(heap.locator(".referrers")).to_contain_text("upvalue n of up")
+    expect(heap.locator(".referrers")).to_contain_text("upvalue n of down")
+
+
 def test_an_object_keeps_its_number_and_is_not_there_before_it_was_made(bench: Callable[..., Bench]) -> None:
     one = bench().open("/?example=metatables&tick=50")
     one.register("R2").get_by_role("button", name=re.compile("Show table #")).click()

@@ -148,14 +148,20 @@ export class Around {
       const how = { writes: fieldWrites(step, answer.id), follow: this.follow, offset: whole ? this.offset : 0, cells: most, rows: most };
       return [tableParts(answer, how), whole ? this.#pages(answer) : answer.more ? h("div", { class: "part" }, t("heap.more")) : null];
     }
-    /** @type {[string, Value, string][]} */
+    /** @type {[string, Value, import("../dom.js").Child, number | undefined][]} */
     const rows = kind === "function"
-      ? answer.upvalues.map((/** @type {any} */ u) => [u.name ?? "?", u.value, u.open ? t("upvalue.open") : `UpVal #${u.id}`])
+      ? answer.upvalues.map((/** @type {any} */ u) => [u.name ?? "?", u.value, u.open ? t("upvalue.open") : this.#box(u), isBox(u) ? u.id : u.value.id])
       : kind === "upvalue"
-        ? [["", answer.value, ""]]
-        : answer.frames.flatMap((/** @type {any} */ f) => [[f.function.name ?? "?", f.function.id ? { t: "function", s: f.function.name ?? "?", id: f.function.id } : { t: "nil", s: "" }, f.line === null ? t(f.kind === "host" ? "calls.host" : "calls.native") : t("calls.line", { n: String(f.line) })]]);
-    return h("table", {}, h("tbody", {}, rows.slice(0, most).map(([name, value, note]) =>
-      h("tr", { "data-to": isObject(value) ? value.id : null }, h("th", { scope: "row" }, name), h("td", {}, valueNode(value, this.follow)), h("td", { class: "dim" }, note)))));
+        ? [["", answer.value, "", answer.value.id]]
+        : answer.frames.map((/** @type {any} */ f) => [f.function.name ?? "?", f.function.id ? { t: "function", s: f.function.name ?? "?", id: f.function.id } : { t: "nil", s: "" },
+          f.line === null ? t(f.kind === "host" ? "calls.host" : "calls.native") : t("calls.line", { n: String(f.line) }), f.function.id]);
+    return h("table", {}, h("tbody", {}, rows.slice(0, most).map(([name, value, note, to]) =>
+      h("tr", { "data-to": to ?? null }, h("th", { scope: "row" }, name), h("td", {}, valueNode(value, this.follow)), h("td", { class: "dim" }, note)))));
+  }
+
+  /** The number of a closed upvalue's box, which leads to it. @param {any} u */
+  #box(u) {
+    return h("button", { type: "button", class: "go", "aria-label": t("value.show", { name: u.name ?? "", id: String(u.id) }), on: { click: () => this.follow(u.id, "upvalue") } }, `UpVal #${u.id}`);
   }
 
   /** @param {any} table */
@@ -233,6 +239,14 @@ export class Around {
 }
 
 /**
+ * Whether an upvalue is a box of its own. That of the globals is nearly everybody's: the table stands for it.
+ * @param {any} u
+ */
+function isBox(u) {
+  return !u.open && u.name !== "_ENV";
+}
+
+/**
  * Objects that an object refers to, each once, with what leads there.
  * @param {string} kind
  * @param {any} answer
@@ -252,9 +266,14 @@ function references(kind, answer) {
       add(value, key.t === "string" ? key.s.slice(1, -1) : `[${valueText(key)}]`);
       add(key, valueText(key));
     }
-  } else if (kind === "function") for (const u of answer.upvalues) add(u.value, u.name ?? "");
-  else if (kind === "upvalue") add(answer.value, "");
-  else for (const f of answer.frames) if (f.function.id) add({ t: "function", s: "", id: f.function.id }, f.function.name ?? "");
+  } else if (kind === "function") {
+    for (const u of answer.upvalues) {
+      if (isBox(u)) out.set(`upvalue ${u.id}`, { id: u.id, kind: "upvalue", name: u.name ?? "" });
+      else add(u.value, u.name ?? "");
+    }
+  }
+  if (kind === "upvalue") add(answer.value, "");
+  if (kind === "thread") for (const f of answer.frames) if (f.function.id) add({ t: "function", s: "", id: f.function.id }, f.function.name ?? "");
   return [...out.values()];
 }
 
