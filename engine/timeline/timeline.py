@@ -23,7 +23,8 @@ from engine.timeline.pace import Pace
 from engine.timeline.summary import Summary
 from engine.trace import TraceBatch
 
-DEFAULT_BUDGET_BYTES = 64 << 20
+#: With what a recording needs besides its checkpoints, a session stays below 64 MiB.
+DEFAULT_BUDGET_BYTES = 56 << 20
 
 #: More breakpoint hits than this between two checkpoints make a search backwards look at smaller pieces.
 MANY_HITS = 256
