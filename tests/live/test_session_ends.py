@@ -205,6 +205,17 @@ def test_a_web_process_that_dies_is_replaced_and_its_places_are_free(start_serve
         assert next_one.message().event["event"] == "inspected"
 
 
+def test_a_master_that_is_killed_leaves_no_process_behind(start_server):
+    server = start_server(web_workers=2)
+    pids = server.web_pids()
+    with server.connect() as client:
+        client.ask("echo")
+        client.message()
+        server.process.kill()
+        wait_until(lambda: not any(is_alive(pid) for pid in pids), "the web processes end")
+        assert client.until_close()[1].close_code == 1001
+
+
 def test_no_control_socket_and_nothing_else_is_left_in_the_home_folder(start_server):
     server = start_server()
     assert json.loads(server.get("/health")[1])["status"] == "ok"
