@@ -52,6 +52,7 @@ UNLIKE: dict[str, str] = {
     ),
     **dict.fromkeys(("fprem", "fprem1", "fscale"), "Unicorn computes them in double precision"),
     **dict.fromkeys(("rcpps", "rcpss", "rsqrtps", "rsqrtss"), "an approximation: SDM bounds its error, not its bits"),
+    **dict.fromkeys(("stmxcsr", "fnstsw"), "they show the sticky exception flags, which Unicorn does not keep"),
     "fbld": "digits above 9 are undefined, and memory is random",
     "fbstp": "Unicorn stores digits of numbers that do not fit; processors the indefinite number",
     **dict.fromkeys(("cvtpi2ps", "cvtpi2pd"), "with a memory operand Unicorn leaves x87's stack, processors do not"),
