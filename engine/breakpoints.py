@@ -1,4 +1,4 @@
-"""From what a visitor points at (a line, a row, a function, an opcode) to the rows that a machine stops before."""
+"""From what a visitor points at (a line, a row, an address, a function, an opcode) to the rows to stop before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ MAX_NAME = 200
 
 @dataclass(frozen=True)
 class Place:
-    """One breakpoint as asked for: a row, a line of a file (None = the main file), a function's start, an opcode.
+    """One breakpoint as asked for: a row, a line of a file (None = the main file), an address, a function's start, an
+    opcode.
 
     It stops where `condition` holds, and of those times at the `hits`-th.
     """
@@ -25,6 +26,7 @@ class Place:
     file: str | None = None
     function: str | None = None
     op: str | None = None
+    address: int | None = None
     hits: int = 1
     condition: Condition | None = None
 
@@ -40,16 +42,19 @@ class Place:
         if not isinstance(condition, str):
             raise CommandError("the `condition` of a breakpoint is a text")
         rest = {"hits": hits, "condition": Condition(condition) if condition.strip() else None}
-        names, numbers = {"file", "function", "op"} & set(place), {"where", "line"} & set(place)
+        names, numbers = {"file", "function", "op"} & set(place), {"where", "line", "address"} & set(place)
         is_fit = all(isinstance(place[n], str) and len(place[n]) <= MAX_NAME for n in names)
         is_fit = is_fit and all(type(place[n]) is int for n in numbers)
-        if is_fit and set(place) in ({"where"}, {"line"}, {"line", "file"}, {"function"}, {"op"}):
+        if is_fit and set(place) in ({"where"}, {"line"}, {"line", "file"}, {"address"}, {"function"}, {"op"}):
             fields: dict[str, Any] = {"where": None, **place, **rest}
             return cls(**fields)
         raise CommandError(PLACE)
 
 
-PLACE = "a breakpoint's place is {line, file?}, {where}, {function} or {op}, with `condition` and `hits` if you like"
+PLACE = (
+    "a breakpoint's place is {line, file?}, {where}, {address}, {function} or {op}, with `condition` and `hits` if you "
+    "like"
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class _Row:
     op: str
     begins: bool
     is_entry: bool
+    address: int | None = None
 
 
 def _rows(listing: Mapping[str, Any]) -> Iterator[_Row]:
@@ -72,7 +78,8 @@ def _rows(listing: Mapping[str, Any]) -> Iterator[_Row]:
             if not row.get("data"):
                 file = row.get("file") or function.get("file")
                 begins = row["line"] is not None and row["line"] != line
-                yield _Row(row["where"], row["line"], file, function.get("name"), row["op"], begins, is_entry)
+                name, address = function.get("name"), row.get("address")
+                yield _Row(row["where"], row["line"], file, name, row["op"], begins, is_entry, address)
                 line, is_entry = row["line"], False
 
 
@@ -94,6 +101,8 @@ def find_rows(places: Sequence[Place], listing: Mapping[str, Any], main_file: st
 def _rows_of(place: Place, rows: Sequence[_Row], main_file: str) -> list[_Row]:
     if place.where is not None:
         return [row for row in rows if row.where == place.where]
+    if place.address is not None:
+        return [row for row in rows if row.address == place.address]
     if place.function is not None:
         return [row for row in rows if row.is_entry and row.function == place.function]
     if place.op is not None:

@@ -100,7 +100,8 @@ COMMANDS: tuple[Command, ...] = (
             Arg(
                 "places",
                 list,
-                "[{line, file?}, {where}, {function: its name} or {op: an opcode}], each with `condition` (a text like "
+                "[{line, file?}, {where}, {address}, {function: its name} or {op: an opcode}], each with "
+                "`condition` (a text like "
                 '`i > 3 and name ~= "x"`) and `hits` (each `continue` stops at the n-th time) if you like',
             ),
         ),
@@ -152,7 +153,7 @@ COMMANDS: tuple[Command, ...] = (
         "executions",
         "The ticks at which a row, or any row of a line, was executed, page by page as in `writes`.",
         (
-            Arg("place", dict, "{where}, {line, file?}, {function} or {op}"),
+            Arg("place", dict, "{where}, {line, file?}, {address}, {function} or {op}"),
             Arg("from", int, "first tick", required=False, default=1),
             Arg("to", int, "last tick; the frontier if absent", required=False),
             Arg("limit", int, "how many at most, up to 1000", required=False, default=100),

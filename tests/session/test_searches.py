@@ -258,3 +258,17 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
 def test_what_cannot_be_compared_is_not_in_any_order() -> None:
     assert not any(compare(sign, None, 1) for sign in ("<", "<=", ">", ">=", "=="))
     assert compare("~=", None, 1)
+
+
+def test_a_breakpoint_by_address_and_the_executions_of_an_address() -> None:
+    page = RealPage("x86", "mov cx, 3\nagain: nop\nloop again\nhlt\n")
+    page.do("run")
+    page.do("seek", tick=0)
+    assert [place["where"] for place in page.do("breakpoints", places=[{"address": 3}])["places"]] == [1]
+    ticks = [page.do("continue")["tick"] for _ in range(3)]
+    assert ticks == [1, 3, 5]
+    assert page.do("continue", direction=-1)["tick"] == 3
+    assert page.do("executions", place={"address": 3})["ticks"] == [2, 4, 6]
+    assert page.do("breakpoints", places=[{"address": "3"}])["event"] == "failed"
+    assert page.do("breakpoints", places=[{"address": 999}])["places"] == []
+    page.session.close()
