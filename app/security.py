@@ -79,7 +79,10 @@ def origin_is_allowed(origin: str | None, host: str, settings: Settings) -> bool
         return False
     if origin.rstrip("/") in {allowed.rstrip("/") for allowed in settings.origins}:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False  # an address in brackets that is none
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 

@@ -146,7 +146,8 @@ def test_a_reset_in_the_middle_of_a_stream_leaves_no_traceback(start_server):
 
 
 @pytest.mark.parametrize(
-    "origin", [None, "null", "http://evil.example", "http://127.0.0.1", "http://127.0.0.1:1", "file://127.0.0.1"]
+    "origin",
+    [None, "null", "http://evil.example", "http://127.0.0.1", "http://127.0.0.1:1", "file://127.0.0.1", "//[9\\]"],
 )
 def test_a_page_of_another_origin_is_refused_before_the_upgrade(server, origin):
     with server.connect(origin=origin) as client:
