@@ -34,6 +34,11 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     logs.install(settings)
     app = Flask("app", root_path=str(ROOT / "app"), template_folder=str(ROOT / "templates"), static_folder=None)
     kept = Kept()
+    counts = Metrics(settings.data_path / "metrics")
+
+    def count_ticks(ticks: int) -> None:
+        counts.count("glassbox_ticks_total", by=ticks)
+
     control = Control(settings.data_path)
     shared = SharedStore(settings.limits_url) if is_shared(settings.limits_url) else None
     found = Services(
@@ -43,10 +48,10 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
         sessions=Sessions(
             session_places(settings, shared),
             Places(settings.data_path / "queue", settings.queue, settings.sessions_per_address),
-            pool or WorkerPool(worker_limits(settings)),
+            pool or WorkerPool(worker_limits(settings), on_ticks=count_ticks),
             lambda network: kept.make_room(network) or control.tell_others({"do": "make_room", "network": network}),
         ),
-        metrics=Metrics(settings.data_path / "metrics"),
+        metrics=counts,
         kept=kept,
         assets=Assets(ROOT / "static" / "dist"),
         catalogue=Catalogue.read(ROOT / "static" / "i18n" / "catalogue.json"),

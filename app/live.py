@@ -78,6 +78,14 @@ def socket_limits(settings: Settings) -> SocketLimits:
     )
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A command for the worker: its name, and the bytes as the browser sent them."""
+
+    name: str
+    text: bytes
+
+
 class LiveSession:
     """One browser and one worker, joined by two threads until one side ends or `end` is called.
 
@@ -229,15 +237,15 @@ class LiveSession:
             command = self._check(message)
         except (CommandError, LimitExceeded):
             return False
-        if command is None or not self._worker.try_send(command):
+        if command is None or not self._worker.try_send(command.text):
             return False
         self._received += 1
-        self._count_command()
+        self._count_command(command.name)
         return True
 
-    def _count_command(self) -> None:
+    def _count_command(self, name: str) -> None:
         self.commands += 1
-        self._metrics.count("glassbox_commands_total")
+        self._metrics.count("glassbox_commands_total", name)
         self._commanded_at = time.monotonic()
 
     def _relay_commands(self, connection: Connection) -> None:
@@ -266,11 +274,11 @@ class LiveSession:
                 if command is None:
                     self._keep(message)
                     continue
-                self._count_command()
-                self._worker.send(command)
+                self._count_command(command.name)
+                self._worker.send(command.text)
 
-    def _check(self, message: str) -> bytes | None:
-        """The bytes to hand to the worker; None for `keep`, which is about the connection.
+    def _check(self, message: str) -> Checked | None:
+        """What to hand to the worker; None for `keep`, which is about the connection.
 
         CommandError if this is no command that could be known, LimitExceeded for a source that is too long.
         """
@@ -286,7 +294,7 @@ class LiveSession:
         if command.name == "credit" and arguments["received"] is not None:
             self._line.has(arguments["received"])
         check_files(message, arguments, self._settings)
-        return message.encode()
+        return Checked(command.name, message.encode())
 
     def _keep(self, message: str) -> None:
         """From here on this session may be resumed."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from flask import Flask, Response, abort, g, request
 
 from app.settings import Settings
+from engine.wire import COMMANDS
 
 REASONS = (
     "ended",
@@ -35,6 +36,7 @@ REASONS = (
     "host",
     "away",
 )
+COMMAND_NAMES = tuple(command.name for command in COMMANDS)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DOUBLE = struct.Struct("<d")
 
@@ -43,8 +45,9 @@ COUNTERS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("glassbox_sessions_started_total", "", (), "Sessions that got a worker."),
     ("glassbox_sessions_resumed_total", "", (), "Times that a browser came back to its session."),
     ("glassbox_sessions_ended_total", "reason", REASONS, "Sessions that are over or were refused, by reason."),
-    ("glassbox_commands_total", "", (), "Commands handed to workers."),
+    ("glassbox_commands_total", "command", COMMAND_NAMES, "Commands handed to workers, by name."),
     ("glassbox_bad_commands_total", "", (), "Commands that were refused."),
+    ("glassbox_ticks_total", "", (), "Instructions that workers say they executed, replays included."),
     ("glassbox_frames_total", "kind", ("J", "B"), "Frames relayed to browsers: J events, B parts of a trace."),
     ("glassbox_frame_bytes_total", "kind", ("J", "B"), "Their bytes."),
     ("glassbox_links_stored_total", "", (), "Programs stored as links."),

@@ -108,7 +108,8 @@ class FrameStream:
 class Session:
     """Executes commands. `send_event` takes a complete event, `send_frame` one binary trace frame.
 
-    `find_room` answers the room of a name, `limits` are the machine's budgets.
+    `find_room` answers the room of a name, `limits` are the machine's budgets. `on_ticks` is told of every run of the
+    machine how many instructions it executed, replays included.
     """
 
     def __init__(
@@ -121,7 +122,9 @@ class Session:
         find_room: Callable[[str], Room] = rooms.room,
         trace_window: int = TRACE_WINDOW,
         clock: Callable[[], float] = time.monotonic,
+        on_ticks: Callable[[int], None] | None = None,
     ) -> None:
+        self._on_ticks = on_ticks
         self._send_event = send_event
         self.send_frame = send_frame
         self._next_message = next_message
@@ -323,7 +326,7 @@ class Session:
         self._places, self._rows = [], {}
         self._has_grown, self._exits_sent = False, 0
         self._decoders.clear()
-        timeline = Timeline(machine, max_ticks=self._limits.max_ticks, on_event=self._on_event)
+        timeline = Timeline(machine, max_ticks=self._limits.max_ticks, on_event=self._on_event, on_ticks=self._on_ticks)
         names = getattr(room.module, "FAMILIES", ())
         families = Families(names, room.module.family_of) if names else None  # type: ignore[attr-defined]
         inquiry = Inquiry(machine, timeline, files[0].name, self._poll, families)

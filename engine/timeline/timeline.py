@@ -76,10 +76,12 @@ class Timeline:
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        on_ticks: Callable[[int], None] | None = None,
     ) -> None:
         self._machine = machine
         self._max_ticks = max_ticks
         self._on_event = on_event
+        self._on_ticks = on_ticks
         self._clock = clock
         self._pace = Pace()
         self._checkpoints = Checkpoints(budget_bytes)
@@ -417,6 +419,8 @@ class Timeline:
                 self.frontier = machine.tick
             raise
         self._pace.ran(machine.tick - at, self._clock() - started)
+        if self._on_ticks:
+            self._on_ticks(machine.tick - at)
         if batch is not None:
             self.summary.add_steps(batch)
         elif is_recording:

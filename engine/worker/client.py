@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +32,7 @@ from engine.errors import HostUnavailable, LimitExceeded
 from engine.worker.frames import JSON, TO_WEB, Frame, FrameError, FrameSocket
 from engine.worker.limits import WorkerLimits
 
-#: The function that a worker runs: `module:name`, called with (FrameSocket, WorkerLimits).
+#: The function that a worker runs: `module:name`, called with (FrameSocket, WorkerLimits, Tally).
 SESSION_ENTRY = "engine.worker.server:serve"
 
 #: Sentences for the visitor, by reason; a more exact one from the zygote goes before.
@@ -139,10 +140,21 @@ class Worker:
 
 
 class WorkerPool:
-    """Starts workers through the zygote and hears of their ends. `entry` is the function that a worker runs."""
+    """Starts workers through the zygote and hears of their ends. `entry` is the function that a worker runs.
 
-    def __init__(self, limits: WorkerLimits | None = None, *, entry: str = SESSION_ENTRY) -> None:
+    `on_ticks` is told, some times a second, how many instructions all workers have executed since the last time; it is
+    called in the pool's own thread.
+    """
+
+    def __init__(
+        self,
+        limits: WorkerLimits | None = None,
+        *,
+        entry: str = SESSION_ENTRY,
+        on_ticks: Callable[[int], None] | None = None,
+    ) -> None:
         self.limits = limits or WorkerLimits()
+        self._on_ticks = on_ticks
         self._entry = entry
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -281,6 +293,10 @@ class WorkerPool:
         if message["event"] == "ready":
             self.report = message["report"]
             self._ready.set()
+            return
+        if message["event"] == "ticks":
+            if self._on_ticks is not None:
+                self._on_ticks(message["ticks"])
             return
         with self._lock:
             worker = self._workers.get(message["id"])

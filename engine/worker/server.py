@@ -15,6 +15,7 @@ from engine.rooms import Room
 from engine.session import CLOSED, Closed, Session
 from engine.worker.frames import BINARY, JSON, TO_WEB, FrameSocket
 from engine.worker.limits import WorkerLimits
+from engine.worker.tally import Tally
 
 _libc = ctypes.CDLL(None)
 
@@ -42,7 +43,9 @@ def as_json(event: object) -> bytes:
         return _ENCODER.encode(event).encode("utf-8", "backslashreplace")
 
 
-def serve(frames: FrameSocket, limits: WorkerLimits, find_room: Callable[[str], Room] = rooms.room) -> None:
+def serve(
+    frames: FrameSocket, limits: WorkerLimits, tally: Tally, find_room: Callable[[str], Room] = rooms.room
+) -> None:
     """Answer commands until the pipe ends. EOFError and BrokenPipeError are that end, wherever they are noticed."""
 
     def send_event(event: dict[str, Any]) -> None:
@@ -71,6 +74,9 @@ def serve(frames: FrameSocket, limits: WorkerLimits, find_room: Callable[[str], 
         return message
 
     try:
-        Session(send_event, send_frame, next_message, limits=limits.session, find_room=find_room).serve()
+        session = Session(
+            send_event, send_frame, next_message, limits=limits.session, find_room=find_room, on_ticks=tally.add
+        )
+        session.serve()
     except (BrokenPipeError, ConnectionResetError):
         return

@@ -2,9 +2,10 @@
 
 `python -m engine.worker.zygote CONTROL_FD LIMITS_JSON ENTRY`, launched by `client.WorkerPool`. Single-threaded, so a
 fork copies a quiet process. Requests come as JSON datagrams on the control socket: `fork` with one descriptor (the
-worker's end of its pipe), `kill`. It reports `ready`, `forked`, `refused` and `exited`. The end of the control socket
-is its own end, and its end is every worker's. It reads nothing that a worker wrote: that something arrived on a
-worker's second pipe makes it fork a helper, which reads it (engine/worker/outside.py).
+worker's end of its pipe), `kill`. It reports `ready`, `forked`, `refused`, `exited` and `ticks`. The end of the control
+socket is its own end, and its end is every worker's. Of what workers write it reads one number each, whose sum it
+reports (engine/worker/tally.py): that something arrived on a worker's second pipe makes it fork a helper, which reads
+it (engine/worker/outside.py).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from engine.worker.rehearsal import practise, read_all, rehearse, warm_rooms
 from engine.worker.sandbox import confine
 from engine.worker.selftest import failed_protections, failed_tool_walls
 from engine.worker.settling import fork, settle
+from engine.worker.tally import Tally
 
 log = logging.getLogger("glassbox.worker")
 
@@ -51,7 +53,7 @@ _WATCH_S = 0.25
 _SELF_TEST_S = 10.0
 _DATAGRAM = 1 << 16
 
-Entry = Callable[[FrameSocket, WorkerLimits], None]
+Entry = Callable[[FrameSocket, WorkerLimits, Tally], None]
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Child:
     pid: int
     deadline: float
     asks: socket.socket
+    tally: Tally
     helper: int | None = None
     reason: str | None = None
     message: str | None = None
@@ -172,9 +175,10 @@ class Zygote:
                 {"event": "refused", "id": number, "reason": "full", "message": "All places are taken right now."}
             )
             return
-        parent = os.getpid()
+        parent, now = os.getpid(), time.monotonic()
         try:
             asks, answers = socket.socketpair()
+            tally = Tally(now)
             pid = fork()
         except OSError as error:
             self._report({"event": "refused", "id": number, "reason": "crashed", "message": f"no process: {error}"})
@@ -183,15 +187,16 @@ class Zygote:
             # Nothing may return from here: the parent's stack belongs to the parent.
             status = BROKEN
             try:
-                status = self._become_worker(number, descriptor, answers, parent)
+                status = self._become_worker(number, descriptor, answers, tally, parent)
             finally:
                 os._exit(status)
         answers.close()
+        tally.keep_from_others()
         # Also done by the child; whoever comes first, a kill of the group never misses.
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         self._cgroup.add(number, pid)
-        self._children[pid] = Child(number, pid, time.monotonic() + self._limits.wall_s, asks)
+        self._children[pid] = Child(number, pid, now + self._limits.wall_s, asks, tally)
         self._poll.register(asks, select.POLLIN)
         self._report({"event": "forked", "id": number, "pid": pid})
 
@@ -288,14 +293,14 @@ class Zygote:
             return {name: "the test of the sandbox did not finish"}
         return answer
 
-    def _become_worker(self, number: int, descriptor: int, answers: socket.socket, parent: int) -> int:
+    def _become_worker(self, number: int, descriptor: int, answers: socket.socket, tally: Tally, parent: int) -> int:
         """The child's whole life; its exit status."""
         signal.set_wakeup_fd(-1)
         try:
             pipe = FrameSocket(socket.socket(fileno=descriptor), TO_WORKER)
             Outside(FrameSocket(answers, ANSWERS)).install()
             confine(self._limits, number, self._empty, None, [descriptor, answers.fileno(), *self._keep], parent)
-            self._entry(pipe, self._limits)
+            self._entry(pipe, self._limits, tally)
         except MemoryError:
             return OUT_OF_MEMORY
         except Exception:
@@ -310,11 +315,12 @@ class Zygote:
             os.killpg(child.pid, signal.SIGKILL)
 
     def _watch(self) -> None:
-        """End the workers that live too long or hold too much memory."""
+        """End the workers that live too long or hold too much memory; report what they executed."""
         now = time.monotonic()
         if now < self._watch_at:
             return
         self._watch_at = now + _WATCH_S
+        self._report_ticks(sum(child.tally.take(now) for child in self._children.values()))
         for child in self._children.values():
             if now > child.deadline:
                 self._kill(child, "limit", f"The session reached its limit of {self._limits.wall_s} s.")
@@ -358,6 +364,8 @@ class Zygote:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(child.helper, signal.SIGKILL)
             self._cgroup.free(child.number)
+            self._report_ticks(child.tally.take(time.monotonic()))
+            child.tally.close()
             reason, message = self._why(child, status)
             self._report({"event": "exited", "id": child.number, "reason": reason, "message": message})
 
@@ -384,6 +392,10 @@ class Zygote:
         log.error("worker %d (pid %d) ended with status %d", child.number, child.pid, code)
         name = signal.Signals(-code).name if code < 0 else f"status {code}"
         return "crashed", f"The machine's process ended unexpectedly ({name}). Run the program again to go on."
+
+    def _report_ticks(self, ticks: int) -> None:
+        if ticks:
+            self._report({"event": "ticks", "ticks": ticks})
 
     def _report(self, message: dict[str, Any]) -> None:
         # The web process may be gone already; the loop notices at its next read.

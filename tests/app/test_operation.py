@@ -32,15 +32,18 @@ def numbers(text: str) -> dict[str, float]:
 
 def test_counters_of_several_processes_add_up_and_survive_them(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path)
-    metrics.count("glassbox_commands_total", by=3)
+    metrics.count("glassbox_commands_total", "seek", by=3)
+    metrics.count("glassbox_commands_total", "run")
     pid = os.fork()
     if pid == 0:
-        metrics.count("glassbox_commands_total", by=4)
+        metrics.count("glassbox_commands_total", "seek", by=4)
         os._exit(0)
     os.waitpid(pid, 0)
-    assert numbers(metrics.text(()))["glassbox_commands_total"] == 7
+    found = numbers(metrics.text(()))
+    assert found['glassbox_commands_total{command="seek"}'] == 7
+    assert found['glassbox_commands_total{command="run"}'] == 1
     clear(tmp_path)
-    assert numbers(Metrics(tmp_path).text(()))["glassbox_commands_total"] == 0
+    assert numbers(Metrics(tmp_path).text(()))['glassbox_commands_total{command="seek"}'] == 0
 
 
 def test_a_histogram_counts_each_time_in_every_bucket_that_it_fits_in(tmp_path: Path) -> None:

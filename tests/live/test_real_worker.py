@@ -56,6 +56,29 @@ def test_an_example_is_opened_run_and_stepped_back_over_the_socket(real_server, 
     real_server.wait_for_sessions(0)
 
 
+def counts(server) -> dict[str, float]:
+    lines = [line for line in server.get("/metrics")[1].decode().splitlines() if not line.startswith("#")]
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+def test_seeks_and_instructions_are_counted(real_server):
+    before = counts(real_server)
+    with real_server.connect() as client:
+        open_example(client, ROOMS[0].name)
+        client.command("run", number=3)
+        tick = answer(client, 3)[0]["tick"]
+        client.command("seek", number=4, tick=0)
+        client.command("seek", number=5, tick=tick)
+        assert answer(client, 5)[0]["tick"] == tick
+    real_server.wait_for_sessions(0)
+    wait_until(
+        lambda: counts(real_server)["glassbox_ticks_total"] - before["glassbox_ticks_total"] >= tick,
+        "the instructions are counted",
+    )
+    seeks = 'glassbox_commands_total{command="seek"}'
+    assert counts(real_server)[seeks] - before[seeks] == 2
+
+
 def test_a_machine_that_is_killed_is_reported_to_its_browser_only(real_server):
     with real_server.connect() as other:
         open_example(other, ROOMS[0].name)

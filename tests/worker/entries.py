@@ -13,6 +13,7 @@ from engine.worker.frames import BINARY, HEADER, JSON, FrameSocket
 from engine.worker.limits import WorkerLimits
 from engine.worker.selftest import attempts
 from engine.worker.server import serve
+from engine.worker.tally import Tally
 from tests import toy
 
 TOY = Room("toy", toy.__name__, "Toy", "toy", "main.toy", "#", ())
@@ -20,11 +21,11 @@ TOY = Room("toy", toy.__name__, "Toy", "toy", "main.toy", "#", ())
 toy.machine("halt").save()
 
 
-def toy_session(frames: FrameSocket, limits: WorkerLimits) -> None:
-    serve(frames, limits, lambda name: TOY)
+def toy_session(frames: FrameSocket, limits: WorkerLimits, tally: Tally) -> None:
+    serve(frames, limits, tally, lambda name: TOY)
 
 
-def misbehave(frames: FrameSocket, limits: WorkerLimits) -> None:
+def misbehave(frames: FrameSocket, limits: WorkerLimits, tally: Tally) -> None:
     """Does what the first command's text says; echoes everything that is not the name of a misdeed."""
     while True:
         try:
