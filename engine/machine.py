@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from engine.errors import LimitExceeded
 from engine.events import Event
@@ -135,6 +135,21 @@ class Watch:
         """Take note of steps from `first` to `last`, later than those noted so far."""
         self.first = first if self.first is None else self.first
         self.last = last
+
+
+class PausedError(Exception):
+    """Somebody asked for a pause in the middle of something: a search, or one instruction that takes long."""
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A machine with instructions that may take long, such as calls of built-in functions.
+
+    It calls `look_up` inside them now and then. When that answers True, `run` raises PausedError; the machine is then
+    in the middle of an instruction, which is no state, and has to be restored before anything else is asked of it.
+    """
+
+    look_up: Callable[[], bool]
 
 
 class Checkpoint(Protocol):

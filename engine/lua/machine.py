@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,13 +25,13 @@ from engine.lua.dump import dump
 from engine.lua.functions import Functions
 from engine.lua.undump import undump
 from engine.lua.watch import LuaWatch
-from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason, Watch
+from engine.machine import Checkpoint, Journal, Limits, PausedError, Plain, Stop, StopReason, Watch
 from engine.trace import COLUMNS, TraceBatch, ValueTag
 
 #: Bytes that a built-in function may handle before the host looks again whether to go on.
-WORK_SLICE = 64 << 20
+WORK_SLICE = 8 << 20
 #: So many slices without an instruction between them end the program.
-MAX_WORK_SLICES = 4
+MAX_WORK_SLICES = 32
 
 _RECORD = struct.Struct("<QII")
 _STREAMS = {1: "stdout", 2: "stderr"}
@@ -104,6 +104,8 @@ class LuaMachine:
     def __init__(self, program: LuaProgram, journal: Journal, limits: Limits) -> None:
         """At tick 0, before the first instruction. ProgramError for a refused chunk, MachineFault without memory."""
         self.journal = journal
+        #: Asked at each slice of work inside a built-in function; True raises PausedError (`engine.machine.LooksUp`).
+        self.look_up: Callable[[], bool] = bool
         self._lib, self._ffi = core().lib, core().ffi
         machine = self._lib.machine_new(limits.memory_bytes, limits.output_bytes)
         if machine == self._ffi.NULL:
@@ -246,6 +248,8 @@ class LuaMachine:
                 if work >= MAX_WORK_SLICES:
                     message = "a built-in function worked too long"
                     return self._finish(Stop(StopReason.LIMIT, tick, {"limit": "work", "message": message}))
+                if self.look_up():
+                    raise PausedError
             elif reason != "output":
                 return self._stop_for(reason, tick)
 

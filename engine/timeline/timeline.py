@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from engine.errors import CommandError, MachineFault
 from engine.events import Event
-from engine.machine import Checkpoint, Machine, Plain, Stop, StopReason, Watch
+from engine.machine import Checkpoint, LooksUp, Machine, PausedError, Plain, Stop, StopReason, Watch
 from engine.timeline.branches import MAX_BRANCHES, TRUNK, Branch, Recording
 from engine.timeline.checkpoints import Checkpoints
 from engine.timeline.eventlog import EventLog
@@ -56,10 +56,6 @@ class TraceSink(Protocol):
         ...
 
 
-class _PausedError(Exception):
-    """A search was asked to stop."""
-
-
 def never() -> bool:
     """The poll of those who never stop."""
     return False
@@ -79,6 +75,7 @@ class Timeline:
         on_ticks: Callable[[int], None] | None = None,
     ) -> None:
         self._machine = machine
+        self._looks_up = machine if isinstance(machine, LooksUp) else None
         self._max_ticks = max_ticks
         self._on_event = on_event
         self._on_ticks = on_ticks
@@ -195,7 +192,10 @@ class Timeline:
             batch = trace.batch() if trace else None
             if batch is not None:
                 batch.clear()
-            stop = self._advance(min(goal, at + self._pace.slice_ticks), batch, breakpoints)
+            try:
+                stop = self._advance(min(goal, at + self._pace.slice_ticks), batch, breakpoints, poll=poll)
+            except PausedError:
+                return Arrival("pause", at)
             if trace and batch is not None and batch.step_count:
                 self._learn_flags(batch)
                 trace.deliver(batch)
@@ -221,13 +221,13 @@ class Timeline:
                     # Hits are dense here: look at the last bit of the stretch first, from checkpoints nearby.
                     filled = end
                     if not self._go(end - 1, poll):
-                        raise _PausedError
+                        raise PausedError
                 elif found is not None:
                     self._go(found, never)
                     return Arrival(StopReason.BREAKPOINT, found)
                 else:
                     end = begin.tick
-        except _PausedError:
+        except PausedError:
             self._go(end, never)
             return Arrival("pause", end)
         self._go(0, never)
@@ -250,7 +250,10 @@ class Timeline:
             if batch is None or poll():
                 return False
             batch.clear()
-            self._advance(min(last, self.position + self._pace.slice_ticks), batch, False)
+            try:
+                self._advance(min(last, self.position + self._pace.slice_ticks), batch, False, poll=poll)
+            except PausedError:
+                return False
             if batch.step_count:
                 sink.deliver(batch)
         return True
@@ -262,14 +265,17 @@ class Timeline:
         """
         base = self._checkpoints.before(first - 1)
         self._restore(base)
-        while self.position < last and not watch.is_blind:
-            if poll():
-                self._restore(base)
-                return False
-            goal = last if self.position >= first - 1 else first - 1
-            watcher = watch if self.position >= first - 1 else None
-            self._advance(min(goal, self.position + self._pace.slice_ticks), None, False, watcher)
-        self._restore(base)
+        try:
+            while self.position < last and not watch.is_blind:
+                if poll():
+                    return False
+                goal = last if self.position >= first - 1 else first - 1
+                watcher = watch if self.position >= first - 1 else None
+                self._advance(min(goal, self.position + self._pace.slice_ticks), None, False, watcher, poll)
+        except PausedError:
+            return False
+        finally:
+            self._restore(base)
         return not watch.is_blind
 
     @contextmanager
@@ -404,14 +410,23 @@ class Timeline:
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def _advance(self, to: int, batch: TraceBatch | None, breakpoints: bool, watch: Watch | None = None) -> Stop:
-        """One call of the machine's `run`, towards `to`: recording if it starts at the frontier, else not across it."""
+    def _advance(
+        self, to: int, batch: TraceBatch | None, breakpoints: bool, watch: Watch | None = None, poll: Poll = never
+    ) -> Stop:
+        """One call of the machine's `run`, towards `to`: recording if it starts at the frontier, else not across it.
+
+        PausedError if `poll` ended it inside an instruction that takes long: then it is as if there had been no call.
+        """
         machine, at = self._machine, self._machine.tick
         is_recording = at == self.frontier
         goal = to if is_recording else min([to, self.frontier, *(fork for fork in self.branch.forks if fork > at)])
         started = self._clock()
         try:
-            stop = machine.run(goal - at, batch, breakpoints=breakpoints, watch=watch)
+            stop = self._run(goal - at, batch, breakpoints, watch, poll)
+        except PausedError:
+            self._restore(self._checkpoints.before(at))
+            self._go(at, never)
+            raise
         except Exception:
             # The machine cannot go on; what it did up to here is as good as any recording.
             if is_recording:
@@ -435,6 +450,16 @@ class Timeline:
                 raise MachineFault(f"the replay stopped with {stop.reason} at tick {machine.tick}; the run had not")
             self._settle_at_end()
         return stop
+
+    def _run(self, budget: int, batch: TraceBatch | None, breakpoints: bool, watch: Watch | None, poll: Poll) -> Stop:
+        """The machine's `run`, which may look up by `poll` inside of long instructions."""
+        if self._looks_up is None:
+            return self._machine.run(budget, batch, breakpoints=breakpoints, watch=watch)
+        self._looks_up.look_up = poll
+        try:
+            return self._machine.run(budget, batch, breakpoints=breakpoints, watch=watch)
+        finally:
+            self._looks_up.look_up = never
 
     def _record(self, stop: Stop) -> None:
         """Take note of a run that started at the frontier: its events, its end, a checkpoint when one is due."""
@@ -487,15 +512,18 @@ class Timeline:
             self._leave()
             self._restore(base)
         mark = self._halfway(target)
-        while self.position < target - 1:
-            if poll():
-                return False
-            self._advance(min(target - 1, self.position + self._pace.slice_ticks, mark), None, False)
-            if self.position == mark:
-                self.keep(is_local=True)
-                mark = self._halfway(target)
-        if self.position < target:
-            self._replay_last_step()
+        try:
+            while self.position < target - 1:
+                if poll():
+                    return False
+                self._advance(min(target - 1, self.position + self._pace.slice_ticks, mark), None, False, poll=poll)
+                if self.position == mark:
+                    self.keep(is_local=True)
+                    mark = self._halfway(target)
+            if self.position < target:
+                self._replay_last_step(poll)
+        except PausedError:
+            return False
         return True
 
     def _halfway(self, target: int) -> int:
@@ -503,10 +531,10 @@ class Timeline:
         rest = (target - self.position) // 2
         return self.position + rest if rest > self._pace.near_ticks else target
 
-    def _replay_last_step(self) -> None:
+    def _replay_last_step(self, poll: Poll = never) -> None:
         """One step, traced, for its flags."""
         self._one_step.clear()
-        self._advance(self.position + 1, self._one_step, False)
+        self._advance(self.position + 1, self._one_step, False, poll=poll)
         if self._one_step.step_count:
             self._learn_flags(self._one_step)
 
@@ -539,7 +567,7 @@ class Timeline:
     def _last_breakpoint(self, begin: Checkpoint, end: int, poll: Poll, most: int | None) -> tuple[int | None, bool]:
         """(the last tick from `begin` up to but without `end` whose next row has a breakpoint, True).
 
-        (None, False) as soon as there are more than `most` such ticks. Raises _PausedError when `poll` says so.
+        (None, False) as soon as there are more than `most` such ticks. Raises PausedError when `poll` says so.
         """
         if self.position != begin.tick:
             self._leave()
@@ -548,8 +576,8 @@ class Timeline:
         hits = 0
         while self.position < end:
             if poll():
-                raise _PausedError
-            self._advance(min(end, self.position + self._pace.slice_ticks), None, True)
+                raise PausedError
+            self._advance(min(end, self.position + self._pace.slice_ticks), None, True, poll=poll)
             if self.position < end and self._machine.where in self._breakpoints:
                 found = self.position
                 hits += 1
