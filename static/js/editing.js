@@ -63,7 +63,8 @@ export function mountEditing(root, session) {
     pencil.hidden = !found;
     if (!over || !found) return;
     const r = over.getBoundingClientRect();
-    pencil.style.left = `${Math.round(r.right - 24)}px`;
+    // Beside a short value, not over it.
+    pencil.style.left = `${Math.round(r.width < 48 ? r.right : r.right - 24)}px`;
     pencil.style.top = `${Math.round(r.top + (r.height - 24) / 2)}px`;
     const label = t("pencil.change", { name: found.label });
     pencil.setAttribute("aria-label", label);

@@ -13,6 +13,7 @@ import { Compartment, EditorState, RangeSet, StateEffect, StateField } from "@co
 import { Decoration, EditorView, GutterMarker, gutter, gutterLineClass, keymap } from "@codemirror/view";
 import { erase, highlighting, indent, newline } from "./languages/highlighting.js";
 import { LANGUAGES, languageOf } from "./languages/index.js";
+import { followSight, sightField } from "./sight.js";
 import { compact } from "./values.js";
 
 /** One level of a block. */
@@ -90,30 +91,55 @@ const marksField = StateField.define({
   },
 });
 
-class Mark extends GutterMarker {
-  /**
-   * @param {string} kind
-   * @param {string} text
-   */
-  constructor(kind, text = "") {
+class Dot extends GutterMarker {
+  /** @param {string} kind */
+  constructor(kind) {
     super();
     this.kind = kind;
-    this.text = text;
   }
   /** @param {GutterMarker} other */
   eq(other) {
-    return other instanceof Mark && other.kind === this.kind && other.text === this.text;
+    return other instanceof Dot && other.kind === this.kind;
   }
   toDOM() {
     const node = document.createElement("span");
     node.className = this.kind;
-    node.textContent = this.text;
     return node;
   }
 }
 
+/** Text in a gutter, without an element of its own: there are many. */
+class Text extends GutterMarker {
+  /** @param {string} text */
+  constructor(text) {
+    super();
+    this.text = text;
+  }
+  /** @param {GutterMarker} other */
+  eq(other) {
+    return other instanceof Text && other.text === this.text;
+  }
+  toDOM() {
+    return document.createTextNode(this.text);
+  }
+}
+
+/** A line's hue: a class of the gutter's own element. */
+class Hue extends GutterMarker {
+  /** @param {number} hue 1 … 8 */
+  constructor(hue) {
+    super();
+    this.elementClass = `hue h${hue}`;
+  }
+  /** @param {GutterMarker} other */
+  eq(other) {
+    return other instanceof Hue && other.elementClass === this.elementClass;
+  }
+}
+
 /** @param {import("@codemirror/view").ViewUpdate} update */
-const marksChanged = (update) => update.startState.field(marksField) !== update.state.field(marksField);
+const marksChanged = (update) =>
+  update.startState.field(marksField) !== update.state.field(marksField) || update.startState.field(sightField) !== update.state.field(sightField);
 
 /**
  * A gutter that asks for each line's mark.
@@ -124,7 +150,11 @@ const marksChanged = (update) => update.startState.field(marksField) !== update.
 function marked(name, pick, more = {}) {
   return gutter({
     class: `gb-${name}`,
-    lineMarker: (view, block) => pick(view.state.field(marksField), view.state.doc.lineAt(block.from).number),
+    lineMarker: (view, block) => {
+      const { number } = view.state.doc.lineAt(block.from);
+      const [from, to] = view.state.field(sightField);
+      return number < from || number > to ? null : pick(view.state.field(marksField), number);
+    },
     lineMarkerChange: marksChanged,
     ...more,
   });
@@ -223,24 +253,25 @@ export class Editor {
         return true;
       },
     };
-    const dot = new Mark("dot");
-    const dotIf = new Mark("dot if");
+    const dot = new Dot("dot");
+    const dotIf = new Dot("dot if");
     this.extensions = [
       EditorView.cspNonce.of(options.nonce),
       EditorView.contentAttributes.of({ "aria-label": options.label, tabindex: "0" }),
       marksField,
+      followSight(),
       marked("bp", (m, n) => (m.breakpoints.get(n) ? dotIf : m.breakpoints.has(n) ? dot : null), {
         domEventHandlers: press,
         initialSpacer: () => dot,
       }),
-      marked("hits", (m, n) => (m.counts.get(n) ? new Mark("hits", `${compact(m.counts.get(n) ?? 0)}${m.counted ? "×" : "+"}`) : null), {
+      marked("hits", (m, n) => (m.counts.get(n) ? new Text(`${compact(m.counts.get(n) ?? 0)}${m.counted ? "×" : "+"}`) : null), {
         domEventHandlers: pressCount,
       }),
-      marked("no", (m, n) => new Mark(n === m.now ? "no now" : "no", String(n)), {
+      marked("no", (_m, n) => new Text(String(n)), {
         domEventHandlers: press,
-        initialSpacer: () => new Mark("no", "00"),
+        initialSpacer: () => new Text("00"),
       }),
-      marked("hue", (m, n) => (m.hues.get(n) ? new Mark(`hue h${m.hues.get(n)}`) : null), { domEventHandlers: pressCount }),
+      marked("hue", (m, n) => (m.hues.get(n) ? new Hue(m.hues.get(n) ?? 0) : null), { domEventHandlers: pressCount }),
       decorations,
       gutterNow,
       history(),

@@ -27,24 +27,30 @@ export function icon(name) {
     d[0] === "f" ? svg("path", { class: "f", d: d.slice(1) }) : svg("path", { d })));
 }
 
-/** Marks of the timeline, 10 × 10. `stroke`: drawn as a line of that width. @type {Record<string, {d: string, stroke?: number}>} */
+/** Marks of the timeline, 10 × 10: outlines that are filled, what is enclosed twice is a hole. @type {Record<string, string>} */
 const MARKS = {
-  breakpoint: { d: "M1.4 5a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0-7.2 0" },
-  output: { d: "M1 3h8v4H1z" },
-  collection: { d: "M1.6 5a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0", stroke: 1.6 },
-  coroutine: { d: "M1 3h6M5 1l2.5 2L5 5M9 7H3M5 5.5 2.5 7.3 5 9.4", stroke: 1.3 },
-  error: { d: "M5 .6 9.6 9H.4z" },
-  exit: { d: "M1 5h6M5 2.5 8 5 5 7.5", stroke: 1.6 },
-  halt: { d: "M1.5 1.5h7v7h-7z" },
-  input: { d: "M8.5 5H3M5 2.5 2 5l3 2.5", stroke: 1.6 },
-  note: { d: "M1.5 1h7v5.5H5.5L3 9V6.5H1.5z", stroke: 1.2 },
-  branch: { d: "M2.5 1v8M2.5 5.5h3q2 0 2-2V1.5", stroke: 1.6 },
-  compile: { d: "M2 1.5h6M2 5h6M2 8.5h4", stroke: 1.5 },
+  breakpoint: "M1.4 5a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0-7.2 0",
+  output: "M1 3h8v4H1z",
+  collection: "M.8 5a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0-8.4 0M2.4 5a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0",
+  coroutine: "M1 2.35h4.6L4.3 1.3 5.1.4 8.5 3 5.1 5.6 4.3 4.7 5.6 3.65H1zM9 6.6H4.4L5.5 5.7 4.7 4.9 1.5 7.3 4.7 9.9 5.5 9 4.4 7.95H9z",
+  error: "M5 .6 9.6 9H.4z",
+  exit: "M1 4.2h4.6L4.4 3.2 5.5 2 9.2 5 5.5 8 4.4 6.8 5.6 5.8H1z",
+  halt: "M1.5 1.5h7v7h-7z",
+  input: "M9 4.2H4.4l1.2-1L4.5 2 .8 5 4.5 8l1.1-1.2-1.2-1H9z",
+  note: "M.9.4h8.2v6.7H5.8L2.4 10V7.1H.9zM2.1 1.6v4.3h1.5v1.6l1.7-1.6h2.6V1.6z",
+  branch: "M1.7 1h1.6v3.7h2.2q1.2 0 1.2-1.2v-2h1.6v2q0 2.8-2.8 2.8H3.3V9H1.7z",
+  compile: "M2 .75h6v1.5H2zM2 4.25h6v1.5H2zM2 7.75h4v1.5H2z",
 };
 
 /** @param {string} name */
 export function mark(name) {
-  const { d, stroke } = MARKS[name];
-  const path = svg("path", stroke ? { d, fill: "none", stroke: "currentColor", "stroke-width": stroke } : { d, fill: "currentColor" });
-  return svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, path);
+  return svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, svg("path", { d: MARKS[name], fill: "currentColor", "fill-rule": "evenodd" }));
+}
+
+/**
+ * A mark's outline for `clip-path`, where there are too many for elements of their own.
+ * @param {string} name
+ */
+export function markShape(name) {
+  return `path(evenodd, "${MARKS[name]}")`;
 }

@@ -40,6 +40,7 @@ export const KEYS = [
   { name: "zoomAll", keys: ["0"], where: "pane", run: (a) => zoom(a.session.store, 0) },
   { name: "focus", keys: ["W"], where: "pane", run: (a) => void askFocus(a.session) },
   { name: "edit", keys: ["E"], where: "pane", run: (a) => void editDialog(a.session) },
+  { name: "read", keys: ["R"], where: "pane", run: () => void document.dispatchEvent(new CustomEvent("glassbox-read")) },
   { name: "share", keys: ["L"], where: "pane", run: (a) => a.share() },
   { name: "help", keys: ["?"], where: "page", run: (a) => a.help() },
 ];

@@ -187,8 +187,9 @@ function legendItem(kind, count, session) {
   const flags = KINDS.find(([name]) => name === kind)?.[1] ?? 0;
   const go = (/** @type {1 | -1} */ way) => (flags ? session.toEvent(flags, way) : void session.continue(way));
   const text = t(`mark.${kind}`);
-  const label = (/** @type {string} */ key) => ({ "aria-label": t(key, { text }), title: t(key, { text }) });
+  // What is read out contains what is seen (WCAG 2.5.3).
+  const label = (/** @type {string} */ key, seen = text) => ({ "aria-label": t(key, { text: seen }), title: t(key, { text }) });
   return h("span", {},
     h("button", { type: "button", ...label("mark.previous"), on: { click: () => go(-1) } }, "‹"),
-    h("button", { type: "button", ...label("mark.next"), on: { click: () => go(1) } }, mark(kind), h("span", { class: "word" }, text), " ", number(count)));
+    h("button", { type: "button", ...label("mark.next", `${text} ${number(count)}`), on: { click: () => go(1) } }, mark(kind), h("span", { class: "word" }, text), " ", number(count)));
 }

@@ -5,7 +5,7 @@
 import { fill, h, patch } from "./dom.js";
 import { Flag } from "./gen/protocol.js";
 import { number, t } from "./i18n.js";
-import { mark } from "./icons.js";
+import { markShape } from "./icons.js";
 import { MARKED } from "./session.js";
 import { shownSpan, spanWith, ticksOf, zoomedSpan, movedSpan } from "./span.js";
 
@@ -23,7 +23,7 @@ export const KINDS = [
   ["collection", Flag.COLLECTION],
 ];
 /** Marks closer than this many pixels share one; more than so many marks share wider cells. */
-const GRID = 8;
+const GRID = 12;
 const MOST_MARKS = 60;
 /** Height of one call level in the silhouette. */
 const LEVEL = 12;
@@ -317,7 +317,7 @@ export class Track {
       return {
         tick: cell.tick,
         node: h("button", { type: "button", class: `ev future ${cell.kind === "error" ? "err" : cell.kind === "breakpoint" ? "bp" : ""}`, tabindex: "-1", "data-go": cell.tick,
-          title: text, "aria-label": text, style: { left: `${Math.max(0, Math.round(this.#x(cell.tick - 0.5)))}px` } }, mark(cell.kind)),
+          title: text, "aria-label": text, style: { left: `${Math.max(0, Math.round(this.#x(cell.tick - 0.5)))}px`, "--shape": markShape(cell.kind) } }),
       };
     });
     this.#passed = 0;

@@ -149,7 +149,26 @@ def test_the_slider_says_where_it_is(bench: Callable[..., Bench]) -> None:
     one = bench().open("/?example=closure")
     slider = one.page.get_by_role("slider", name="Timeline")
     expect(slider).to_have_attribute("aria-valuetext", "step 124 of 204, line 11, SETUPVAL in down")
-    live = one.pane("narration").locator("[aria-live=polite]")
+
+
+def test_the_narration_is_read_out_on_request(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?example=closure")
+    narration = one.pane("narration")
+    live = narration.locator("[aria-live=polite]")
+    once = narration.get_by_role("status")
+    expect(narration.locator(".say")).to_contain_text("SETUPVAL")
+    expect(live).to_have_count(0)
+    expect(once).to_have_text("")
+    one.page.locator("#slider").press("r")
+    expect(once).to_contain_text("SETUPVAL")
+    toggle = narration.get_by_role("button", name="read out each step")
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+    toggle.press("Enter")
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    expect(live).to_contain_text("SETUPVAL")
+    assert Axe().run(one.page).response["violations"] == []
+    one.open("/play?example=closure&lang=zh")
+    expect(narration.get_by_role("button", name="逐步朗读")).to_have_attribute("aria-pressed", "true")
     expect(live).to_contain_text("SETUPVAL")
 
 

@@ -166,6 +166,20 @@ def test_a_changed_value_begins_a_branch_and_the_recording_stays(bench: Callable
     one.at(end - 1)
 
 
+def test_an_upvalue_is_changed_in_its_place(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?example=closure")
+    up = one.pane("state").locator(".up [data-edit]").first
+    up.hover()
+    one.page.get_by_role("button", name=re.compile("^Change U0 ")).click()
+    field = one.page.get_by_label(re.compile("^New value of U0 "))
+    field.fill("77")
+    field.press("Enter")
+    expect(field).to_have_count(0)
+    one.ready()
+    expect(one.pane("state").locator(".up").first).to_contain_text("77")
+    expect(one.page.locator(".branchmark b")).to_be_visible()
+
+
 def test_what_cannot_be_a_value_is_said_and_escape_leaves(bench: Callable[..., Bench]) -> None:
     one = counter(bench)
     one.go_to(3)

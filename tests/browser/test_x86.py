@@ -60,7 +60,7 @@ def test_the_stack_and_memory_show_what_was_pushed(program: Bench) -> None:
     one = program
     one.go_to(4)
     expect(one.register("SP").locator(".wrote")).to_have_text("00fe")
-    expect(one.pane("memory").locator("td.wr")).to_have_text(["10", "00"])
+    expect(one.pane("memory").locator(".hex .wr")).to_have_text(["10", "00"])
     stack = one.pane("state").locator(".b-stk tbody tr").first
     expect(stack).to_contain_text("0010")
     stack.get_by_role("button", name="Go to step 4").click()

@@ -44,7 +44,7 @@ def test_axe_finds_no_violation_in_any_state_of_the_panes(
         block.click()
     expect(page.locator(".walk .end")).to_be_visible()
     expect(page.locator(".gdt tbody tr").first).to_be_visible()
-    page.locator(".hex td[data-at]").first.click()
+    page.locator(".hex [data-at]").first.click()
     check("the page walk, the tables, a byte")
     show("extra")
     page.locator("#pane-extra select").select_option("calls")

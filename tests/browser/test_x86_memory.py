@@ -37,7 +37,7 @@ def test_the_box_takes_registers_labels_sums_and_says_what_it_cannot_read(progra
     one.go_to(3)
     memory = one.pane("memory")
     box = memory.get_by_label("Go to an address, or search")
-    picked = memory.locator("td.picked")
+    picked = memory.locator(".hex .picked")
     for text, at, byte in (
         ("5002", "5002", "02"),
         ("table+1", "", "02"),
@@ -62,7 +62,8 @@ def test_a_search_goes_from_place_to_place(program: Bench) -> None:
     box = memory.get_by_label("Go to an address, or search")
     box.fill('/"needle"')
     box.press("Enter")
-    expect(memory.locator("td.found")).to_have_text(["6e", "65", "65", "64", "6c", "65"])
+    expect(memory.locator(".hex .picked.found")).to_have_text("6e")
+    expect(memory.locator(".hex .found:not(.picked)")).to_have_text("65 65 64  6c 65")
     box.press("Enter")
     expect(memory.get_by_role("alert")).to_contain_text("needle")
 
@@ -72,9 +73,9 @@ def test_memory_follows_a_register_and_marks_what_was_read(program: Bench) -> No
     memory = one.pane("memory")
     memory.get_by_role("combobox", name="What memory is shown").select_option("si")
     one.go_to(2)
-    expect(memory.locator("td.rd")).to_have_text(["02"])
+    expect(memory.locator(".hex .rd")).to_have_text(["02"])
     one.step(-1)
-    expect(memory.locator("td.rd")).to_have_count(0)
+    expect(memory.locator(".hex .rd")).to_have_count(0)
 
 
 def test_a_byte_says_who_wrote_it_and_arrow_keys_move(program: Bench) -> None:
@@ -134,10 +135,10 @@ def test_bytes_behind_page_tables_know_their_writers_and_can_be_changed(bench: C
     one.run()
     one.go_to(1)
     memory = one.pane("memory")
-    written = memory.locator("td.wr")
+    written = memory.locator(".hex .wr")
     expect(written).to_have_text(["07"])
     one.step()
-    written = memory.locator("td.recently")
+    written = memory.locator(".hex .recently")
     written.click()
     memory.locator(".bytebar").get_by_role("button", name=re.compile("step 1")).click()
     one.at(1)

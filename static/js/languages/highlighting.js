@@ -3,6 +3,7 @@
 // and decorates the lines in sight. A source has 64 KiB at most, so lines above the sight are simply read again.
 import { EditorSelection, EditorState, Prec, findClusterBreak } from "@codemirror/state";
 import { Decoration, EditorView, ViewPlugin } from "@codemirror/view";
+import { sightField } from "../sight.js";
 
 /** From, to and kind of a word. @typedef {[number, number, string]} Word */
 /**
@@ -44,7 +45,8 @@ class Colours {
       });
       this.#open.length = Math.min(this.#open.length, first);
     }
-    if (update.docChanged || update.viewportChanged || update.selectionSet) this.decorations = this.#draw(update.view);
+    const sight = update.startState.field(sightField) !== update.state.field(sightField);
+    if (update.docChanged || update.viewportChanged || update.selectionSet || sight) this.decorations = this.#draw(update.view);
   }
 
   /**
@@ -63,9 +65,10 @@ class Colours {
   /** @param {EditorView} view */
   #draw(view) {
     const { doc } = view.state;
+    const [first, last] = view.state.field(sightField);
     const marks = [];
     for (const { from, to } of view.visibleRanges) {
-      for (let n = doc.lineAt(from).number; n <= doc.lineAt(to).number; n++) {
+      for (let n = Math.max(first, doc.lineAt(from).number); n <= Math.min(last, doc.lineAt(to).number); n++) {
         const start = doc.line(n).from;
         for (const [a, b, kind] of this.#line(doc, n)) if (b > a) marks.push(markOf(kind).range(start + a, start + b));
       }

@@ -11,7 +11,7 @@ import { changeNode, compact, valueText } from "../values.js";
 
 const HEIGHT = { head: 28, fold: 24, row: 20 };
 /** Pixels above and below the visible part that are drawn too. */
-const OVERSCAN = 100;
+const OVERSCAN = 40;
 /** What a step read or wrote that the drawer lists at most, each. */
 const EFFECTS = 6;
 /** Width of the arrow column, as in the style sheet. */
@@ -327,7 +327,9 @@ class ListingPane {
         title: t("listing.breakpoint", { text: label }),
       })),
       adapter.columns.map((column) => this.cell(item, column, adapter)),
-      h("td", { class: "ht", title: t("listing.cycle") }, ran ? [bar(ran, most), `${compact(ran)}${this.counted ? "×" : "+"}`] : h("span", { "aria-label": t("listing.never") }, "·")),
+      ran
+        ? h("td", { class: "ht", title: t("listing.cycle"), style: { "--ran": `${heat(ran, most)}px` } }, `${compact(ran)}${this.counted ? "×" : "+"}`)
+        : h("td", { class: "ht", title: t("listing.never") }, "·"),
     );
   }
 
@@ -338,7 +340,7 @@ class ListingPane {
    */
   cell(item, column, adapter) {
     const row = /** @type {Row} */ (item.row);
-    if (column === "line") return h("td", { class: "ln" }, h("span", {}, row.line === null ? "" : String(row.line)));
+    if (column === "line") return h("td", { class: "ln" }, item.first && row.line !== null ? String(row.line) : "");
     if (column === "op") return h("td", { class: "op", title: adapter.tip(row) }, row.op);
     if (column === "operands") {
       return h("td", { class: "cm ink" }, row.args, row.comment ? [" ", h("span", { class: "dim" }, row.comment)] : null);
@@ -463,11 +465,10 @@ function spacer(height, key) {
 }
 
 /**
- * A bar whose length is the logarithm of the count.
+ * Pixels of the bar beside a count: its logarithm.
  * @param {number} ran
  * @param {number} most
  */
-function bar(ran, most) {
-  const width = 3 + Math.round((13 * Math.log2(1 + ran)) / Math.log2(1 + most));
-  return h("i", { style: { width: `${width}px` } });
+function heat(ran, most) {
+  return 3 + Math.round((13 * Math.log2(1 + ran)) / Math.log2(1 + most));
 }

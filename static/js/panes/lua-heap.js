@@ -152,7 +152,7 @@ class LuaHeap {
    * @param {string} [word]
    */
   number(kind, id, name, word = "") {
-    const go = h("button", { type: "button", class: "id go", "aria-label": t("value.show", { name: name || kind, id: String(id) }), on: { click: () => this.around.follow(id, kind) } }, `${word}#${id}`);
+    const go = h("button", { type: "button", class: "id go", "aria-label": t("value.show", { name: word.trim() || name || kind, id: String(id) }), on: { click: () => this.around.follow(id, kind) } }, `${word}#${id}`);
     return this.born.has(`${kind} ${id}`) ? [sign("added"), go] : go;
   }
 

@@ -236,7 +236,8 @@ class LuaState {
       upvalueWriter(trace, u.id, viewTick),
       u.open ? trace.lastWriter(Write.SLOT, u.thread, u.slot, viewTick) : 0,
     );
-    const value = write ? changeNode(write.old, u.value) : this.value(u.value);
+    const value = h("span", { "data-edit": true, holds: { target: { kind: "upvalue", id: u.id }, value: u.value, label: `U${u.index} ${u.name ?? ""}`.trim() } },
+      write ? changeNode(write.old, u.value) : this.value(u.value));
     const closing = u.open ? 0 : trace.lastWriter(Write.UPVALUE, u.id, -1, viewTick);
     const owner = view.threads.find((/** @type {any} */ one) => one.id === u.thread)?.frames.find((/** @type {any} */ f) => f.level === u.frame);
     const home = owner && typeof u.register === "number"

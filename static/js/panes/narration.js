@@ -1,8 +1,9 @@
 // @ts-check
-// The step in words: what the instruction does, then what it changed just now. A polite live region.
+// The step in words: what the instruction does, then what it changed just now. Read out on request: each step, or this one.
 import { fill, h, patch } from "../dom.js";
 import { Flag, Write } from "../gen/protocol.js";
 import { laterWords, t } from "../i18n.js";
+import { remember, remembered } from "../preferences.js";
 import { changeNode, valueText } from "../values.js";
 
 /** Changes that are told one by one; the rest is counted. */
@@ -29,15 +30,41 @@ export default {
   titleKey: "pane.narration",
   shortKey: "tab.narration",
   mount(body, ctx) {
-    const say = h("div", { class: "say", "aria-live": "polite", "aria-atomic": "true" });
+    const say = h("div", { class: "say", "aria-atomic": "true" });
+    // What is read out once.
+    const spoken = h("div", { class: "sr", role: "status" });
+    const aloud = h("button", { type: "button", class: "at aloud", on: { click: () => {
+      remember("aloud", remembered("aloud") ? null : "on");
+      listenIn();
+    } } }, t("say.aloud"));
+    const listenIn = () => {
+      const on = remembered("aloud") !== null;
+      aloud.setAttribute("aria-pressed", String(on));
+      if (on) say.setAttribute("aria-live", "polite");
+      else say.removeAttribute("aria-live");
+    };
+    listenIn();
+    ctx.section.querySelector(".ph h2")?.after(aloud);
+    const readOut = () => {
+      // The same words again are news only to a region that was empty.
+      spoken.textContent = "";
+      requestAnimationFrame(() => {
+        spoken.textContent = [...say.children].map((part) => part.textContent).join(" ");
+      });
+    };
+    document.addEventListener("glassbox-read", readOut);
     const pinned = h("div", { class: "pinned" });
     const add = h("button", { type: "button", class: "at", id: "note-add", on: { click: async () => (await notes()).add() } }, t("say.addnote"));
-    fill(body, say, add, pinned);
+    fill(body, say, add, pinned, spoken);
     /** @type {Promise<ReturnType<typeof import("../notes.js").mountNotes>> | null} */
     let loading = null;
     const notes = () => (loading ??= Promise.all([import("../notes.js"), laterWords()]).then(([{ mountNotes }]) => mountNotes(pinned, ctx)));
     let moved = false;
     return {
+      destroy() {
+        document.removeEventListener("glassbox-read", readOut);
+        aloud.remove();
+      },
       settle() {
         if (moved && !body.contains(document.activeElement)) body.scrollTop = 0;
         moved = false;

@@ -7,8 +7,9 @@ import { CallsView } from "./x86-calls.js";
 import { KINDS, dataText, detailText, reasonText, runFields } from "./x86-exit-text.js";
 import { keep, recall } from "./x86-kept.js";
 
-/** Exits that are in the document at once, around the shown step. */
-const WINDOW = 24;
+/** Height of an exit's row, as in the style sheet, and the exits that are in the document besides those that find room. */
+const ROW = 22;
+const SPARE = 4;
 
 /** @type {import("./index.js").Pane["mount"]} */
 export function mount(body, ctx) {
@@ -41,9 +42,18 @@ class ExitsPane {
     });
     ctx.section.querySelector(".ph h2")?.after(this.pick);
     fill(body, this.list, this.calls);
+    this.resizer = new ResizeObserver(() => {
+      this.room = body.clientHeight;
+      if (!this.list.hidden) this.draw(ctx.store.state);
+    });
+    this.resizer.observe(body);
   }
 
+  /** Height of the visible part. */
+  room = 0;
+
   destroy() {
+    this.resizer.disconnect();
     this.pick.remove();
     this.view.drop();
   }
@@ -75,12 +85,13 @@ class ExitsPane {
       return;
     }
     const done = countUpTo(exits, tick);
-    const from = Math.max(0, Math.min(done - WINDOW / 2, exits.length - WINDOW));
+    const count = Math.ceil(this.room / ROW) + SPARE;
+    const from = Math.max(0, Math.min(done - (count >> 1), exits.length - count));
     const focused = this.list.contains(document.activeElement) ? this.picked : -1;
     patch(this.list, h("table", { class: "exits" },
       h("caption", { class: "sr" }, t("pane.exits")),
       h("thead", {}, h("tr", {}, ["step", "reason", "detail", "data"].map((c) => h("th", { scope: "col" }, t(`column.${c}`))))),
-      h("tbody", {}, exits.slice(from, from + WINDOW).flatMap((e, i) => this.rows(e, from + i, e.tick > tick, from + i === done - 1)))));
+      h("tbody", {}, exits.slice(from, from + count).flatMap((e, i) => this.rows(e, from + i, e.tick > tick, from + i === done - 1)))));
     if (focused >= 0) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-exit="${focused}"]`))?.focus({ preventScroll: true });
     else keepInSight(this.body, this.list.querySelector("tr.last"));
   }

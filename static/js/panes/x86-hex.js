@@ -80,9 +80,58 @@ export function stackPointer(view) {
 }
 
 /**
+ * Columns of a row's text before a byte: two digits and a space each, and one more space in the middle.
+ * @param {number} index in the row
+ */
+const column = (index) => 3 * index + (index >= ROW / 2 ? 1 : 0);
+
+/**
+ * The address of the byte under a place of a row; null between two of them that look different.
+ * @param {MouseEvent} event
+ */
+export function byteUnder(event) {
+  const run = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[data-at]"));
+  if (!run) return null;
+  const first = Number(run.dataset.at);
+  const { left, width } = run.getBoundingClientRect();
+  // Half of a gap belongs to the byte behind it.
+  const at = column(first % ROW) + ((event.clientX - left) / width) * (run.textContent?.length ?? 1) + 0.5;
+  const index = Math.floor((at - (at >= column(ROW / 2) ? 1 : 0)) / 3);
+  return first - (first % ROW) + Math.max(first % ROW, Math.min(index, ROW - 1));
+}
+
+/**
+ * The bytes of a row as text: those that look alike and stand together are one element, the plain ones and the gaps none
+ * of their own.
+ * @param {{at: number, text: string, look: string, writer: number, picked: boolean}[]} bytes
+ */
+function runs(bytes) {
+  /** @type {import("../dom.js").Child[]} */
+  const out = [];
+  let place = 0;
+  for (let i = 0; i < bytes.length;) {
+    const { at, look, writer, picked } = bytes[i];
+    let text = bytes[i].text;
+    let end = i + 1;
+    while (end < bytes.length && bytes[end].at === bytes[end - 1].at + 1 && bytes[end].look === look && bytes[end].writer === writer) {
+      text += `${bytes[end].at % ROW === ROW / 2 ? "  " : " "}${bytes[end].text}`;
+      end++;
+    }
+    const from = column(at % ROW);
+    if (from > place) out.push(" ".repeat(from - place));
+    place = from + text.length;
+    out.push(h("span", { class: look || null, title: writer ? t("memory.written", { n: writer }) : null, "data-at": at, "aria-current": picked ? "true" : null }, text));
+    i = end;
+  }
+  return out;
+}
+
+/**
+ * The rows of a stretch, as they can be made: only those in sight are.
  * @param {import("../store.js").State} state
  * @param {Window} w
  * @param {{picked: number, found: [number, number] | null, reads: Set<number>, linear: boolean}} marks
+ * @returns {(() => HTMLElement)[]}
  */
 export function hexRows(state, w, marks) {
   const { view, viewTick, trace } = state;
@@ -92,49 +141,50 @@ export function hexRows(state, w, marks) {
   const ipEnd = ipAt + (next?.bytes?.length ?? 0) / 2;
   const spAt = marks.linear ? stackPointer(view) : -1;
   const labels = new Map((state.program?.listing.labels ?? []).map((/** @type {any} */ l) => [l.address, l.name]));
-  const out = [];
-  for (let row = Math.floor(w.base / ROW) * ROW; row < w.base + w.bytes.length; row += ROW) {
+  const made = (/** @type {number} */ row) => {
     /** @type {string[]} */
     const words = [];
     if (ipAt >= row && ipAt < row + ROW) words.push("IP");
     if (spAt >= row && spAt < row + ROW) words.push("SP");
     /** @type {string[]} */
     const named = [];
-    const cells = [];
+    const bytes = [];
     let ascii = "";
     for (let a = row; a < row + ROW; a++) {
       const i = a - w.base;
       const byte = w.bytes[i] ?? null;
-      const names = [a === row + 4 ? "mid" : ""];
-      if (byte === null || byte === undefined) {
-        cells.push(h("td", { class: names[0] }));
+      if (byte === null) {
         ascii += " ";
         continue;
       }
       const writer = writers[i];
       if (marks.linear && labels.has(a)) named.push(labels.get(a));
-      if (byte === "00") names.push("z");
+      const names = [];
       if (writer === viewTick && writer) names.push("wr");
       else if (marks.reads.has(a)) names.push("rd");
       else if (writer) names.push(viewTick - writer <= RECENT_STEPS ? "recently" : "wo");
+      // A zero among others belongs to them; only a stretch of zeros steps back.
+      else if (byte === "00" && (w.bytes[i - 1] === "00" || w.bytes[i + 1] === "00")) names.push("z");
       if (a >= ipAt && a < ipEnd) names.push("ip");
       if (a === spAt) names.push("spm");
       if (a === marks.picked) names.push("picked");
       if (marks.found && a >= marks.found[0] && a < marks.found[1]) names.push("found");
-      cells.push(h("td", { class: names.join(" "), title: writer ? t("memory.written", { n: writer }) : null, "data-writer": writer || null, "data-at": a, "aria-selected": a === marks.picked ? "true" : null }, byte));
+      bytes.push({ at: a, text: byte, look: names.join(" "), writer: writer ?? 0, picked: a === marks.picked });
       const code = Number.parseInt(byte, 16);
       ascii += code >= 32 && code < 127 ? String.fromCharCode(code) : "·";
     }
-    out.push(h("tr", {}, h("th", { class: "ad", scope: "row" }, row.toString(16).padStart(4, "0")), cells,
-      h("td", { class: "asc" }, ascii, words.map((m) => h("b", {}, m)), named.slice(0, 2).map((name) => h("i", { class: "label" }, name)))));
-  }
-  return out;
+    return h("tr", { key: row }, h("th", { class: "ad", scope: "row" }, row.toString(16).padStart(4, "0")), h("td", { class: "by" }, runs(bytes)),
+      h("td", { class: "asc" }, ascii, words.map((m) => h("b", {}, m)), named.slice(0, 2).map((name) => h("i", { class: "label" }, name))));
+  };
+  const first = Math.floor(w.base / ROW) * ROW;
+  return Array.from({ length: Math.ceil((w.base + w.bytes.length - first) / ROW) }, (_x, i) => () => made(first + i * ROW));
 }
 
 /** Head of the table of bytes. */
 export function hexHead() {
+  const digits = Array.from({ length: ROW }, (_x, i) => `+${i.toString(16)}`);
   return h("thead", {}, h("tr", {}, h("th", { class: "ad", scope: "col" }, t("column.address")),
-    Array.from({ length: ROW }, (_x, i) => h("th", { scope: "col", class: i === 4 ? "mid" : "" }, i.toString(16))),
+    h("th", { class: "by", scope: "col" }, `${digits.slice(0, ROW / 2).join(" ")}  ${digits.slice(ROW / 2).join(" ")}`),
     h("th", { class: "asc", scope: "col" }, t("column.ascii"))));
 }
 

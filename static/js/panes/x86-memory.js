@@ -6,13 +6,16 @@ import { has, t } from "../i18n.js";
 import { writerLink } from "../values.js";
 import { Question, onAddress, pointAt } from "./x86-asking.js";
 import { ExpressionError, evaluate, namesOf, registerValues } from "./x86-expression.js";
-import { ROW, hexHead, hexRows, legend, merge, physicalOf } from "./x86-hex.js";
+import { ROW, byteUnder, hexHead, hexRows, legend, merge, physicalOf } from "./x86-hex.js";
 import { keep, recall } from "./x86-kept.js";
 import { ScreenBlock } from "./x86-screen.js";
 import { TablesBlock } from "./x86-tables.js";
 
 /** Bytes that are shown from an address on. */
 const SHOWN_BYTES = 160;
+/** Height of a row of bytes, as in the style sheet, and the rows above and below the visible ones that are drawn too. */
+const ROW_HEIGHT = 22;
+const SPARE = 4;
 const STEPS = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowRight: 1, ArrowUp: -ROW, ArrowDown: ROW });
 
 /** @type {import("./index.js").Pane["mount"]} */
@@ -61,15 +64,20 @@ class MemoryPane {
     });
     this.following.addEventListener("change", () => this.choose(this.following.value));
     this.hex.addEventListener("click", (event) => {
-      const cell = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("td[data-at]"));
-      if (cell) this.pick(Number(cell.dataset.at));
+      const address = byteUnder(event);
+      if (address !== null) this.pick(address);
     });
     this.hex.addEventListener("keydown", (event) => this.keydown(event));
+    body.addEventListener("scroll", this.settle, { passive: true });
+    this.resizer = new ResizeObserver(this.settle);
+    this.resizer.observe(body);
     this.stop = onAddress((address) => this.show(address));
   }
 
   destroy() {
     this.stop();
+    this.resizer.disconnect();
+    this.body.removeEventListener("scroll", this.settle);
     this.tables.destroy();
     this.question.drop();
     this.reading.drop();
@@ -102,6 +110,32 @@ class MemoryPane {
       if (state.viewTick > 0 && !state.live) this.reading.ask({ kind: "accesses" });
     }
     this.draw(state);
+  }
+
+  /** The rows of bytes that are in sight, or nearly. */
+  from = 0;
+  to = 2 * SPARE;
+  /** All rows, as they can be made. @type {(() => HTMLElement)[]} */
+  rows = [];
+
+  /** Find out which rows are in sight, and have them drawn. */
+  settle = () => {
+    const table = /** @type {HTMLElement | null} */ (this.hex.querySelector("tbody"));
+    if (!table || !this.body.clientHeight) return;
+    const above = this.body.getBoundingClientRect().top - table.getBoundingClientRect().top;
+    const from = Math.max(0, Math.floor(above / ROW_HEIGHT) - SPARE);
+    const to = Math.max(from + SPARE, Math.ceil((above + this.body.clientHeight) / ROW_HEIGHT) + SPARE);
+    if (from === this.from && to === this.to) return;
+    this.from = from;
+    this.to = to;
+    patch(table, this.inSight());
+  };
+
+  /** The rows in sight, between two that are as high as the others. */
+  inSight() {
+    const from = Math.min(this.from, this.rows.length);
+    const space = (/** @type {string} */ key, /** @type {number} */ rows) => h("tr", { key, "aria-hidden": "true", style: { height: `${rows * ROW_HEIGHT}px` } });
+    return [space("above", from), this.rows.slice(from, this.to).map((make) => make()), space("below", Math.max(0, this.rows.length - this.to))];
   }
 
   /** @param {import("../store.js").State} state */
@@ -230,16 +264,18 @@ class MemoryPane {
       : this.answered
         ? this.windows(this.answered)
         : [];
+    this.drawn = windows;
     const focused = this.hex.contains(document.activeElement);
     const marks = { picked: this.picked, found: this.found, reads: this.reads, linear: this.follow === "" || this.linear };
+    this.rows = windows.flatMap((w) => [
+      () => h("tr", { key: `gap ${w.base}`, class: "gaprow" }, h("th", { colspan: 3, scope: "rowgroup" }, this.heading(w))),
+      ...(w.bytes.some((byte) => byte !== null) ? hexRows(state, w, marks) : []),
+    ]);
     patch(this.hex,
       windows.length
         ? h("table", { class: "hex", role: "grid", tabindex: "0", "aria-label": t("x86.memory.grid") },
             hexHead(),
-            h("tbody", {}, windows.map((w) => [
-              h("tr", { class: "gaprow" }, h("th", { colspan: ROW + 2, scope: "rowgroup" }, this.heading(w))),
-              w.bytes.some((byte) => byte !== null) ? hexRows(state, w, marks) : null,
-            ])))
+            h("tbody", {}, this.inSight()))
         : h("p", { class: "none" }, t("x86.memory.asking")),
       legend());
     if (focused) /** @type {HTMLElement | null} */ (this.hex.querySelector("table"))?.focus({ preventScroll: true });
@@ -268,6 +304,18 @@ class MemoryPane {
     return (this.follow === "" ? w.names.map(windowName) : w.names).join(" · ");
   }
 
+  /** What is drawn. @type {import("./x86-hex.js").Window[]} */
+  drawn = [];
+
+  /**
+   * A drawn byte; nothing where none is.
+   * @param {number} address
+   */
+  byteAt(address) {
+    const w = this.drawn.find((one) => address >= one.base && address < one.base + one.bytes.length);
+    return w?.bytes[address - w.base] ?? null;
+  }
+
   // ----- one byte --------------------------------------------------------------------------------------------------
 
   /** @param {number} address */
@@ -281,9 +329,9 @@ class MemoryPane {
     const step = STEPS[event.key];
     if (event.key === "Escape" && this.picked >= 0) this.pick(this.picked);
     else if (step !== undefined && this.picked >= 0) {
-      if (this.hex.querySelector(`td[data-at="${this.picked + step}"]`)) this.pick(this.picked + step);
+      if (this.byteAt(this.picked + step)) this.pick(this.picked + step);
     } else if (step !== undefined || event.key === "Enter") {
-      const first = /** @type {HTMLElement | null} */ (this.hex.querySelector("td[data-at]"));
+      const first = /** @type {HTMLElement | null} */ (this.hex.querySelector("[data-at]"));
       if (this.picked < 0 && first) this.pick(Number(first.dataset.at));
     } else return;
     event.preventDefault();

@@ -45,7 +45,7 @@ export function history(state, step, number) {
 export function writerNode(state, ctx, writer, name) {
   if (writer) return writerLink(writer, (tick) => ctx.session.goTo(tick));
   if (!state.trace.knowsAll(state.viewTick)) return writerSearch(() => ctx.session.toWriter({ kind: "register", register: name }));
-  return h("span", { class: "dim" }, t("x86.reset"));
+  return t("x86.reset");
 }
 
 /**
@@ -89,7 +89,7 @@ function row(state, step, ctx, looks, r, open) {
   const wide = (changes && r.bits > 16 && looks.format !== "hex") || (changes && r.bits === 64) || looks.format === "binary";
   const shown = changes
     ? changeNode({ t: "bits", s: before }, { t: "bits", s: now }, ip ? "" : "wrote")
-    : h("span", { class: recent ? "recent" : value === 0n ? "v-nil" : "" }, now);
+    : recent || value === 0n ? h("span", { class: recent ? "recent" : "v-nil" }, now) : now;
   return h("tr", { class: open ? "opened" : "" },
     h("th", { class: "r", scope: "row" }, h("button", { type: "button", class: "regname", "aria-expanded": String(open), title: t("x86.widths", { name: r.name.toUpperCase() }), on: { click: () => looks.toggle(r.name.toLowerCase()) } }, r.name.toUpperCase())),
     h("td", { class: looks.format === "binary" ? "long" : "", colspan: wide ? 2 : null, "data-edit": true, holds: { target: { kind: "register", register: r.name }, value: { t: "bits", s: r.value.padStart(r.bits / 4, "0") }, label: r.name.toUpperCase() } }, shown),

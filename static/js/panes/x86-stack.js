@@ -48,7 +48,7 @@ export function stack(state, ctx) {
     const written = writer && writer === viewTick;
     return h("tr", { class: `${w.return ? "isreturn" : ""} ${w.frame ? "isframe" : ""} ${empty(w) ? "quiet" : ""}` },
       h("th", { class: "r", scope: "row" }, addressButton(w.address.toString(16).padStart(4, "0"), BigInt(w.address))),
-      h("td", {}, h("span", { class: written ? "wrote" : "" }, w.value)),
+      h("td", {}, written ? h("span", { class: "wrote" }, w.value) : w.value),
       h("td", { class: "nm" }, i === 0 ? h("b", {}, "SP ") : null, meaning(state, w)),
       h("td", { class: "w" }, writer ? writerLink(writer, (tick) => ctx.session.goTo(tick)) : null));
   });
