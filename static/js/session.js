@@ -7,6 +7,8 @@ import { Wire, WireError } from "./wire.js";
 
 /** Steps on either side of the position that are fetched when the trace window lacks them. */
 const MARGIN = 2000;
+/** While steps stream in, what shows them is told this often, in milliseconds. */
+const STREAM_PACE = 100;
 /** Steps a second while playing. */
 const PLAY_RATE = 6;
 
@@ -562,10 +564,15 @@ export class Session {
   /** @param {ArrayBuffer} frame */
   #frame(frame) {
     if (this.#receiving !== this.#run) return;
-    const { trace } = this.state;
-    trace.add(frame);
-    this.store.touch("trace");
+    this.state.trace.add(frame);
+    this.#arrived ||= setTimeout(() => {
+      this.#arrived = 0;
+      this.store.touch("trace");
+    }, STREAM_PACE);
   }
+
+  /** Runs while new steps are there that nobody was told of. @type {ReturnType<typeof setTimeout> | 0} */
+  #arrived = 0;
 
   /**
    * @param {any} event

@@ -31,6 +31,7 @@ const SIZE = /** @type {Record<string, number>} */ ({ Q: 8, I: 4, H: 2, B: 1 });
  * @property {Record<string, any>} cols    typed arrays by column; 64-bit columns as pairs of 32-bit halves
  * @property {Uint32Array} starts           index of each step's first write
  * @property {Uint8Array} text
+ * @property {number} flags                 the flags of all its steps together
  */
 
 const decoder = new TextDecoder("utf-8", { fatal: false });
@@ -56,8 +57,12 @@ function decode(buffer) {
     at += bytes + (-bytes & 7);
   }
   const starts = new Uint32Array(steps + 1);
-  for (let i = 0; i < steps; i++) starts[i + 1] = starts[i] + cols.writes[i];
-  return { first, last: first + steps - 1, cols, starts, text: new Uint8Array(buffer, at, textBytes) };
+  let flags = 0;
+  for (let i = 0; i < steps; i++) {
+    starts[i + 1] = starts[i] + cols.writes[i];
+    flags |= cols.flags[i];
+  }
+  return { first, last: first + steps - 1, cols, starts, text: new Uint8Array(buffer, at, textBytes), flags };
 }
 
 /**
@@ -445,12 +450,20 @@ export class TraceWindow {
   silhouette(from, to, buckets) {
     const out = new Uint16Array(buckets);
     const total = to - from;
+    // A bucket has the steps that lie in it with any part: this is drawn anew whenever steps arrive, so it goes over
+    // each column once and divides only where a bucket begins.
     for (const c of this.chunks) {
-      for (let tick = Math.max(c.first, from + 1); tick <= Math.min(c.last, to); tick++) {
-        const first = Math.floor(((tick - 1 - from) / total) * buckets);
-        const last = Math.max(first, Math.ceil(((tick - from) / total) * buckets) - 1);
-        const depth = c.cols.depth[tick - c.first];
-        for (let b = first; b <= last; b++) if (depth > out[b]) out[b] = depth;
+      const first = Math.max(c.first, from + 1);
+      const last = Math.min(c.last, to);
+      if (first > last) continue;
+      const { depth } = c.cols;
+      for (let b = Math.floor(((first - 1 - from) * buckets) / total); b < buckets; b++) {
+        const begin = Math.max(first, from + 1 + Math.floor((b * total) / buckets));
+        if (begin > last) break;
+        const end = Math.min(last, from + Math.ceil(((b + 1) * total) / buckets));
+        let most = out[b];
+        for (let i = begin - c.first; i <= end - c.first; i++) if (depth[i] > most) most = depth[i];
+        out[b] = most;
       }
     }
     return out;
@@ -474,6 +487,7 @@ export class TraceWindow {
    */
   scan(mask, rows, visit) {
     for (const c of this.chunks) {
+      if (!(c.flags & mask) && !rows.size) continue;
       for (let i = 0; c.first + i <= c.last; i++) {
         const flags = c.cols.flags[i];
         const where = c.cols.where[i];

@@ -5,7 +5,7 @@ import { COMMANDS, EVENTS, FRAME_TRACE, VERSION } from "./gen/protocol.js";
 /** Milliseconds after which somebody who waits wants to know why. */
 const MOMENT = 300;
 /** How many trace frames the server may send ahead of us. */
-const CREDIT = 64;
+const CREDIT = 192;
 /** After so many messages the server is told that they have come. */
 const MESSAGES = 256;
 /** A lost connection is tried again after the first of these milliseconds, then the next. */

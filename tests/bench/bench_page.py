@@ -173,11 +173,11 @@ def main_thread(page: Page, devtools: CDPSession, act: Callable[[], list[float]]
     return between, list(cost.values())[3:-1]
 
 
-def wide_program() -> str:
-    """A Lua program whose call frames show 250 registers, for some 100,000 steps."""
+def wide_program(steps: int) -> str:
+    """A Lua program whose call frames show 250 registers, for some `steps` steps."""
     names = [f"local a{n} = {n}" for n in range(190)]
     body = [f"  local b{n} = n + {n}" for n in range(REGISTERS - 190)]
-    rounds = STEPS // (len(body) + 6)
+    rounds = steps // (len(body) + 6)
     return "\n".join(
         [*names, "local function f(n)", *body, "  return b59", "end", f"for i = 1, {rounds} do a0 = f(i) end"]
     )
@@ -225,7 +225,7 @@ def rows(browser: Browser, base: str) -> Iterator[tuple[str, str, str]]:
     moment = {
         "v": 1,
         "room": "lua",
-        "files": [{"name": "main.lua", "text": wide_program()}],
+        "files": [{"name": "main.lua", "text": wide_program(STEPS)}],
         "options": {},
         "tick": STEPS // 2,
     }
