@@ -3,6 +3,7 @@
 import { Breakpoints } from "./breakpoints.js";
 import { Flag } from "./gen/protocol.js";
 import { Program } from "./program.js";
+import { comeBack } from "./restart.js";
 import { Wire, WireError } from "./wire.js";
 
 /** Steps on either side of the position that are fetched when the trace window lacks them. */
@@ -20,6 +21,8 @@ export class Session {
   #run = 0;
   /** What the shown run was made of. */
   #ran = "";
+  /** The server said that it restarts. */
+  #restarting = false;
   /** The run whose events are being received. */
   #receiving = -1;
   /** @type {ReturnType<typeof setInterval> | 0} */
@@ -513,6 +516,7 @@ export class Session {
   /** @param {any} event */
   #event(event) {
     if (event.event === "goodbye") {
+      this.#restarting = event.reason === "shutdown";
       this.store.set({ notice: { key: "notice.goodbye", args: { text: event.message }, tone: "error", action: "reconnect" } });
       return;
     }
@@ -599,6 +603,8 @@ export class Session {
   #disconnected() {
     const said = this.state.notice?.key === "notice.goodbye" ? this.state.notice : null;
     this.store.set({ phase: "failed", notice: said ?? { key: "notice.connection", tone: "error", action: "reconnect" } });
+    if (this.#restarting) void comeBack(this);
+    this.#restarting = false;
   }
 
   /** @param {unknown} error */

@@ -6,12 +6,13 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Bench
-from tests.live.conftest import LiveServer
+from tests.live.conftest import REAL, LiveServer
 
 pytestmark = pytest.mark.browser
 
@@ -114,3 +115,37 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_run(through: Bench, relay: 
     assert one.frontier == undisturbed
     expect(one.pane("output")).to_contain_text("30000")
     one.errors.clear()  # the browser reports the connections that it could not open
+
+
+def test_the_page_comes_back_by_itself_after_the_server_was_restarted(
+    bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    server = LiveServer(tmp_path, REAL)
+    try:
+        one = bench()
+        one.base = f"http://127.0.0.1:{server.port}"
+        one.open()
+        one.choose_room("lua")
+        one.type_program(
+            "local name = io.read()\nlocal t = {}\nfor n = 1, 900 do t[n % 9] = name .. n end\nprint(name)\n"
+        )
+        one.page.locator("#run").click()
+        one.pane("output").get_by_role("textbox").fill("glass")
+        one.pane("output").get_by_role("textbox").press("Enter")
+        expect(one.pane("output")).to_contain_text("glass")
+        one.ready()
+        one.go_to(1234)
+        frontier, state = one.frontier, one.pane("state").inner_text()
+        server.stop()
+        expect(one.page.locator("#notice")).to_contain_text("The server is restarting")
+        server.start_again()
+        expect(one.page.locator("#notice")).to_be_hidden()
+        one.ready()
+        one.at(1234)
+        assert (one.frontier, one.pane("state").inner_text()) == (frontier, state)
+        expect(one.pane("output")).to_contain_text("glass")
+        one.step(-1)
+        one.page.close()
+        one.errors.clear()  # the browser reports the connections that it could not open
+    finally:
+        server.stop()

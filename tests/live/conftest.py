@@ -46,16 +46,25 @@ class LiveServer:
             "GLASSBOX_REQUESTS_PER_MINUTE": "0",
         }
         variables.update({f"GLASSBOX_{name.upper()}": str(value) for name, value in settings.items()})
-        with self._log_path.open("w") as log:
-            self.process = subprocess.Popen(
+        self._application = application
+        self.process = self._launch()
+        wait_until(self._answers, "the server answers")
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        with self._log_path.open("a") as log:
+            return subprocess.Popen(
                 # The program itself and not `-m`: it starts itself again for a reload.
-                [str(Path(sys.executable).with_name("gunicorn")), "-c", "app/gunicorn_conf.py", application],
+                [str(Path(sys.executable).with_name("gunicorn")), "-c", "app/gunicorn_conf.py", self._application],
                 cwd=ROOT,
-                env=variables,
+                env=self.variables,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
+
+    def start_again(self) -> None:
+        """After `stop`: a new one on the same port, with the same data."""
+        self.process = self._launch()
         wait_until(self._answers, "the server answers")
 
     def _answers(self) -> bool:
