@@ -133,4 +133,5 @@ def test_a_shared_program_brings_its_files_along(two: Bench, bench: Callable[...
 
 def test_assembly_is_one_file(bench: Callable[..., Bench]) -> None:
     one = bench().open("/?room=x86&example=sum")
-    expect(one.pane("source").locator(".files")).to_be_hidden()
+    bar = one.pane("source").locator(".files")
+    expect(bar.get_by_role("button")).to_have_text(["main.asm", "Open a file…"])
