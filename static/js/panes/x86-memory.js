@@ -133,9 +133,11 @@ class MemoryPane {
 
   /** The rows in sight, between two that are as high as the others. */
   inSight() {
-    const from = Math.min(this.from, this.rows.length);
+    // Out of sight altogether there are a few still: focus and search come to them.
+    const from = Math.max(0, Math.min(this.from, this.rows.length - SPARE));
+    const to = Math.max(this.to, from + SPARE);
     const space = (/** @type {string} */ key, /** @type {number} */ rows) => h("tr", { key, "aria-hidden": "true", style: { height: `${rows * ROW_HEIGHT}px` } });
-    return [space("above", from), this.rows.slice(from, this.to).map((make) => make()), space("below", Math.max(0, this.rows.length - this.to))];
+    return [space("above", from), this.rows.slice(from, to).map((make) => make()), space("below", Math.max(0, this.rows.length - to))];
   }
 
   /** @param {import("../store.js").State} state */
