@@ -10,7 +10,7 @@
         mov  al, '!'
         out  0xe9, al           ; a port with a device: it prints
 
-        in   al, 0x42           ; a port without one: all ones
+        in   al, 0x99           ; a port without one: all ones
 
         mov  dx, 0xe9
         mov  si, text

@@ -11,7 +11,7 @@
 COM1    equ  0x3f8
         mov  sp, 0x7000
 
-        in   al, 0x42           ; nobody is at port 0x42
+        in   al, 0x99           ; nobody is at port 0x99
         mov  bl, al             ; so we read ff
         call hex
         mov  al, 10

@@ -62,7 +62,7 @@ export function mountTopbar(root, boot, store, actions) {
   examples.addEventListener("change", () => {
     const example = boot.examples.find((/** @type {any} */ e) => `${e.room}/${e.name}` === examples.value);
     if (example) actions.open(example);
-    else if (examples.value === "blank") actions.blank(store.state.room);
+    else if (examples.value === "blank") actions.blank(boot.rooms.find((/** @type {any} */ r) => r.name === rooms.value)); // chosen, perhaps not yet loaded
   });
   run.addEventListener("click", () => (busy(store.state) ? actions.stop() : actions.run()));
 
