@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 
+from engine.wire import MAX_COMMAND_BYTES
 from tests.live.rawclient import BINARY, CLOSE, PING, TEXT, RawClient, frame
 
 MEGABYTE = 1 << 20
@@ -67,18 +68,18 @@ def test_a_compressed_bomb_is_refused_unopened(server):
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_a_message_that_is_too_long_is_refused(server, opcode):
     with server.connect() as client:
-        client.send_frame(opcode, b"x" * (200 << 10))
+        client.send_frame(opcode, b"x" * (MAX_COMMAND_BYTES + 1))
         assert client.until_close()[1].close_code == 1009
 
 
 def test_a_message_in_too_many_pieces_is_refused_at_the_same_length(server):
     with server.connect() as client, contextlib.suppress(ConnectionError):
         client.send_frame(TEXT, b"x" * 1000, fin=False)
-        for _ in range(220):
-            client.send_frame(0, b"x" * 1000, fin=False)
+        for _ in range(MAX_COMMAND_BYTES // 10_000 + 20):
+            client.send_frame(0, b"x" * 10_000, fin=False)
     with server.connect() as client:
-        client.send_frame(TEXT, b"x" * 100_000, fin=False)
-        client.send_frame(0, b"x" * 100_000, fin=False)
+        client.send_frame(TEXT, b"x" * (MAX_COMMAND_BYTES // 2 + 1), fin=False)
+        client.send_frame(0, b"x" * (MAX_COMMAND_BYTES // 2 + 1), fin=False)
         assert client.until_close()[1].close_code == 1009
 
 
