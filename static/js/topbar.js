@@ -54,15 +54,20 @@ export function mountTopbar(root, boot, store, actions) {
     theme.title = text;
   }
   label();
+  /** The machine that was chosen while its first example is still on its way. */
+  let chosen = "";
   rooms.addEventListener("change", () => {
+    chosen = rooms.value;
     const first = boot.examples.find((/** @type {any} */ e) => e.room === rooms.value);
     if (first) actions.open(first);
     else actions.blank(boot.rooms.find((/** @type {any} */ r) => r.name === rooms.value));
   });
   examples.addEventListener("change", () => {
     const example = boot.examples.find((/** @type {any} */ e) => `${e.room}/${e.name}` === examples.value);
-    if (example) actions.open(example);
-    else if (examples.value === "blank") actions.blank(boot.rooms.find((/** @type {any} */ r) => r.name === rooms.value)); // chosen, perhaps not yet loaded
+    if (example) {
+      chosen = "";
+      actions.open(example);
+    } else if (examples.value === "blank") actions.blank(boot.rooms.find((/** @type {any} */ r) => r.name === rooms.value));
   });
   run.addEventListener("click", () => (busy(store.state) ? actions.stop() : actions.run()));
 
@@ -74,7 +79,8 @@ export function mountTopbar(root, boot, store, actions) {
    */
   function update(state, changed) {
     if (changed.has("room") || changed.has("example") || changed.has("stale") || changed.has("files")) {
-      rooms.value = state.room?.name ?? "";
+      if (state.room?.name === chosen) chosen = "";
+      rooms.value = chosen || (state.room?.name ?? "");
       fillExamples(examples, boot, state);
     }
     if (changed.has("room")) fill(options, optionSelects(store.state, choose));
