@@ -101,6 +101,9 @@ class Worker:
             except EOFError:
                 self._ended.wait(_REPORT_WAIT_S)
             except FrameError:
+                if self._closed is not None and self._closed.reason == "ended":
+                    self._closed = None  # its exit status told of a good end, and came first
+                    self._ended.clear()
                 self._end(Closed("crashed", MESSAGES["crashed"]))
                 self.kill("crashed")
             self._frames.close()
