@@ -168,7 +168,8 @@ def test_a_shared_program_can_be_reported(bench: Callable[..., Bench]) -> None:
 
 def test_a_search_that_takes_long_says_so_and_can_be_cancelled(bench: Callable[..., Bench]) -> None:
     one = bench().open("/play?new=lua", ready=False)
-    one.type_program("local n = 0\nwhile true do n = n + 1 end\n")
+    # Few steps, each with much work: the run does not reach its limit while this looks on.
+    one.type_program("local s = ('a'):rep(300)\nwhile true do s:find('a-b') end\n")
     one.page.locator("#run").click()
     expect(one.page.locator(".runinfo")).to_contain_text("steps so far")
     expect(one.page.locator("#run")).to_have_text("Stop")
