@@ -10,7 +10,7 @@ from flask import Response, request
 
 from app.catalogue import language_of
 from app.tours import address, page
-from engine.examples import Example, load_examples
+from engine.examples import Example, load_examples, without_marks
 from engine.gallery import Picture, load
 from engine.rooms import ROOMS, Room, room
 
@@ -47,8 +47,8 @@ class Card:
 
 def shown_lines(example: Example, line: int) -> tuple[str, ...]:
     """Lines of code of a program from the one before `line` on (from 1; 0: its beginning), shifted to the left."""
-    text: str = example.to_wire()["files"][0]["text"]  # type: ignore[index]
     comment = room(example.room).comment
+    text = without_marks(example.files[0].text, comment)
     lines = [each.expandtabs(4).rstrip() for each in text.splitlines()[max(0, line - 2) :]]
     found = [each for each in lines if each and not each.lstrip().startswith(comment)][:SHOWN_LINES]
     margin = min((len(each) - len(each.lstrip()) for each in found), default=0)
