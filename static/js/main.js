@@ -94,12 +94,13 @@ let asks = 0;
 async function open(example, tick) {
   const ask = ++asks;
   if (!example.files) {
+    store.set({ phase: "opening" });
     try {
       const answer = await fetch(`/examples/${example.room}/${example.name}`);
       if (!answer.ok) throw new Error(`${answer.status}`);
       Object.assign(example, await answer.json());
     } catch (error) {
-      if (ask === asks) store.set({ notice: { key: "notice.noexample", args: { text: String(error) }, tone: "error" } });
+      if (ask === asks) store.set({ phase: store.state.program ? "ready" : "idle", notice: { key: "notice.noexample", args: { text: String(error) }, tone: "error" } });
       return;
     }
     if (ask !== asks) return;

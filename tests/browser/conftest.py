@@ -53,6 +53,8 @@ class Bench:
         return self.ready() if ready else self
 
     def ready(self) -> Bench:
+        """Wait until the page has shown what it was asked for (it does in its next frame) and nothing is under way."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         expect(self.page.locator("#stepno")).to_be_enabled()
         expect(self.page.locator("#workbench")).to_have_attribute("aria-busy", "false")
         return self
@@ -73,6 +75,7 @@ class Bench:
 
     def choose_room(self, name: str) -> None:
         self.page.locator("#room").select_option(name)
+        self.ready()
 
     def button(self, name: str) -> Locator:
         return self.page.locator("#timeline").get_by_role("button", name=name, exact=True)
