@@ -14,7 +14,7 @@ from engine.events import Event, StepFlag
 from engine.machine import Checkpoint, Journal, Limits, Plain, Stop, StopReason, Watch
 from engine.pages import PageImage
 from engine.trace import TraceBatch
-from engine.x86 import edit, faults, guest_kernel, interrupts, picture, screen
+from engine.x86 import edit, faults, guest_kernel, interrupts, picture, pointers, screen
 from engine.x86.board import RAM_BYTES, Board
 from engine.x86.core.vcpu import Vcpu, lib
 from engine.x86.decoder import Decoder, Instruction, Trait
@@ -71,11 +71,12 @@ class X86Checkpoint:
     final: Stop | None
     exit_count: int
     exits: tuple[dict[str, Any], ...]
+    accesses: bytes
 
     @property
     def size_bytes(self) -> int:
         """Bytes that dropping this checkpoint would free, more or less."""
-        return self.image.size_bytes + 512 + 64 * len(self.exits)
+        return self.image.size_bytes + 512 + 64 * len(self.exits) + len(self.accesses)
 
 
 class X86Machine:
@@ -525,6 +526,7 @@ class X86Machine:
             final=self._final,
             exit_count=self.exit_count,
             exits=tuple(self.exits),
+            accesses=pointers.save_accesses(self),
         )
 
     def _regions(self) -> list[tuple[int, int]]:
@@ -539,6 +541,7 @@ class X86Machine:
         (address, used), (length, *_) = self._regions()[0], checkpoint.image.lengths
         pages.restore(checkpoint.image, [(address, max(used, length))])
         self.vcpu.set_state(checkpoint.image.extra)
+        pointers.restore_accesses(self, checkpoint.accesses)
         self.vcpu.raw.input_ready = self.vcpu.raw.service.ready = self.vcpu.raw.wait = 0
         self._services.done = None
         self.board.restore(checkpoint.devices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.x86.core.vcpu import lib
+from engine.x86.core.vcpu import ffi, lib
 from engine.x86.decoder import NO_REGISTER, Access, MemoryOperand
 
 if TYPE_CHECKING:
@@ -142,11 +142,28 @@ def operands(machine: X86Machine) -> list[dict[str, Any]]:
     return found
 
 
-def accesses(machine: X86Machine) -> dict[str, Any]:
-    """Memory that the last steps read and wrote, oldest first, as far as this process has seen them happen."""
+def _recent(machine: X86Machine) -> list[Any]:
+    """What is known of the last steps' operands, oldest first."""
     raw, tick = machine.vcpu.raw, machine.tick
     count = int(raw.access_count)
     kept = [raw.accesses[n % lib.RECENT_ACCESSES] for n in range(max(0, count - lib.RECENT_ACCESSES), count)]
+    return [access for access in kept if access.tick <= tick]
+
+
+def save_accesses(machine: X86Machine) -> bytes:
+    """The operands of the last steps, to be given to `restore_accesses`; no part of the machine's state."""
+    return b"".join(bytes(ffi.buffer(ffi.addressof(access))) for access in _recent(machine))
+
+
+def restore_accesses(machine: X86Machine, saved: bytes) -> None:
+    """Know of the last steps again what was known when they were saved."""
+    raw = machine.vcpu.raw
+    ffi.memmove(raw.accesses, saved, len(saved))
+    raw.access_count = len(saved) // ffi.sizeof("Access")
+
+
+def accesses(machine: X86Machine) -> dict[str, Any]:
+    """Memory that the last steps read and wrote, oldest first: of the up to 64 last operands."""
     found = [
         {
             "tick": int(access.tick),
@@ -155,7 +172,6 @@ def accesses(machine: X86Machine) -> dict[str, Any]:
             "reads": bool(access.access & Access.READ),
             "writes": bool(access.access & Access.WRITE),
         }
-        for access in kept
-        if access.tick <= tick
+        for access in _recent(machine)
     ]
     return {"accesses": found}
