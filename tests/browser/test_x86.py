@@ -59,6 +59,7 @@ def test_registers_and_flags_change_with_each_step_and_back_again(program: Bench
 def test_the_stack_and_memory_show_what_was_pushed(program: Bench) -> None:
     one = program
     one.go_to(4)
+    expect(one.page.locator(".reads")).to_contain_text("AX = 0010")
     expect(one.register("SP").locator(".wrote")).to_have_text("00fe")
     expect(one.pane("memory").locator(".hex .wr")).to_have_text(["10", "00"])
     stack = one.pane("state").locator(".b-stk tbody tr").first

@@ -2,21 +2,28 @@
 // What an instruction read in the shown step, with the values; and where the manual describes it.
 import { Write } from "../../gen/protocol.js";
 import { t } from "../../i18n.js";
-import { registerValues } from "../x86-expression.js";
+import { partsOf, registerValues } from "../x86-expression.js";
 
 /** Intel's own page of the manual's volumes. */
 const MANUAL = "https://www.intel.com/content/www/us/en/developer/articles/technical/intel-sdm.html";
 
 /**
- * A register's value before the shown step: what the step overwrote, else what it still is.
+ * A register's value before the shown step, in as many hexadecimal digits as it has: what the step overwrote, else what
+ * it still is.
  * @param {import("../../store.js").State} state
  * @param {import("../../trace.js").Step} step
+ * @returns {(name: string) => string | undefined}
  */
 function valuesBefore(state, step) {
   const names = state.program?.listing.registers ?? [];
   const old = new Map(step.writes.filter((w) => w.kind === Write.REGISTER).map((w) => [names[w.index], w.old.s]));
   const registers = (state.view?.registers ?? []).map((/** @type {any} */ r) => ({ ...r, value: old.get(r.name) ?? r.value }));
-  return registerValues({ registers });
+  const values = registerValues({ registers });
+  return (name) => {
+    const own = registers.find((/** @type {any} */ r) => r.name.toLowerCase() === name);
+    const part = own ? null : registers.flatMap((/** @type {any} */ r) => partsOf(r.name.toLowerCase())).find((/** @type {any} */ p) => p.name === name);
+    return values.get(name)?.toString(16).padStart(own ? own.value.length : (part?.bits ?? 0) / 4, "0");
+  };
 }
 
 /**
@@ -31,8 +38,8 @@ export function read(state, row, _routine, step) {
   if (state.viewTick !== step.tick) return [];
   const before = valuesBefore(state, step);
   return (row.reads ?? []).flatMap((name) => {
-    const value = before.get(name.toLowerCase());
-    return value === undefined ? [] : [/** @type {[string, import("../../trace.js").Value]} */ ([name.toUpperCase(), { t: "bits", s: value.toString(16) }])];
+    const value = before(name.toLowerCase());
+    return value === undefined ? [] : [/** @type {[string, import("../../trace.js").Value]} */ ([name.toUpperCase(), { t: "bits", s: value }])];
   });
 }
 
