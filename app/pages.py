@@ -16,12 +16,10 @@ from app.tours import all_tours, no_such_tour
 from engine.errors import GlassboxError
 from engine.examples import load_examples
 from engine.rooms import ROOMS, Room
-from engine.wire import MAX_SOURCE_BYTES, MAX_UPLOAD_BYTES
+from engine.wire import MAX_SOURCE_BYTES, MAX_UPLOAD_BYTES, TRACE_WINDOW
 
 blueprint = Blueprint("pages", __name__)
 
-#: Decoded steps that the page keeps, so that scrubbing within them asks for nothing.
-TRACE_WINDOW = 500_000
 NO_LINK = "There is no program under this link. Was it copied whole?"
 
 

@@ -28,15 +28,13 @@ from engine.rooms import Room, SourceFile
 from engine.targets import plain_value
 from engine.timeline import Arrival, Branch, Timeline
 from engine.trace import TraceBatch
-from engine.wire import MAX_SOURCE_BYTES, MAX_UPLOAD_BYTES, VERSION, Command, validate
+from engine.wire import MAX_SOURCE_BYTES, MAX_UPLOAD_BYTES, TRACE_WINDOW, VERSION, Command, validate
 
 log = logging.getLogger("glassbox.session")
 
 #: Frames that may be sent before the page grants more, and the most that it can have open.
 FIRST_CREDIT = 32
 MAX_CREDIT = 1024
-#: Steps of a recording that `run` streams; afterwards it goes on without.
-TRACE_WINDOW = 100_000
 #: Commands that may wait while one is at work.
 MAX_WAITING = 64
 MAX_FILES = 32
@@ -48,8 +46,10 @@ PROGRESS_S = 0.2
 #: A listing that keeps growing is sent again this often at most, and only for this part of the time.
 GROWTH_S = 0.25
 GROWTH_SHARE = 10
-#: Batches of up to about 16 KiB as a frame: what fits besides the room that a core keeps free for one step.
-BATCH_STEPS, BATCH_WRITES, BATCH_TEXT = 256, 288, 4096
+#: A batch is a frame of 6 to 12 KiB with most programs: what fits besides the room that a core keeps free for one step.
+BATCH_STEPS, BATCH_WRITES, BATCH_TEXT = 640, 720, 4096
+#: A batch whose columns need more than this is cut into several frames.
+MAX_FRAME_BYTES = 12 << 10
 
 
 class Closed:
@@ -101,8 +101,9 @@ class FrameStream:
         """Send the steps; a pause while it waits for credit drops them (the page can ask for them by `trace`)."""
         if self._left is not None:
             self._left -= batch.step_count
-        if self._session.await_credit():
-            self._session.send_frame(batch.encode())
+        for frame in batch.frames(MAX_FRAME_BYTES):
+            if self._session.await_credit():
+                self._session.send_frame(frame)
 
 
 class Session:

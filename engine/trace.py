@@ -1,7 +1,9 @@
 """The trace: one table of columns from which the C header, the wire encoder, the page's decoder and the docs are made.
 
 A `TraceBatch` is a run of consecutive executed steps as columns. The C cores fill it; `encode` turns it into one
-binary frame; the page decodes the frame into typed arrays without copying (every column starts on 8 bytes).
+binary frame, in which a column is cut into planes: all lowest bytes, then all second bytes, and so on. A plane whose
+bytes are all the same takes one byte, so most of a trace (high halves, owners, tags) costs nothing on its way; `decode`
+and the page put the columns together again.
 
 Step columns have one entry a step, write columns one entry a write; the writes of step i are the next
 `writes[i]` entries of the write columns. Step number i of a batch is the step with tick `first_tick + i`.
@@ -10,11 +12,12 @@ Step columns have one entry a step, write columns one entry a write; the writes 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 
 
 class ValueTag(IntEnum):
@@ -123,20 +126,69 @@ class TraceBatch:
 
     def encode(self) -> bytes:
         """The batch as one binary frame (layout in docs/protocol.md)."""
-        parts = [
-            HEADER.pack(VERSION, FRAME_TRACE, 0, self.step_count, self.write_count, self.text_bytes, self.first_tick)
-        ]
+        return self._encode(0, self.step_count, 0, self.write_count)
+
+    def frames(self, most_bytes: int) -> Iterator[bytes]:
+        """The batch as one frame, or cut into more of them of at most so many bytes besides their text."""
+        yield from self._frames(0, self.step_count, 0, self.write_count, most_bytes)
+
+    def _frames(self, first: int, last: int, first_write: int, last_write: int, most_bytes: int) -> Iterator[bytes]:
+        frame = self._encode(first, last, first_write, last_write)
+        if len(frame) - self.text_bytes <= most_bytes or last - first < 2:
+            yield frame
+            return
+        half = (first + last) // 2
+        between = first_write + sum(self.column("writes")[first:half])
+        yield from self._frames(first, half, first_write, between, most_bytes)
+        yield from self._frames(half, last, between, last_write, most_bytes)
+
+    def _encode(self, first: int, last: int, first_write: int, last_write: int) -> bytes:
+        """The steps `first` … `last` - 1 of the batch, whose writes are those in between, as a frame."""
+        steps, writes = last - first, last_write - first_write
+        head = HEADER.pack(VERSION, FRAME_TRACE, 0, steps, writes, self.text_bytes, self.first_tick + first)
+        masks = bytearray()
+        planes = []
         for spec in COLUMNS:
-            used = self.column(spec.name).nbytes
-            parts.append(bytes(self.columns[spec.name][:used]) + bytes(-used % 8))
-        parts.append(bytes(self.text[: self.text_bytes]) + bytes(-self.text_bytes % 8))
-        return b"".join(parts)
+            size = struct.calcsize(spec.code)
+            begin, end = (first, last) if spec.per == "step" else (first_write, last_write)
+            used = bytes(memoryview(self.columns[spec.name])[begin * size : end * size])
+            mask = 0
+            for place in range(size):
+                plane = used[place::size]
+                if plane.count(plane[:1]) == len(plane):
+                    planes.append(plane[:1] or b"\0")
+                else:
+                    mask |= 1 << place
+                    planes.append(plane)
+            masks.append(mask)
+        return b"".join((head, masks, *planes, memoryview(self.text)[: self.text_bytes]))
 
     def text_at(self, payload: int) -> tuple[bytes, int]:
         """(first bytes, true length) of the string that a STRING payload stands for."""
         offset, length = payload & 0xFFFFFFFF, payload >> 32
         count = self.text[offset]
         return bytes(self.text[offset + 1 : offset + 1 + count]), length
+
+
+def decode(frame: bytes) -> TraceBatch:
+    """The batch that a frame was made of; ValueError if it is none of this version."""
+    version, kind, _, steps, writes, text_bytes, first = HEADER.unpack_from(frame)
+    if (version, kind) != (VERSION, FRAME_TRACE):
+        raise ValueError(f"a frame of version {version} and kind {kind}; this is version {VERSION}, kind {FRAME_TRACE}")
+    batch = TraceBatch(steps, writes, text_bytes)
+    batch.first_tick, batch.step_count, batch.write_count, batch.text_bytes = first, steps, writes, text_bytes
+    at = HEADER.size + len(COLUMNS)
+    for spec, mask in zip(COLUMNS, frame[HEADER.size :], strict=False):
+        size = struct.calcsize(spec.code)
+        count = steps if spec.per == "step" else writes
+        for place in range(size):
+            varies = mask >> place & 1
+            batch.columns[spec.name][place::size] = frame[at : at + count] if varies else frame[at : at + 1] * count
+            at += count if varies else 1
+    if len(frame) != at + text_bytes:
+        raise ValueError(f"a frame of {len(frame)} bytes, of which {at + text_bytes} are expected")
+    batch.text[:] = frame[at:]
+    return batch
 
 
 def value_text(batch: TraceBatch, tag: int, payload: int) -> Any:  # noqa: ANN401 - JSON data

@@ -105,8 +105,12 @@ def protocol_page() -> str:
         "## Trace frames",
         "",
         f"Version {VERSION}, little endian. A header of {HEADER.size} bytes: version u8, frame kind u8 ({FRAME_TRACE}: "
-        "trace), reserved u16, steps u32, writes u32, text bytes u32, first tick u64. Then the columns in the order of "
-        "the table, each padded with zeros to a multiple of 8 bytes, then the text.",
+        "trace), reserved u16, steps u32, writes u32, text bytes u32, first tick u64. Then a mask u8 for each column "
+        "of the table, then the columns in its order, then the text.",
+        "",
+        "A column is cut into planes: the lowest byte of each of its items, then the second byte of each, up to the "
+        "highest. Bit k of its mask says that plane k is there with a byte for each item; else a single byte stands "
+        "for all of them (it is there for no items, too). A frame has up to 16 KiB, unless a single step says more.",
         "",
         "| column | type | one per | meaning |",
         "|---|---|---|---|",

@@ -20,6 +20,8 @@ MAX_COMMAND_BYTES = 1600 << 10
 MAX_SHORT_COMMAND_BYTES = 192 << 10
 MAX_SOURCE_BYTES = 64 << 10
 MAX_UPLOAD_BYTES = 1 << 20
+#: Steps of a recording that `run` streams; afterwards it goes on without.
+TRACE_WINDOW = 500_000
 
 
 @dataclass(frozen=True)

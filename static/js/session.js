@@ -568,15 +568,22 @@ export class Session {
   /** @param {ArrayBuffer} frame */
   #frame(frame) {
     if (this.#receiving !== this.#run) return;
-    this.state.trace.add(frame);
+    const { trace } = this.state;
+    trace.position = this.state.tick;
+    this.#lowest = Math.min(this.#lowest, trace.add(frame));
     this.#arrived ||= setTimeout(() => {
       this.#arrived = 0;
-      this.store.touch("trace");
+      this.store.touch("steps");
+      // Steps beyond the next one show on the timeline alone.
+      if (this.#lowest <= this.state.tick + 1) this.store.touch("trace");
+      this.#lowest = Infinity;
     }, STREAM_PACE);
   }
 
   /** Runs while new steps are there that nobody was told of. @type {ReturnType<typeof setTimeout> | 0} */
   #arrived = 0;
+  /** The first of these steps. */
+  #lowest = Infinity;
 
   /**
    * @param {any} event

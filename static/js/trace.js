@@ -1,9 +1,12 @@
 // @ts-check
-// The trace in the browser: frames stay as they arrived (typed arrays over their buffer), found by tick.
-import { COLUMNS, HEADER_BYTES, TRACE_VERSION, Tag, Write } from "./gen/protocol.js";
+// The trace in the browser: steps as typed arrays, frame by frame, found by tick.
+import { decode } from "./frame.js";
+import { Tag, Write } from "./gen/protocol.js";
 
-/** Bytes of one item of a column, by struct code. */
-const SIZE = /** @type {Record<string, number>} */ ({ Q: 8, I: 4, H: 2, B: 1 });
+/** What the window's columns may take, in bytes: some 1,900,000 steps of Lua or 1,200,000 of a CPU. */
+const MOST_BYTES = 96 << 20;
+/** When there is more, so much of it goes at once, farthest from the position first. */
+const DROPPED = 1 / 16;
 
 /**
  * A value as the panes show it; the same shape as in the views (docs/views.md). `absent`: there was nothing before.
@@ -24,46 +27,9 @@ const SIZE = /** @type {Record<string, number>} */ ({ Q: 8, I: 4, H: 2, B: 1 });
  * @typedef {{tick: number, where: number, base: number, thread: number, flags: number, depth: number, writes: StepWrite[]}} Step
  */
 
-/**
- * @typedef {object} Chunk
- * @property {number} first
- * @property {number} last
- * @property {Record<string, any>} cols    typed arrays by column; 64-bit columns as pairs of 32-bit halves
- * @property {Uint32Array} starts           index of each step's first write
- * @property {Uint8Array} text
- * @property {number} flags                 the flags of all its steps together
- */
+/** @typedef {import("./frame.js").Chunk} Chunk */
 
 const decoder = new TextDecoder("utf-8", { fatal: false });
-
-/** @param {ArrayBuffer} buffer @returns {Chunk} */
-function decode(buffer) {
-  const head = new DataView(buffer);
-  if (head.getUint8(0) !== TRACE_VERSION) throw new Error("a trace frame of another version");
-  const steps = head.getUint32(4, true);
-  const writes = head.getUint32(8, true);
-  const textBytes = head.getUint32(12, true);
-  const first = Number(head.getBigUint64(16, true));
-  /** @type {Record<string, any>} */
-  const cols = {};
-  let at = HEADER_BYTES;
-  for (const column of COLUMNS) {
-    const count = column.per === "step" ? steps : writes;
-    const bytes = count * SIZE[column.code];
-    if (column.code === "Q") cols[column.name] = new Uint32Array(buffer, at, count * 2);
-    else if (column.code === "I") cols[column.name] = new Uint32Array(buffer, at, count);
-    else if (column.code === "H") cols[column.name] = new Uint16Array(buffer, at, count);
-    else cols[column.name] = new Uint8Array(buffer, at, count);
-    at += bytes + (-bytes & 7);
-  }
-  const starts = new Uint32Array(steps + 1);
-  let flags = 0;
-  for (let i = 0; i < steps; i++) {
-    starts[i + 1] = starts[i] + cols.writes[i];
-    flags |= cols.flags[i];
-  }
-  return { first, last: first + steps - 1, cols, starts, text: new Uint8Array(buffer, at, textBytes), flags };
-}
 
 /**
  * A double as Lua's `%.14g` prints it.
@@ -111,42 +77,63 @@ export class TraceWindow {
   natives = [];
   /** Bumped whenever steps are added or dropped. */
   version = 0;
+  /** The tick that steps are kept around when there are too many. */
+  position = 0;
 
-  /** @type {Map<number | string, number[]>} */
+  /** Who wrote what, of the steps of one unbroken run as far as somebody has asked. @type {Map<number | string, number[]>} */
   #writers = new Map();
-  #indexed = 0;
+  /** The run's first tick, and the last one that is in `#writers`. */
+  #indexed = { from: 0, to: -1 };
+  #bytes = 0;
   /** @type {Uint32Array} */
   #counts = new Uint32Array(256);
   #countsTick = 0;
 
+  /** @param {number} mostBytes */
+  constructor(mostBytes = MOST_BYTES) {
+    this.mostBytes = mostBytes;
+  }
+
   clear() {
     this.chunks = [];
+    this.#bytes = 0;
     this.#forget();
     this.version++;
   }
 
   #forget() {
     this.#writers = new Map();
-    this.#indexed = 0;
+    this.#indexed = { from: 0, to: -1 };
     this.#counts = new Uint32Array(256);
     this.#countsTick = 0;
   }
 
-  /** @param {ArrayBuffer} buffer */
+  /**
+   * Take a frame's steps. Answers the first tick of them.
+   * @param {ArrayBuffer} buffer
+   */
   add(buffer) {
     const chunk = decode(buffer);
-    if (chunk.last < chunk.first) return;
+    if (chunk.last < chunk.first) return chunk.first;
     this.version++;
     const end = this.chunks.at(-1);
     if (!end || chunk.first > end.last) {
       this.chunks.push(chunk);
-      return;
-    }
-    // A frame that repeats known steps is cut to what is new; one that lies across a smaller one takes its place.
+      this.#bytes += chunk.bytes;
+    } else if (!this.#insert(chunk)) return chunk.first;
+    if (this.#bytes > this.mostBytes) this.#drop();
+    return chunk.first;
+  }
+
+  /**
+   * A frame that repeats known steps is cut to what is new; one that lies across a smaller one takes its place.
+   * @param {Chunk} chunk
+   */
+  #insert(chunk) {
     const kept = [];
     for (const old of this.chunks) {
       if (old.last < chunk.first || old.first > chunk.last) kept.push(old);
-      else if (old.first <= chunk.first && old.last >= chunk.last) return;
+      else if (old.first <= chunk.first && old.last >= chunk.last) return false;
       else if (old.first < chunk.first) kept.push({ ...old, last: chunk.first - 1 });
       else if (old.last > chunk.last) {
         chunk.last = old.first - 1;
@@ -154,6 +141,22 @@ export class TraceWindow {
       }
     }
     this.chunks = [...kept, chunk].sort((x, y) => x.first - y.first);
+    this.#bytes = this.chunks.reduce((sum, c) => sum + c.bytes, 0);
+    this.#forget();
+    return true;
+  }
+
+  /** There is too much: the steps farthest from the position go. */
+  #drop() {
+    const { chunks, position } = this;
+    const goal = this.mostBytes * (1 - DROPPED);
+    let first = 0;
+    let last = chunks.length - 1;
+    while (this.#bytes > goal && first < last) {
+      const gone = position - chunks[first].last > chunks[last].first - position ? first++ : last--;
+      this.#bytes -= chunks[gone].bytes;
+    }
+    this.chunks = chunks.slice(first, last + 1);
     this.#forget();
   }
 
@@ -323,7 +326,7 @@ export class TraceWindow {
    * @param {number} tick
    */
   lastWriter(kind, owner, key, tick) {
-    this.#index();
+    this.#index(tick);
     const hi = Math.floor(key / 2 ** 32) >>> 0;
     const ticks = this.#writers.get(place(kind, owner, Tag.INTEGER, key >>> 0, hi));
     const last = ticks ? atMost(ticks, tick) : 0;
@@ -338,7 +341,7 @@ export class TraceWindow {
    * @param {number} tick
    */
   memoryWriters(address, bytes, tick) {
-    this.#index();
+    this.#index(tick);
     const known = this.knownFrom(tick);
     const out = new Array(bytes).fill(0);
     for (let at = Math.max(0, address - 7); at < address + bytes; at++) {
@@ -370,11 +373,20 @@ export class TraceWindow {
     return 1;
   }
 
-  #index() {
-    for (; this.#indexed < this.chunks.length; this.#indexed++) {
-      const c = this.chunks[this.#indexed];
+  /**
+   * Have the writes of the unbroken run of steps that ends at `tick` in `#writers`; of what comes after it nobody asks.
+   * @param {number} tick
+   */
+  #index(tick) {
+    const from = this.knownFrom(tick);
+    if (from > tick) return;
+    if (from !== this.#indexed.from) {
+      this.#writers = new Map();
+      this.#indexed = { from, to: from - 1 };
+    }
+    for (let c = this.#chunk(this.#indexed.to + 1); c && c.first <= tick; c = this.#chunk(c.last + 1)) {
       const { cols, starts } = c;
-      for (let i = 0; i + c.first <= c.last; i++) {
+      for (let i = this.#indexed.to + 1 - c.first; i + c.first <= c.last; i++) {
         for (let w = starts[i]; w < starts[i + 1]; w++) {
           const p = place(cols.w_kind[w], cols.w_owner[w], cols.w_key_tag[w], cols.w_key[2 * w], cols.w_key[2 * w + 1]);
           const ticks = this.#writers.get(p);
@@ -382,6 +394,7 @@ export class TraceWindow {
           else if (ticks[ticks.length - 1] !== c.first + i) ticks.push(c.first + i);
         }
       }
+      this.#indexed.to = c.last;
     }
   }
 
@@ -475,6 +488,7 @@ export class TraceWindow {
    */
   truncate(tick) {
     this.chunks = this.chunks.filter((c) => c.first <= tick).map((c) => (c.last > tick ? { ...c, last: tick } : c));
+    this.#bytes = this.chunks.reduce((sum, c) => sum + c.bytes, 0);
     this.#forget();
     this.version++;
   }

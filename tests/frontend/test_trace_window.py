@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from engine.trace import COLUMNS, TraceBatch, ValueTag, WriteKind, value_text
+from engine.trace import COLUMNS, TraceBatch, ValueTag, WriteKind, decode, value_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -234,3 +236,75 @@ def test_a_gap_hides_writers_instead_of_naming_a_wrong_one() -> None:
     )
     # Step 12, which the window has not seen, wrote the slot after step 3: nothing is said rather than step 3.
     assert got == {"early": 3, "late": 0, "from": [1, 16, 21], "all": [True, True, False, False]}
+
+
+@settings(deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(0, 60), st.integers(1, 4000))
+def test_a_batch_comes_out_of_its_frames_as_it_went_in(rng: random.Random, count: int, most_bytes: int) -> None:
+    made = batch(77, random_steps(rng, count))
+    text = rng.randbytes(rng.randrange(200))
+    made.text[: len(text)], made.text_bytes = text, len(text)
+    columns: dict[str, list[int]] = {column.name: [] for column in COLUMNS}
+    ticks: list[int] = []
+    for frame in made.frames(most_bytes):
+        part = decode(frame)
+        assert part.text == text
+        assert len(frame) - len(text) <= most_bytes or part.step_count < 2
+        ticks += range(part.first_tick, part.first_tick + part.step_count)
+        for name, values in columns.items():
+            values.extend(part.column(name))
+    assert ticks == list(range(77, 77 + count))
+    assert columns == {column.name: list(made.column(column.name)) for column in COLUMNS}
+
+
+@pytest.mark.parametrize("change", [{0: 1}, {1: 9}])
+def test_a_frame_of_another_version_or_kind_is_refused(change: dict[int, int]) -> None:
+    frame = bytearray(batch(1, [step(0)]).encode())
+    for at, value in change.items():
+        frame[at] = value
+    with pytest.raises(ValueError, match="a frame of version"):
+        decode(bytes(frame))
+    with pytest.raises(ValueError, match="are expected"):
+        decode(batch(1, [step(0)]).encode() + b"x")
+
+
+def test_a_full_window_drops_what_is_farthest_from_the_position() -> None:
+    rng = random.Random(5)
+    batches = [batch(first, random_steps(rng, 100)) for first in range(1, 2001, 100)]
+    got = run_node(
+        "const one = new TraceWindow(); one.add(frame(input[0]));\n"
+        "const most = Math.round(one.chunks[0].bytes * 8.5);\n"
+        "const out = [];\n"
+        "for (const position of [0, 1000, 2000]) {\n"
+        "  const w = new TraceWindow(most); w.position = position;\n"
+        "  for (const text of input) w.add(frame(text));\n"
+        "  const sum = w.chunks.reduce((n, c) => n + c.bytes, 0);\n"
+        "  out.push({ fits: sum <= most, most: w.chunks.length, firsts: w.chunks.map((c) => c.first) });\n"
+        "}\n"
+        "console.log(JSON.stringify(out));",
+        encoded(*batches),
+    )
+    assert all(one["fits"] and one["most"] >= 6 for one in got)
+    begin, middle, end = (one["firsts"] for one in got)
+    assert begin[:6] == list(range(1, 601, 100))
+    assert end == list(range(end[0], 2000, 100))
+    assert end[-1] == 1901
+    assert set(range(801, 1200, 100)) <= set(middle)
+
+
+def test_who_wrote_is_known_in_any_order_of_asking() -> None:
+    """Writers are looked up as far as somebody asks, and only in the unbroken steps around."""
+    rng = random.Random(6)
+    early, late = random_steps(rng, 300), random_steps(rng, 300)
+    asked = [(rng.choice([rng.randrange(1, 301), rng.randrange(501, 801)]), rng.randrange(12)) for _ in range(60)]
+    got = run_node(
+        "const w = new TraceWindow(); for (const one of input.frames) w.add(frame(one));\n"
+        "console.log(JSON.stringify(input.asked.map(([tick, slot]) => w.lastWriter(1, 1, slot, tick))));",
+        {"frames": encoded(batch(1, early[:120]), batch(121, early[120:]), batch(501, late)), "asked": asked},
+    )
+    for (tick, slot), answer in zip(asked, got, strict=True):
+        first, steps = (1, early) if tick <= 300 else (501, late)
+        wrote = [
+            first + i for i, s in enumerate(steps) if first + i <= tick and any(w["w_key"] == slot for w in s["w"])
+        ]
+        assert answer == (wrote[-1] if wrote else 0)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import random
 import signal
-import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from engine.trace import COLUMNS, HEADER, ValueTag
+from engine.trace import COLUMNS, ValueTag, decode
 from engine.worker.client import Closed, WorkerPool
 from engine.worker.frames import BINARY, Frame
 from tests.worker.test_rooms_in_workers import HAS_KVM, Visitor, lua, x86
@@ -58,29 +57,21 @@ def until_killed(visitor: Visitor, messages: int) -> list[bytes]:
 
 def steps_of(frame: bytes) -> list[tuple[Any, ...]]:
     """A trace frame's steps: where frames end depends on time, what they say does not."""
-    _, _, _, steps, writes, text_bytes, first = HEADER.unpack_from(frame)
-    at, columns = HEADER.size, {}
-    for column in COLUMNS:
-        count = steps if column.per == "step" else writes
-        size = struct.calcsize(column.code) * count
-        columns[column.name] = struct.unpack_from(f"<{count}{column.code}", frame, at)
-        at += size + -size % 8
-    text = frame[at : at + text_bytes]
+    batch = decode(frame)
+    columns = {column.name: batch.column(column.name) for column in COLUMNS}
 
     def value(tag: int, payload: int) -> Any:
-        if tag != ValueTag.STRING:
-            return tag, payload
-        offset = payload & 0xFFFFFFFF
-        return tag, payload >> 32, text[offset + 1 : offset + 1 + text[offset]]
+        return (tag, *batch.text_at(payload)) if tag == ValueTag.STRING else (tag, payload)
 
     found, w = [], 0
-    for step in range(steps):
+    for step in range(batch.step_count):
         done = []
         for _ in range(columns["writes"][step]):
             values = [value(columns[f"w_{what}_tag"][w], columns[f"w_{what}"][w]) for what in ("key", "old", "new")]
             done.append((columns["w_kind"][w], columns["w_owner"][w], *values))
             w += 1
-        found.append((first + step, *(columns[name][step] for name in ("where", "base", "thread", "flags")), done))
+        named = (columns[name][step] for name in ("where", "base", "thread", "flags"))
+        found.append((batch.first_tick + step, *named, done))
     return found
 
 

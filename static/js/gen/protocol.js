@@ -2,7 +2,7 @@
 // @ts-check
 
 export const VERSION = 1;
-export const TRACE_VERSION = 1;
+export const TRACE_VERSION = 2;
 export const FRAME_TRACE = 1;
 export const HEADER_BYTES = 24;
 export const MAX_COMMAND_BYTES = 1638400;
