@@ -2,7 +2,7 @@
 // The key map: one table for what keys do and where they do it. comfort/keydialog.js shows it under `?`.
 import { editDialog } from "./editing.js";
 import { remember, remembered } from "./preferences.js";
-import { MARKED } from "./session.js";
+import { MARKED } from "./track.js";
 import { askFocus, zoom } from "./timeline.js";
 
 /**

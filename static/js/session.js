@@ -1,15 +1,13 @@
 // @ts-check
 // What a visitor can do, as methods: each changes the store and talks to the machine through the wire.
 import { Breakpoints } from "./breakpoints.js";
-import { Flag } from "./gen/protocol.js";
 import { Program } from "./program.js";
+import { Received } from "./received.js";
 import { comeBack } from "./restart.js";
 import { Wire, WireError } from "./wire.js";
 
 /** Steps on either side of the position that are fetched when the trace window lacks them. */
 const MARGIN = 2000;
-/** While steps stream in, what shows them is told this often, in milliseconds. */
-const STREAM_PACE = 100;
 /** Steps a second while playing. */
 const PLAY_RATE = 6;
 
@@ -36,10 +34,13 @@ export class Session {
     this.store = store;
     this.wire = new Wire(url, {
       event: (event) => this.#event(event),
-      frame: (frame) => this.#frame(frame),
+      frame: (frame) => {
+        if (this.#receiving === this.#run) this.received.frame(frame);
+      },
       state: (connection) => this.#connection(connection),
       slow: (name) => this.store.set({ slow: name, slowAt: null }),
     });
+    this.received = new Received(store);
     this.breakpoints = new Breakpoints(store, this.wire, (error) => this.#failed(error));
   }
 
@@ -524,66 +525,8 @@ export class Session {
       this.store.set({ notice: { key: "notice.queued", args: { n: event.place }, tone: "info" } });
       return;
     }
-    if (this.#receiving !== this.#run) return;
-    const { outputs, exits } = this.state;
-    switch (event.event) {
-      case "output":
-        outputs.push({ tick: event.tick, stream: event.stream, text: event.text });
-        this.store.touch("outputs");
-        break;
-      case "exit":
-        exits.push({ tick: event.tick, data: event.data });
-        this.store.touch("exits");
-        break;
-      case "grew":
-        this.#grew(event.listing);
-        break;
-      case "branches":
-        this.#branched(event);
-        break;
-      case "progress":
-        this.store.set({ slowAt: event.at ?? null, frontier: event.frontier, glance: event.glance });
-        break;
-    }
+    if (this.#receiving === this.#run) this.received.event(event);
   }
-
-  /**
-   * Another branch is shown: what was known of ticks after the one where the two part is not of this one.
-   * @param {any} event
-   */
-  #branched({ branches, current, from }) {
-    const { trace, outputs, exits } = this.state;
-    const isShared = (/** @type {{tick: number}} */ one) => one.tick <= from;
-    trace.truncate(from);
-    this.store.set({ branches, branch: current, outputs: outputs.filter(isShared), exits: exits.filter(isShared), summary: null });
-    this.store.touch("trace");
-  }
-
-  /** @param {any} listing */
-  #grew(listing) {
-    this.state.trace.natives = listing.natives ?? [];
-    this.store.set({ program: new Program(listing) });
-  }
-
-  /** @param {ArrayBuffer} frame */
-  #frame(frame) {
-    if (this.#receiving !== this.#run) return;
-    const { trace } = this.state;
-    trace.position = this.state.tick;
-    this.#lowest = Math.min(this.#lowest, trace.add(frame));
-    this.#arrived ||= setTimeout(() => {
-      this.#arrived = 0;
-      this.store.touch("steps");
-      // Steps beyond the next one show on the timeline alone.
-      if (this.#lowest <= this.state.tick + 1) this.store.touch("trace");
-      this.#lowest = Infinity;
-    }, STREAM_PACE);
-  }
-
-  /** Runs while new steps are there that nobody was told of. @type {ReturnType<typeof setTimeout> | 0} */
-  #arrived = 0;
-  /** The first of these steps. */
-  #lowest = Infinity;
 
   /**
    * @param {any} event
@@ -647,8 +590,3 @@ function defaults(room) {
 function notice(said) {
   return typeof said === "string" ? { text: said } : { key: `notice.${said.key}`, args: said.args ?? {} };
 }
-
-/** Flags that put a mark on the timeline. */
-export const MARKED =
-  Flag.OUTPUT | Flag.INPUT | Flag.ERROR | Flag.COROUTINE | Flag.COLLECTION | Flag.EXIT | Flag.HALT | Flag.FAULT |
-  Flag.COMPILE | Flag.INTERRUPT;

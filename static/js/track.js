@@ -6,7 +6,6 @@ import { fill, h, patch } from "./dom.js";
 import { Flag } from "./gen/protocol.js";
 import { number, t } from "./i18n.js";
 import { markShape } from "./icons.js";
-import { MARKED } from "./session.js";
 import { shownSpan, spanWith, ticksOf, zoomedSpan, movedSpan } from "./span.js";
 
 /** @typedef {import("./store.js").State} State */
@@ -22,6 +21,8 @@ export const KINDS = [
   ["compile", Flag.COMPILE],
   ["collection", Flag.COLLECTION],
 ];
+/** Flags that put a mark on the track. */
+export const MARKED = KINDS.reduce((mask, [, flags]) => mask | flags, 0);
 /** Marks closer than this many pixels share one; more than so many marks share wider cells. */
 const GRID = 12;
 const MOST_MARKS = 60;

@@ -23,7 +23,7 @@ SILHOUETTE = """() => {
 }"""
 LOOP = 'local total = 0\nfor i = 1, 5 do\n  total = total + i\nend\nprint(total)\nprint("over")\n'
 #: More steps than the server streams; `early` is written before the part that the page fetches around the end.
-LONG = "local early = 7\nlocal n = 0\nfor i = 1, 80000 do\n  n = n + i\nend\nprint(early, n)\n"
+LONG = "local early = 7\nlocal n = 0\nfor i = 1, 300000 do\n  n = n + i\nend\nprint(early, n)\n"
 
 
 def program(bench: Callable[..., Bench], text: str) -> Bench:
@@ -102,7 +102,7 @@ def test_the_legend_leads_from_event_to_event(bench: Callable[..., Bench]) -> No
 
 def test_a_value_written_before_the_trace_window_still_leads_to_its_writer(bench: Callable[..., Bench]) -> None:
     one = program(bench, LONG)
-    assert one.frontier > 150_000
+    assert one.frontier > 550_000
     one.button("Last step").click()
     one.at(one.frontier)
     one.button("Previous: output").click()

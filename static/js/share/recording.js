@@ -11,19 +11,21 @@ import { valueText } from "../values.js";
 
 /** Steps that are written between two looks at what the visitor does. */
 const PORTION = 2000;
+/** Steps of a file at most. */
+const MOST_STEPS = 100_000;
 const FLAGS = /** @type {[string, number][]} */ (Object.entries(Flag));
 const KINDS = Object.fromEntries(Object.entries(Write).map(([name, kind]) => [kind, name.toLowerCase()]));
 
 /**
- * Every step that the page holds, in order, with a pause now and then so that the page stays alive.
+ * Every step of a file, in order, with a pause now and then so that the page stays alive.
  * @param {State} state
  * @param {(step: import("../trace.js").Step) => void} visit
  */
-export async function eachStep({ trace }, visit) {
+export async function eachStep(state, visit) {
   let seen = 0;
-  for (const { first, last } of [...trace.chunks]) {
+  for (const [first, last] of stretches(state)) {
     for (let tick = first; tick <= last; tick++) {
-      const step = trace.step(tick);
+      const step = state.trace.step(tick);
       if (step) visit(step);
       if (++seen % PORTION === 0) await new Promise((done) => setTimeout(done));
     }
@@ -31,19 +33,22 @@ export async function eachStep({ trace }, visit) {
 }
 
 /**
- * The stretches of steps that the page holds.
+ * The stretches of steps that a file has: all that the page holds, or of too many those around the shown one.
  * @param {State} state
  * @returns {[number, number][]}
  */
-export function stretches({ trace }) {
+export function stretches({ trace, tick, frontier }) {
+  const from = Math.max(1, Math.min(tick, frontier - MOST_STEPS / 2) - MOST_STEPS / 2 + 1);
+  const to = from + MOST_STEPS - 1;
   /** @type {[number, number][]} */
-  const out = [];
+  const all = [];
   for (const { first, last } of trace.chunks) {
-    const end = out.at(-1);
+    const end = all.at(-1);
     if (end && end[1] === first - 1) end[1] = last;
-    else out.push([first, last]);
+    else all.push([first, last]);
   }
-  return out;
+  if (all.reduce((sum, [first, last]) => sum + last - first + 1, 0) <= MOST_STEPS) return all;
+  return all.filter(([first, last]) => first <= to && last >= from).map(([first, last]) => [Math.max(first, from), Math.min(last, to)]);
 }
 
 /**
