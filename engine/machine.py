@@ -152,6 +152,22 @@ class LooksUp(Protocol):
     look_up: Callable[[], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """A value that is JSON text already; whoever sends it puts it into the message as it is."""
+
+    text: bytes
+
+
+@runtime_checkable
+class WritesViews(Protocol):
+    """A machine whose core writes the view as JSON text: for those who only pass it on, so that nobody parses it."""
+
+    def view_json(self) -> bytes:
+        """What `view` answers, as compact JSON in UTF-8."""
+        ...
+
+
 class Checkpoint(Protocol):
     """A saved state. Opaque to everybody but the machine that made it; immutable; may share pages with others."""
 

@@ -22,7 +22,7 @@ from engine.breakpoints import MAX_PLACES, Passing, Place, find_rows, resolve
 from engine.errors import CommandError, GlassboxError, LimitExceeded
 from engine.events import Event
 from engine.inquiry import SEARCHES, Families, Inquiry, direction
-from engine.machine import Journal, Limits, Machine, StopReason
+from engine.machine import Journal, JsonText, Limits, Machine, StopReason, WritesViews
 from engine.moment import moment
 from engine.rooms import Room, SourceFile
 from engine.targets import plain_value
@@ -110,7 +110,7 @@ class Session:
     """Executes commands. `send_event` takes a complete event, `send_frame` one binary trace frame.
 
     `find_room` answers the room of a name, `limits` are the machine's budgets. `on_ticks` is told of every run of the
-    machine how many instructions it executed, replays included.
+    machine how many instructions it executed, replays included. `takes_text`: `send_event` takes views as JsonText.
     """
 
     def __init__(
@@ -124,8 +124,11 @@ class Session:
         trace_window: int = TRACE_WINDOW,
         clock: Callable[[], float] = time.monotonic,
         on_ticks: Callable[[int], None] | None = None,
+        takes_text: bool = False,
     ) -> None:
         self._on_ticks = on_ticks
+        self._takes_text = takes_text
+        self._as_text: WritesViews | None = None  # the machine, if its views go out as it writes them
         self._send_event = send_event
         self.send_frame = send_frame
         self._next_message = next_message
@@ -317,6 +320,9 @@ class Session:
             raise CommandError("no program is open", hint="open one first")
         return self._opened
 
+    def _view(self) -> dict[str, Any] | JsonText:
+        return JsonText(self._as_text.view_json()) if self._as_text else self._program.machine.view()
+
     def _open(self, arguments: dict[str, Any]) -> dict[str, Any]:
         room = self._find_room(arguments["room"])
         files = source_files(arguments["files"])
@@ -332,12 +338,13 @@ class Session:
         families = Families(names, room.module.family_of) if names else None  # type: ignore[attr-defined]
         inquiry = Inquiry(machine, timeline, files[0].name, self._poll, families)
         self._opened = Opened(room, files[0].name, machine, timeline, inquiry)
+        self._as_text = machine if self._takes_text and isinstance(machine, WritesViews) else None
         limits, listing = self._limits, machine.listing()
         self._listed = listing_size(listing)
         return {
             "room": room.name,
             "listing": listing,
-            "view": machine.view(),
+            "view": self._view(),
             "notice": room.module.notice(machine),
             "limits": {
                 "max_ticks": limits.max_ticks,
@@ -402,7 +409,7 @@ class Session:
             "detail": dict(arrival.detail),
             "ended": {"reason": str(ended.reason), "tick": ended.tick, "detail": dict(ended.detail)} if ended else None,
             "flags": timeline.step_flags(),
-            "view": opened.machine.view(),
+            "view": self._view(),
             "notice": opened.room.module.notice(opened.machine),
         }
 

@@ -15,6 +15,8 @@ from typing import Any
 from engine.errors import CommandError
 
 VERSION = 1
+#: Whole numbers that every JavaScript engine and JSON library keeps exactly.
+MAX_NUMBER = 1 << 53
 #: An `open` may carry files that are no text, in base64; every other command is short.
 MAX_COMMAND_BYTES = 1600 << 10
 MAX_SHORT_COMMAND_BYTES = 192 << 10
@@ -446,8 +448,8 @@ def validate(message: object, commands: Mapping[str, Command] = COMMAND_BY_NAME)
         raise CommandError("a command is a JSON object")
     if message.get("v") != VERSION:
         raise CommandError(f"this server speaks version {VERSION} of the protocol", hint="reload the page")
-    if type(message.get("id")) is not int:
-        raise CommandError("a command needs a whole number `id`")
+    if type(message.get("id")) is not int or abs(message["id"]) > MAX_NUMBER:
+        raise CommandError("a command needs a whole number `id` of up to 2^53")
     command = commands.get(str(message.get("do")))
     if command is None:
         raise CommandError(f"unknown command {str(message.get('do'))[:40]!r}")

@@ -1,7 +1,7 @@
 """The Lua machine: `engine.machine.Machine` over the C core.
 
 The core runs until it needs its host: output is full, a text is to be compiled, the journal is asked, a tick is
-reached. This module answers and runs on, saves and restores the arena as page images, and shows the state (view.py).
+reached. This module answers and runs on, saves and restores the arena as page images, and shows the state.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import orjson
+
 from engine import cbuild, pages
 from engine.errors import CommandError, MachineFault, ProgramError
 from engine.events import Event
-from engine.lua import view
 from engine.lua.compiler import check_beginning, compile_source
 from engine.lua.diagnostics import LuaSourceError
 from engine.lua.dump import dump
@@ -128,6 +129,7 @@ class LuaMachine:
         self._looked_for = 0
         self._watch = LuaWatch(self._lib, self._ffi)
         self._pointer = self._ffi.new("uint8_t **")
+        self._size = self._ffi.new("size_t *")
         self._load(program)
         self._recent = self.save()
 
@@ -461,28 +463,39 @@ class LuaMachine:
             return None
         if self._unwound is None:
             with self._step_before():
-                raw = self._inspect("view")
-                before = view.view(raw, self.functions, tick=self.tick, last=None, where=self.where)
+                before = orjson.loads(self._view_text())
             self._unwound = {**{name: before[name] for name in ("thread", "threads", "heap", "depth")}, "unwound": True}
         return self._unwound
 
     def view(self) -> dict[str, Any]:
         """The visible state; docs/views.md, "Lua"."""
+        seen: dict[str, Any] = orjson.loads(self.view_json())
+        return seen
+
+    def view_json(self) -> bytes:
+        """`view` as JSON text (`engine.machine.WritesViews`)."""
         if not self._is_last_known:
             self._find_last()
         self._see_functions()
         raised = self._raised()
-        raw = self._inspect("view")
-        now = view.view(raw, self.functions, tick=self.tick, last=self._last, where=self.where)
-        return now if raised is None else {**now, **raised}
+        text = self._view_text()
+        return text if raised is None else orjson.dumps({**orjson.loads(text), **raised})
 
-    def _inspect(self, what: str, *numbers: int) -> Any:  # noqa: ANN401 - JSON data
-        size = self._ffi.new("size_t *")
+    def _view_text(self) -> bytes:
+        """The view of what is in the machine now; what an uncaught error unwound is not in it."""
+        last = _NO_ROW if self._last is None else self._last
+        return self._inspect(
+            "view", last, _NO_ROW if self._stop is not None else self._lib.machine_where(self._machine)
+        )
+
+    def _inspect(self, what: str, *numbers: int) -> bytes:
+        """JSON text that the core writes."""
+        size = self._size
         names, count = self.functions.c_names(self._ffi)
         text = getattr(self._lib, f"inspect_{what}")(self._machine, names, count, *numbers, size)
         if text == self._ffi.NULL:
             raise MachineFault("no memory to look into the machine")
-        return view.parse(bytes(self._ffi.buffer(text, size[0])))
+        return bytes(self._ffi.buffer(text, size[0]))
 
     def _see_functions(self) -> None:
         """Take in functions that came without a COMPILE request (binary chunks that the core loaded by itself)."""
@@ -490,11 +503,10 @@ class LuaMachine:
         following = self._lib.inspect_next_function(self._machine)
         if following > known and following != self._looked_for:
             self._looked_for = following  # those that are gone already stay unknown: not to be looked for again
-            size = self._ffi.new("size_t *")
-            text = self._lib.inspect_functions(self._machine, known, size)
+            text = self._lib.inspect_functions(self._machine, known, self._size)
             if text == self._ffi.NULL:
                 raise MachineFault("no memory to look into the machine")
-            self.functions.add_raw(view.parse(bytes(self._ffi.buffer(text, size[0]))))
+            self.functions.add_raw(orjson.loads(bytes(self._ffi.buffer(text, self._size[0]))))
             if self.functions.count > known:
                 self._events.append(Event("program_grew", self.tick))
 
@@ -517,10 +529,10 @@ class LuaMachine:
             if type(first) is not int or not 0 <= first < 1 << 24:
                 raise CommandError("`offset` is the level of the first frame wanted, from 0")
             numbers.append(first)
-        raw = self._inspect(kind, *numbers)
-        if raw is None:
+        found: dict[str, Any] | None = orjson.loads(self._inspect(kind, *numbers))
+        if found is None:
             raise CommandError(f"there is no {kind} #{number} at tick {self.tick}")
-        return view.inspected(kind, raw, self.functions)
+        return found
 
     def listing(self) -> dict[str, Any]:
         """Every function that was loaded so far, as rows."""

@@ -11,6 +11,7 @@ import orjson
 
 from engine import rooms
 from engine.errors import LimitExceeded
+from engine.machine import JsonText
 from engine.rooms import Room
 from engine.session import CLOSED, Closed, Session
 from engine.worker.frames import BINARY, JSON, TO_WEB, FrameSocket
@@ -20,7 +21,21 @@ from engine.worker.tally import Tally
 _libc = ctypes.CDLL(None)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+def _parsed(value: object) -> object:
+    if isinstance(value, JsonText):
+        return orjson.loads(value.text)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def _as_it_is(value: object) -> object:
+    if isinstance(value, JsonText):
+        return orjson.Fragment(value.text)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False, default=_parsed
+)
 
 #: A session that was asked nothing for so long gives back what memory it has left over.
 REST_S = 2.0
@@ -37,10 +52,19 @@ def give_back_memory() -> None:
 def as_json(event: object) -> bytes:
     """An event as it is sent: compact JSON in UTF-8."""
     try:
-        return orjson.dumps(event)
+        return orjson.dumps(event, _as_it_is, orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:
         # A lone surrogate of a visitor's text, which becomes its JSON escape; a number of more than 64 bits.
         return _ENCODER.encode(event).encode("utf-8", "backslashreplace")
+
+
+def parsed_command(payload: bytes) -> object:
+    """The value of a command's JSON; ValueError or RecursionError if it is none."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        value: object = json.loads(payload)  # which lets lone surrogates through, as a browser does
+        return value
 
 
 def serve(
@@ -68,14 +92,19 @@ def serve(
         if frame is None:
             return None
         try:
-            message: object = json.loads(frame.payload)
+            return parsed_command(frame.payload)
         except (ValueError, RecursionError):
             return "not JSON"  # which no command is: the session answers with what is wrong
-        return message
 
     try:
         session = Session(
-            send_event, send_frame, next_message, limits=limits.session, find_room=find_room, on_ticks=tally.add
+            send_event,
+            send_frame,
+            next_message,
+            limits=limits.session,
+            find_room=find_room,
+            on_ticks=tally.add,
+            takes_text=True,
         )
         session.serve()
     except (BrokenPipeError, ConnectionResetError):

@@ -102,7 +102,7 @@ static void look(Machine *m) {
   uint32_t objects = 0;
   (void)objects;
   inspect_functions(m, 0, &size);
-  inspect_view(m, NULL, 0, &size);
+  inspect_view(m, NULL, 0, -1, machine_where(m), &size);
   for (uint32_t id = 1; id < 8; id++) {
     inspect_table(m, NULL, 0, id, 0, 16, &size);
     inspect_function(m, NULL, 0, G->next_id - id, &size);

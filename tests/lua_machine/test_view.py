@@ -276,3 +276,39 @@ def test_after_an_uncaught_error_the_view_shows_what_it_unwound(machine: Make) -
     assert subject.view() == view
     assert subject.tick == end.tick
     assert "unwound" not in machine(text).view()
+
+
+DEEP = """local outer = 1
+local function go(n)
+  local mine = n
+  local function inner() return mine + outer end
+  if n == 0 then return inner() end
+  return (go(n - 1)) + inner()
+end
+print(go(100))
+"""
+
+
+def test_an_open_upvalue_of_a_deep_stack_is_placed_in_the_frame_that_it_belongs_to(machine: Make) -> None:
+    m = machine(DEEP)
+    while m.depth < 90:
+        m.run(1)
+    view = m.view()
+    frames = {frame["level"]: frame for frame in view["threads"][0]["frames"]}
+    assert len(frames) < view["depth"]  # some in the middle are not shown
+    found = set()
+    for frame in frames.values():
+        for upvalue in frame["upvalues"]:
+            if upvalue["frame"] is not None:
+                home = frames[upvalue["frame"]]
+                assert upvalue["slot"] == home["base"] + upvalue["register"]
+                assert home["registers"][upvalue["register"]]["name"] == upvalue["name"]
+                found.add((upvalue["name"], upvalue["frame"]))
+    assert ("outer", view["depth"] - 1) in found
+
+
+def test_the_view_as_text_is_the_view(machine: Make) -> None:
+    m = machine(DEEP)
+    for _ in range(30):
+        m.run(7)
+        assert json.loads(m.view_json()) == m.view()

@@ -25,7 +25,6 @@ RANKS = (
     ("engine/lua/room.py", 2),
     ("engine/lua/cli.py", 2),
     ("engine/lua/machine", 2),
-    ("engine/lua/view", 2),
     ("engine/lua/debug.py", 2),
     ("engine/lua/core/", 2),
     ("engine/lua/", 1),

@@ -17,12 +17,26 @@
 
 #define MAX_THREADS 64
 #define MAX_FRAMES 64        /* of each thread: the innermost ones, and the outermost */
+#define MAX_OUTER 8          /* the outermost frames of a deep stack */
 #define MAX_HEAP 64          /* objects in a view's heap */
 #define MAX_ITEMS 64         /* of each part of a table in a view's heap */
 #define MAX_VARARGS 32
 #define MAX_WALK 200000      /* objects looked at in search of one */
+#define MAX_REGISTERS 256
+#define MAX_NAMED 256        /* tables that names are remembered of */
 
 static Json out;
+
+/* What one answer remembers while it is written. */
+static struct {
+  struct {
+    const Table *table;
+    const char *name;
+  } named[MAX_NAMED]; /* the first name through which the running thread's frames reach a table */
+  int count;
+  const Thread *measured; /* the thread whose depth is known */
+  int depth;
+} seen;
 
 /* ---- finding objects ---- */
 
@@ -69,8 +83,65 @@ static const UpVal *open_upvalue(const Thread *L, const TValue *slot) {
   return uv && uv->v == slot ? uv : NULL;
 }
 
-static void put_register(const Thread *L, StkId base, int reg) {
+static int depth_of(const Thread *L) {
+  if (seen.measured != L) {
+    seen.measured = L;
+    seen.depth = 0;
+    for (const CallInfo *ci = L->ci; ci != &L->base_ci; ci = ci->previous) seen.depth++;
+  }
+  return seen.depth;
+}
+
+/* The frame of L, among those that a view shows, in which an open upvalue's slot lives; its level, -1 for none. */
+static int frame_of(const Thread *L, const TValue *slot, const CallInfo **frame) {
+  int level = 0;
+  const CallInfo *ci = L->ci;
+  /* Innermost first: where frames overlap, a slot belongs to the inner one. */
+  for (; ci != &L->base_ci && level < MAX_FRAMES; ci = ci->previous, level++) {
+    *frame = ci;
+    if (ci_is_lua(ci) && ci->func < slot) return level;
+  }
+  if (ci == &L->base_ci) return -1;
+  ci = L->base_ci.next;
+  for (level = depth_of(L) - 1; level >= MAX_FRAMES && level >= depth_of(L) - MAX_OUTER; level--, ci = ci->next) {
+    *frame = ci;
+    if (ci_is_lua(ci) && ci->func < slot && slot <= ci->next->func) return level;
+  }
+  return -1;
+}
+
+/* A table that a variable of the running thread holds gets the variable's name. */
+static void name_table(const Thread *L, const TValue *v, const char *name) {
+  if (L != G->running || v->tag != V_TABLE || name == NULL || *name == '\0' || *name == '(') return;
+  const Table *t = table_of(v);
+  for (int n = 0; n < seen.count; n++) {
+    if (seen.named[n].table == t) return;
+  }
+  if (seen.count == MAX_NAMED) return;
+  seen.named[seen.count].table = t;
+  seen.named[seen.count++].name = name;
+}
+
+static void put_text_or_null(const char *key, const char *text) {
+  if (text) {
+    json_text(&out, key, text);
+  } else {
+    json_key(&out, key);
+    json_raw(&out, "null");
+  }
+}
+
+/* The variables in the registers of a function that is about to execute instruction `pc`. */
+static void local_names(const Proto *p, int pc, const char *names[MAX_REGISTERS]) {
+  memset(names, 0, MAX_REGISTERS * sizeof *names);
+  for (int n = 0, reg = 0; n < p->sizelocvars && p->locvars[n].startpc <= pc && reg < MAX_REGISTERS; n++) {
+    if (pc < p->locvars[n].endpc) names[reg++] = p->locvars[n].name ? p->locvars[n].name->bytes : NULL;
+  }
+}
+
+static void put_register(const Thread *L, const char *const *names, StkId base, int reg) {
   const TValue *slot = base + reg;
+  const char *name = reg < MAX_REGISTERS ? names[reg] : NULL;
   json_open(&out, '{');
   json_number(&out, "index", reg);
   json_number(&out, "slot", slot - L->stack);
@@ -80,6 +151,8 @@ static void put_register(const Thread *L, StkId base, int reg) {
   json_key(&out, "upvalue");
   if (uv) json_integer(&out, uv->id);
   else json_raw(&out, "null");
+  put_text_or_null("name", name);
+  name_table(L, slot, name);
   json_close(&out, '}');
 }
 
@@ -91,16 +164,18 @@ static void put_registers(const Thread *L, const CallInfo *ci, int pc) {
   StkId end = visible_end(L, ci, pc);
   int open = NO_OPEN;
   if (a && ci == L->ci && pc < a->count) open = a->open[pc];
+  const char *names[MAX_REGISTERS];
+  local_names(p, pc, names);
   json_key(&out, "registers");
   json_open(&out, '[');
   for (int reg = 0; base + reg < end; reg++) {
     if (a && pc < a->count && !assigned_has(a, pc, reg)) continue;
-    put_register(L, base, reg);
+    put_register(L, names, base, reg);
   }
   if (open != NO_OPEN) {
     for (StkId slot = base + open; slot < L->top; slot++) {
       int reg = (int)(slot - base);
-      if (slot >= end || !assigned_has(a, pc, reg)) put_register(L, base, reg);
+      if (slot >= end || !assigned_has(a, pc, reg)) put_register(L, names, base, reg);
     }
   }
   json_close(&out, ']');
@@ -120,29 +195,71 @@ static void put_upvalue_fields(const UpVal *uv) {
   json_value(&out, uv->v);
 }
 
-static void put_upvalues(const LClosure *closure) {
+static void put_upvalues(const Thread *L, const LClosure *closure) {
   json_key(&out, "upvalues");
   json_open(&out, '[');
   for (int n = 0; n < closure->nupvalues; n++) {
-    if (closure->upvals[n] == NULL) continue;
+    const UpVal *uv = closure->upvals[n];
+    if (uv == NULL) continue;
+    const TString *name = n < closure->p->sizeupvalues ? closure->p->upvalues[n].name : NULL;
     json_open(&out, '{');
     json_number(&out, "index", n);
     json_key(&out, "name");
-    json_string_or_null(&out, n < closure->p->sizeupvalues ? closure->p->upvalues[n].name : NULL);
-    put_upvalue_fields(closure->upvals[n]);
+    json_string_or_null(&out, name);
+    put_upvalue_fields(uv);
+    const CallInfo *frame = NULL;
+    int level = upval_is_open(uv) ? frame_of(uv->u.open.thread, uv->v, &frame) : -1;
+    if (level >= 0) {
+      json_number(&out, "frame", level);
+      json_number(&out, "register", uv->v - (frame->func + 1));
+    } else {
+      json_raw(&out, ",\"frame\":null,\"register\":null");
+    }
+    if (name) name_table(L, uv->v, strcmp(name->bytes, "_ENV") == 0 ? "_G" : name->bytes);
     json_close(&out, '}');
   }
   json_close(&out, ']');
 }
 
-static void put_lua_frame(const Thread *L, const CallInfo *ci) {
+/* The name that function number `id` was declared with, fit for a JSON string. */
+static const char *declared_name(uint32_t id) {
+  return id < out.name_count && out.names[id] ? out.names[id] : "function";
+}
+
+/* The name it was declared with; for one without a name, what its caller calls it. */
+static void put_function_name(Thread *L, CallInfo *ci, uint32_t id) {
+  const char *declared = declared_name(id);
+  Activation ar;
+  memset(&ar, 0, sizeof ar);
+  ar.ci = ci;
+  if (strncmp(declared, "function <", 10) == 0 && get_info(L, "n", &ar) && ar.name && *ar.name) {
+    json_named(&out, "name", strcmp(ar.namewhat, "metamethod") == 0 ? "__" : "", ar.name);
+  } else {
+    json_quoted(&out, "name", declared);
+  }
+}
+
+static void put_call(const CallInfo *ci) {
+  json_number(&out, "wants", ci->nresults >= MULTRET ? ci->nresults : -(ci->nresults) - 3);
+  json_flag(&out, "tail", (ci->callstatus & CALL_TAIL) != 0);
+}
+
+static void put_lua_frame(Thread *L, CallInfo *ci) {
   const LClosure *closure = ci_closure(ci);
-  int pc = shown_pc(L, ci);
+  int pc = shown_pc(L, ci), line = line_of(closure->p, pc);
   json_text(&out, "kind", "lua");
+  json_key(&out, "function");
+  json_open(&out, '{');
   json_number(&out, "id", closure->id);
+  put_function_name(L, ci, closure->p->id);
   json_number(&out, "proto", closure->p->id);
+  json_close(&out, '}');
   json_number(&out, "base", ci->func + 1 - L->stack);
   json_number(&out, "pc", pc + 1);
+  json_key(&out, "line");
+  if (closure->p->lineinfo && pc < closure->p->sizelineinfo) json_integer(&out, line);
+  else json_raw(&out, "null");
+  put_call(ci);
   json_key(&out, "varargs");
   json_open(&out, '[');
   /* before VARARGPREP has run they are still above the parameters, and the count is that of the record's last user */
@@ -154,41 +271,41 @@ static void put_lua_frame(const Thread *L, const CallInfo *ci) {
   }
   json_close(&out, ']');
   put_registers(L, ci, pc);
-  put_upvalues(closure);
+  put_upvalues(L, closure);
+}
+
+/* `is_host`: the frame from which the machine called the main program. */
+static void put_native_frame(const Thread *L, const CallInfo *ci, int is_host) {
+  json_text(&out, "kind", is_host ? "host" : "native");
+  json_key(&out, "function");
+  json_open(&out, '{');
+  json_key(&out, "id");
+  if (ci->func->tag == V_NCLOSURE) json_integer(&out, nclosure_of(ci->func)->id);
+  else json_raw(&out, "null");
+  json_text(&out, "name", json_native_name(ci->func));
+  json_raw(&out, ",\"proto\":null");
+  json_close(&out, '}');
+  json_number(&out, "base", ci->func + 1 - L->stack);
+  json_raw(&out, ",\"pc\":null,\"line\":null");
+  put_call(ci);
+  json_raw(&out, ",\"varargs\":[],\"registers\":[],\"upvalues\":[]");
 }
 
 static void put_frame(Thread *L, CallInfo *ci, int level) {
-  Activation ar;
-  memset(&ar, 0, sizeof ar);
   json_open(&out, '{');
   json_number(&out, "level", level);
-  ar.ci = ci;
-  if (get_info(L, "n", &ar) && ar.name) {
-    json_text(&out, "called", ar.name);
-    json_text(&out, "calledwhat", ar.namewhat);
-  }
-  json_number(&out, "wants", ci->nresults >= MULTRET ? ci->nresults : -(ci->nresults) - 3);
-  json_flag(&out, "tail", (ci->callstatus & CALL_TAIL) != 0);
-  if (ci_is_lua(ci)) {
-    put_lua_frame(L, ci);
-  } else {
-    json_text(&out, "kind", "native");
-    json_number(&out, "base", ci->func + 1 - L->stack);
-    json_key(&out, "native");
-    json_value(&out, ci->func);
-  }
+  if (ci_is_lua(ci)) put_lua_frame(L, ci);
+  else put_native_frame(L, ci, L == G->main_thread && ci->previous == &L->base_ci);
   json_close(&out, '}');
 }
 
 /* The window of MAX_FRAMES frames from level `first` on, and the outermost ones. */
 static void put_frames(Thread *L, int first) {
-  int count = 0, level = 0;
-  for (CallInfo *ci = L->ci; ci != &L->base_ci; ci = ci->previous) count++;
-  json_number(&out, "depth", count);
+  int count = depth_of(L), level = 0;
   json_key(&out, "frames");
   json_open(&out, '[');
   for (CallInfo *ci = L->ci; ci != &L->base_ci; ci = ci->previous, level++) {
-    if ((level >= first && level - first < MAX_FRAMES) || level >= count - 8) put_frame(L, ci, level);
+    if ((level >= first && level - first < MAX_FRAMES) || level >= count - MAX_OUTER) put_frame(L, ci, level);
   }
   json_close(&out, ']');
 }
@@ -205,12 +322,11 @@ static void put_thread(Thread *L, int first) {
   json_open(&out, '{');
   json_number(&out, "id", L->id);
   json_text(&out, "status", status_word(L));
-  json_flag(&out, "main", L == G->main_thread);
-  /* the function of a coroutine: the outermost frame's, or the one that waits to be started */
+  /* a coroutine has its function's name: that of the outermost frame, or of the one that waits to be started */
   const TValue *body = L->stack + 1;
-  json_key(&out, "body");
-  if (L->top > body && is_function(body)) json_value(&out, body);
-  else json_raw(&out, "null");
+  if (L == G->main_thread) json_text(&out, "name", "main");
+  else if (L->top > body && is_lclosure(body)) json_quoted(&out, "name", declared_name(lclosure_of(body)->p->id));
+  else json_text(&out, "name", L->top > body && is_function(body) ? json_native_name(body) : "coroutine");
   put_frames(L, first);
   json_close(&out, '}');
 }
@@ -324,6 +440,7 @@ static void put_function(const LClosure *closure, int with_values) {
     json_close(&out, '}');
   }
   json_close(&out, ']');
+  json_quoted(&out, "name", declared_name(closure->p->id));
   json_close(&out, '}');
 }
 
@@ -344,6 +461,11 @@ static void put_heap(void) {
     json_open(&out, '{');
     json_number(&out, "id", t->id);
     put_table_parts(t, 0, MAX_ITEMS, 0, MAX_ITEMS);
+    const char *name = NULL;
+    for (int k = 0; k < seen.count && !name; k++) {
+      if (seen.named[k].table == t) name = seen.named[k].name;
+    }
+    put_text_or_null("name", name);
     json_close(&out, '}');
   }
   json_close(&out, ']');
@@ -374,11 +496,29 @@ static void put_heap(void) {
 static void begin(Machine *m, const char *const *names, uint32_t name_count) {
   machine_activate(m);
   json_begin(&out, names, name_count);
+  seen.count = 0;
+  seen.measured = NULL;
 }
 
-const char *inspect_view(Machine *m, const char *const *names, uint32_t name_count, size_t *size) {
+static void put_row(const char *key, int64_t row) {
+  json_key(&out, key);
+  if (row < 0) {
+    json_raw(&out, "null");
+    return;
+  }
+  json_open(&out, '{');
+  json_number(&out, "where", row);
+  json_close(&out, '}');
+}
+
+const char *inspect_view(Machine *m, const char *const *names, uint32_t name_count, int64_t last, int64_t next,
+                         size_t *size) {
   begin(m, names, name_count);
   json_open(&out, '{');
+  json_number(&out, "tick", (long long)machine_tick(m));
+  put_row("last", last);
+  put_row("next", next);
+  json_number(&out, "depth", depth_of(G->running));
   json_number(&out, "thread", G->running->id);
   put_threads();
   put_heap();
@@ -442,107 +582,6 @@ const char *inspect_thread(Machine *m, const char *const *names, uint32_t name_c
 uint32_t inspect_next_function(Machine *m) {
   machine_activate(m);
   return G->next_proto;
-}
-
-/* ---- functions, for the listing ---- */
-
-static void put_bytes(const char *key, const TString *s) {
-  json_key(&out, key);
-  if (s) json_hex(&out, s->bytes, string_length(s));
-  else json_raw(&out, "null");
-}
-
-/* A constant as ["i", text], ["f", text of the bits], ["s", hex] or a plain JSON value. */
-static void put_constant(const TValue *v) {
-  char text[40];
-  if (is_string(v)) {
-    json_open(&out, '[');
-    json_raw(&out, "\"s\"");
-    json_hex(&out, string_of(v)->bytes, string_length(string_of(v)));
-    json_close(&out, ']');
-    return;
-  }
-  json_item(&out);
-  if (is_number(v)) {
-    snprintf(text, sizeof text, "[\"%c\",\"%lld\"]", is_integer(v) ? 'i' : 'f', (long long)v->v.i);
-    json_raw(&out, text);
-  } else {
-    json_raw(&out, is_nil(v) ? "null" : is_false(v) ? "false" : "true");
-  }
-}
-
-static void put_names(const Proto *p) {
-  json_key(&out, "upvalues");
-  json_open(&out, '[');
-  for (int n = 0; n < p->sizeupvalues; n++) {
-    json_open(&out, '{');
-    put_bytes("name", p->upvalues[n].name);
-    json_flag(&out, "in_stack", p->upvalues[n].instack);
-    json_number(&out, "index", p->upvalues[n].idx);
-    json_number(&out, "kind", p->upvalues[n].kind);
-    json_close(&out, '}');
-  }
-  json_close(&out, ']');
-  json_key(&out, "locals");
-  json_open(&out, '[');
-  for (int n = 0; n < p->sizelocvars; n++) {
-    json_open(&out, '{');
-    put_bytes("name", p->locvars[n].name);
-    json_number(&out, "start", p->locvars[n].startpc);
-    json_number(&out, "end", p->locvars[n].endpc);
-    json_close(&out, '}');
-  }
-  json_close(&out, ']');
-}
-
-static void put_proto(const Proto *p) {
-  json_open(&out, '{');
-  json_number(&out, "id", p->id);
-  json_number(&out, "where", p->where);
-  put_bytes("source", p->source);
-  json_number(&out, "line_defined", p->linedefined);
-  json_number(&out, "last_line", p->lastlinedefined);
-  json_number(&out, "parameters", p->numparams);
-  json_flag(&out, "is_vararg", p->is_vararg);
-  json_number(&out, "max_stack", p->maxstacksize);
-  json_key(&out, "code");
-  json_open(&out, '[');
-  for (int n = 0; n < p->sizecode; n++) json_integer(&out, p->code[n]);
-  json_close(&out, ']');
-  json_key(&out, "line_info");
-  json_open(&out, '[');
-  for (int n = 0; n < p->sizelineinfo; n++) json_integer(&out, p->lineinfo[n]);
-  json_close(&out, ']');
-  json_key(&out, "absolute_lines");
-  json_open(&out, '[');
-  for (int n = 0; n < p->sizeabslineinfo; n++) {
-    json_open(&out, '[');
-    json_integer(&out, p->abslineinfo[n].pc);
-    json_integer(&out, p->abslineinfo[n].line);
-    json_close(&out, ']');
-  }
-  json_close(&out, ']');
-  json_key(&out, "constants");
-  json_open(&out, '[');
-  for (int n = 0; n < p->sizek; n++) put_constant(&p->k[n]);
-  json_close(&out, ']');
-  json_key(&out, "protos");
-  json_open(&out, '[');
-  for (int n = 0; n < p->sizep; n++) json_integer(&out, p->p[n]->id);
-  json_close(&out, ']');
-  put_names(p);
-  json_close(&out, '}');
-}
-
-const char *inspect_functions(Machine *m, uint32_t first, size_t *size) {
-  begin(m, NULL, 0);
-  json_open(&out, '[');
-  for (const GCObject *o = G->allgc; o; o = o->next) {
-    const Proto *p = (const Proto *)o;
-    if (o->tag == V_PROTO && p->complete && p->id >= first) put_proto(p);
-  }
-  json_close(&out, ']');
-  return json_end(&out, size);
 }
 
 void inspect_forget(Machine *m) {

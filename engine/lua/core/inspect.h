@@ -1,4 +1,4 @@
-/* What the machine looks like, as JSON text: the raw facts behind view() and inspect() (engine/lua/view.py adds names).
+/* What the machine looks like, as the JSON text of view() and inspect() (docs/views.md).
  *
  * Every function makes `m` the resident machine. The text stays valid until the next call of any of them; NULL means
  * that the host is short of memory. cffi reads the part between the two markers as part of its cdef. */
@@ -7,8 +7,10 @@
 #include "core.h"
 
 /* cdef begins */
-/* `names[id]` is the name of function number id, already fit to stand between JSON quotes. */
-const char *inspect_view(Machine *m, const char *const *names, uint32_t name_count, size_t *size);
+/* `names[id]` is the name of function number id, already fit to stand between JSON quotes; `last` and `next` are the
+ * rows of the last and the next instruction, -1 for none. */
+const char *inspect_view(Machine *m, const char *const *names, uint32_t name_count, int64_t last, int64_t next,
+                         size_t *size);
 /* A table's slots `offset` to `offset + limit` (array part first, then the hash part in order); "null" if there is no
  * such table. `id` as in the view. The three others likewise: a closure, an upvalue, a coroutine with its frames. */
 const char *inspect_table(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, uint32_t offset,

@@ -68,10 +68,13 @@ void json_key(Json *j, const char *key) {
 }
 
 void json_integer(Json *j, long long value) {
-  char text[32];
-  int size = snprintf(text, sizeof text, "%lld", value);
+  char text[24], *begin = text + sizeof text;
+  unsigned long long rest = value < 0 ? 0 - (unsigned long long)value : (unsigned long long)value;
+  do *--begin = (char)('0' + rest % 10);
+  while (rest /= 10);
+  if (value < 0) *--begin = '-';
   json_item(j);
-  add(j, text, (size_t)size);
+  add(j, begin, (size_t)(text + sizeof text - begin));
 }
 
 void json_number(Json *j, const char *key, long long value) {
@@ -130,6 +133,22 @@ void json_text(Json *j, const char *key, const char *text) {
   add_text(j, text, strlen(text));
 }
 
+void json_quoted(Json *j, const char *key, const char *text) {
+  json_key(j, key);
+  add_literal(j, "\"");
+  json_raw(j, text);
+  add_literal(j, "\"");
+}
+
+void json_named(Json *j, const char *key, const char *prefix, const char *text) {
+  size_t size = strlen(text);
+  json_key(j, key);
+  add_literal(j, "\"");
+  json_raw(j, prefix);
+  for (size_t n = 0; n < size;) n += add_character(j, (const unsigned char *)text + n, size - n, 0);
+  add_literal(j, "\"");
+}
+
 void json_string_or_null(Json *j, const TString *s) {
   if (s) add_text(j, s->bytes, string_length(s));
   else json_raw(j, "null");
@@ -160,9 +179,15 @@ static void add_quoted(Json *j, const TString *s) {
   add_literal(j, "\\\"\"");
 }
 
-static void add_native(Json *j, uint64_t number) {
+const char *json_native_name(const TValue *v) {
+  if (v->tag != V_NATIVE && v->tag != V_NCLOSURE) return "?";
+  uint64_t number = v->tag == V_NATIVE ? v->v.native : nclosure_of(v)->native;
+  return number < machine_native_count() ? machine_native_name((uint32_t)number) : "?";
+}
+
+static void add_native(Json *j, const TValue *v) {
   add_literal(j, "\"native\",\"s\":\"");
-  json_raw(j, number < machine_native_count() ? machine_native_name((uint32_t)number) : "?");
+  json_raw(j, json_native_name(v));
   add_literal(j, "\"");
 }
 
@@ -198,9 +223,9 @@ void json_value(Json *j, const TValue *v) {
       break;
     case V_TABLE: add_reference(j, "table", table_of(v)->id); break;
     case V_LCLOSURE: add_closure(j, lclosure_of(v)); break;
-    case V_NATIVE: add_native(j, v->v.native); break;
+    case V_NATIVE: add_native(j, v); break;
     case V_NCLOSURE:
-      add_native(j, nclosure_of(v)->native);
+      add_native(j, v);
       json_number(j, "id", nclosure_of(v)->id);
       break;
     case V_USERDATA: add_reference(j, "userdata", userdata_of(v)->id); break;

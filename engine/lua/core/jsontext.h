@@ -22,6 +22,12 @@ void json_integer(Json *j, long long value);
 void json_number(Json *j, const char *key, long long value);
 void json_flag(Json *j, const char *key, int value);
 void json_text(Json *j, const char *key, const char *text);
+/* A text that is fit to stand between JSON quotes as it is. */
+void json_quoted(Json *j, const char *key, const char *text);
+/* `prefix` and `text` as one. */
+void json_named(Json *j, const char *key, const char *prefix, const char *text);
+/* The name of a native function; "?" for any other value. */
+const char *json_native_name(const TValue *v);
 void json_string_or_null(Json *j, const TString *s);
 /* A value as docs/views.md has it: {"t", "s", "id"?}; functions carry "proto", too. */
 void json_value(Json *j, const TValue *v);
