@@ -20,6 +20,6 @@ CMODULE = CModule(
     name="engine.pages._pages",
     cdef=CDEF,
     prelude='#include "pages.h"',
-    sources=("pages.c",),
-    headers=("pages.h",),
+    sources=("pages.c", "page.c"),
+    headers=("pages.h", "page.h"),
 )

@@ -1,4 +1,5 @@
-/* Page images: copies of memory ranges, made page by page, that share what did not change.
+/* Page images: copies of memory ranges, made page by page, that share what did not change; what changed a little is
+ * packed against what it was (page.c).
  *
  * An image has a table of chunks per range; a chunk is a table of CHUNK_PAGES pages. Both are refcounted and never
  * change once an image is complete, so a range of which nothing changed costs one pointer per chunk. A page of zeros
@@ -10,14 +11,10 @@
 #include "pages.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { PAGE_BYTES = 4096, CHUNK_PAGES = 64, CHUNK_BYTES = PAGE_BYTES * CHUNK_PAGES };
+#include "page.h"
 
-typedef struct Page {
-  uint32_t refs;
-  uint8_t bytes[PAGE_BYTES] __attribute__((aligned(16)));
-} Page;
+enum { CHUNK_PAGES = 64, CHUNK_BYTES = PAGE_BYTES * CHUNK_PAGES };
 
 typedef struct Chunk {
   uint32_t refs;
@@ -40,10 +37,6 @@ static void take(uint32_t *refs) { __atomic_add_fetch(refs, 1, __ATOMIC_RELAXED)
 
 static int drop_is_last(uint32_t *refs) { return __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) == 0; }
 
-static void page_drop(Page *page) {
-  if (page && drop_is_last(&page->refs)) free(page);
-}
-
 static void chunk_drop(Chunk *chunk) {
   if (!chunk || !drop_is_last(&chunk->refs)) return;
   for (int i = 0; i < CHUNK_PAGES; i++) page_drop(chunk->pages[i]);
@@ -51,41 +44,6 @@ static void chunk_drop(Chunk *chunk) {
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
-
-/* Looks at 128 bytes at a time, so that a page that is not zero is usually left after the first look. */
-static int is_zero(const uint8_t *bytes, uint64_t length) {
-  uint64_t i = 0;
-  for (; i + 128 <= length; i += 128) {
-    uint64_t words[16], any = 0;
-    memcpy(words, bytes + i, sizeof words);
-    for (int k = 0; k < 16; k++) any |= words[k];
-    if (any) return 0;
-  }
-  for (; i < length; i++)
-    if (bytes[i]) return 0;
-  return 1;
-}
-
-/* Does `page` (NULL = zeros) start with these `length` bytes, and hold only zeros after them? A page's tail behind a
- * range's end is always zeros, so only a page that used to be longer needs the second look. */
-static int page_equals(const Page *page, const uint8_t *bytes, uint64_t length) {
-  if (!page) return is_zero(bytes, length);
-  return memcmp(page->bytes, bytes, length) == 0 && is_zero(page->bytes + length, PAGE_BYTES - length);
-}
-
-/* A new page with a copy of the bytes; NULL for zeros. `*failed` is set when memory is short. */
-static Page *page_copy(const uint8_t *bytes, uint64_t length, int *failed) {
-  if (is_zero(bytes, length)) return NULL;
-  Page *page = malloc(sizeof *page);
-  if (!page) {
-    *failed = 1;
-    return NULL;
-  }
-  page->refs = 1;
-  memcpy(page->bytes, bytes, length);
-  memset(page->bytes + length, 0, PAGE_BYTES - length);
-  return page;
-}
 
 /* One chunk of up to CHUNK_BYTES bytes, with one reference for the caller; `old` itself when nothing changed. */
 static Chunk *chunk_capture(const uint8_t *bytes, uint64_t length, Chunk *old, uint64_t *copied, int *failed) {
@@ -111,12 +69,10 @@ static Chunk *chunk_capture(const uint8_t *bytes, uint64_t length, Chunk *old, u
     Page *page = old ? old->pages[i] : NULL;
     /* Pages before `at` were compared above already. */
     if (i < at || (i > at && page_equals(page, bytes + begin, part))) {
-      if (page) take(&page->refs);
+      chunk->pages[i] = page_take(page);
     } else {
-      page = page_copy(bytes + begin, part, failed);
-      if (page) *copied += PAGE_BYTES;
+      chunk->pages[i] = page_copy(page, bytes + begin, part, copied, failed);
     }
-    chunk->pages[i] = page;
   }
   return chunk;
 }
@@ -154,16 +110,6 @@ PageImage *pages_capture(const uint64_t *addresses, const uint64_t *lengths, siz
   return image;
 }
 
-/* Puts `page` (NULL = zeros) at `bytes` unless it is there already; a page that is only read stays clean. */
-static uint64_t page_restore(const Page *page, uint8_t *bytes, uint64_t length) {
-  if (page ? memcmp(page->bytes, bytes, length) == 0 : is_zero(bytes, length)) return 0;
-  if (page)
-    memcpy(bytes, page->bytes, length);
-  else
-    memset(bytes, 0, length);
-  return length;
-}
-
 uint64_t pages_restore(const PageImage *image, const uint64_t *addresses, const uint64_t *lengths, size_t count) {
   uint64_t written = 0;
   for (size_t r = 0; r < count; r++) {
@@ -190,10 +136,7 @@ void pages_read(const PageImage *image, size_t region, uint64_t offset, uint64_t
     const Chunk *chunk = image->regions[region].chunks[offset / CHUNK_BYTES];
     const Page *page = chunk ? chunk->pages[offset % CHUNK_BYTES / PAGE_BYTES] : NULL;
     uint64_t inside = offset % PAGE_BYTES, part = smaller(PAGE_BYTES - inside, length);
-    if (page)
-      memcpy(out, page->bytes + inside, part);
-    else
-      memset(out, 0, part);
+    page_read(page, inside, part, out);
     offset += part;
     out += part;
     length -= part;
@@ -209,10 +152,7 @@ uint64_t pages_size(const PageImage *image) {
       Chunk *chunk = region->chunks[c];
       if (!chunk) continue;
       double bytes = sizeof *chunk;
-      for (int i = 0; i < CHUNK_PAGES; i++) {
-        Page *page = chunk->pages[i];
-        if (page) bytes += (double)sizeof *page / __atomic_load_n(&page->refs, __ATOMIC_RELAXED);
-      }
+      for (int i = 0; i < CHUNK_PAGES; i++) bytes += page_share(chunk->pages[i]);
       total += bytes / __atomic_load_n(&chunk->refs, __ATOMIC_RELAXED);
     }
   }

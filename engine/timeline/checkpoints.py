@@ -12,9 +12,9 @@ MAX_COUNT = 2048
 #: Checkpoints made while replaying, near the position.
 MAX_LOCAL = 96
 #: The oldest part of a long run keeps gaps this many times as wide as the newest part.
-AGE_RATIO = 4
+AGE_RATIO = 2
 #: Thinning goes down to this part of the budget, so that it is not needed again at once.
-LOW_WATER = 0.8
+LOW_WATER = 0.9
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,15 @@ _LEARN_S = 100e-6
 _FORGET_S = 0.002
 
 
-class Pace:
-    """Moving averages of ticks per second and seconds per checkpoint."""
+class _Speed:
+    """A moving average of ticks per second."""
 
     def __init__(self) -> None:
         self.ticks_per_s = 100_000.0
-        self.save_s = 100e-6
         self._ticks = 0
         self._seconds = 0.0
 
     def ran(self, ticks: int, seconds: float) -> None:
-        """Learn from one run."""
         self._ticks += ticks
         self._seconds += seconds
         if self._ticks > 0 and self._seconds >= _LEARN_S:
@@ -36,21 +34,39 @@ class Pace:
             self.ticks_per_s += weight * (self._ticks / self._seconds - self.ticks_per_s)
             self._ticks, self._seconds = 0, 0.0
 
-    def saved(self, seconds: float) -> None:
-        """Learn from one checkpoint."""
-        self.save_s += 0.5 * (seconds - self.save_s)
+
+class Pace:
+    """Moving averages of speed and of the cost of a checkpoint.
+
+    How often to look up is a question of the clock on the wall. What costs more, a checkpoint or a replay, is one of
+    processor time: how busy the computer is has no part in it, and neither has a single long interruption.
+    """
+
+    def __init__(self) -> None:
+        self._on_the_wall = _Speed()
+        self._working = _Speed()
+        self.save_s = 100e-6
+
+    def ran(self, ticks: int, seconds: float, work_seconds: float) -> None:
+        """Learn from one run, which took so long by the clock and so much processor time."""
+        self._on_the_wall.ran(ticks, seconds)
+        self._working.ran(ticks, work_seconds)
+
+    def saved(self, work_seconds: float) -> None:
+        """Learn from one checkpoint, by its processor time."""
+        self.save_s += 0.5 * (work_seconds - self.save_s)
 
     @property
     def slice_ticks(self) -> int:
         """Ticks to run between two looks up."""
-        return max(1, int(self.ticks_per_s * SLICE_S))
+        return max(1, int(self._on_the_wall.ticks_per_s * SLICE_S))
 
     @property
     def interval_ticks(self) -> int:
         """Ticks between two checkpoints while recording."""
-        return max(1, int(self.ticks_per_s * max(INTERVAL_S, SAVE_SHARE * self.save_s)))
+        return max(1, int(self._working.ticks_per_s * max(INTERVAL_S, SAVE_SHARE * self.save_s)))
 
     @property
     def near_ticks(self) -> int:
         """A distance so short that replaying it costs about as much as saving and restoring a checkpoint."""
-        return max(16, int(self.ticks_per_s * 4 * self.save_s))
+        return max(16, int(self._working.ticks_per_s * 4 * self.save_s))

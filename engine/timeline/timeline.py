@@ -71,15 +71,17 @@ class Timeline:
         max_ticks: int = 100_000_000,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         on_event: Callable[[Event], None] | None = None,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] | None = None,
         on_ticks: Callable[[int], None] | None = None,
     ) -> None:
+        """`clock`, in seconds, stands in for both the clock on the wall and the thread's processor time."""
         self._machine = machine
         self._looks_up = machine if isinstance(machine, LooksUp) else None
         self._max_ticks = max_ticks
         self._on_event = on_event
         self._on_ticks = on_ticks
-        self._clock = clock
+        self._clock = clock or time.perf_counter
+        self._work_clock = clock or time.thread_time
         self._pace = Pace()
         self._checkpoints = Checkpoints(budget_bytes)
         self._breakpoints: frozenset[int] = frozenset()
@@ -420,7 +422,7 @@ class Timeline:
         machine, at = self._machine, self._machine.tick
         is_recording = at == self.frontier
         goal = to if is_recording else min([to, self.frontier, *(fork for fork in self.branch.forks if fork > at)])
-        started = self._clock()
+        started, work_started = self._clock(), self._work_clock()
         try:
             stop = self._run(goal - at, batch, breakpoints, watch, poll)
         except PausedError:
@@ -433,7 +435,7 @@ class Timeline:
                 self._announce(self.hear_growth())
                 self.frontier = machine.tick
             raise
-        self._pace.ran(machine.tick - at, self._clock() - started)
+        self._pace.ran(machine.tick - at, self._clock() - started, self._work_clock() - work_started)
         if self._on_ticks:
             self._on_ticks(machine.tick - at)
         if batch is not None:
@@ -476,7 +478,7 @@ class Timeline:
             elif self.frontier >= self._max_ticks:
                 message = f"the program reached its limit of {self._max_ticks:,} instructions"
                 self.ended = Stop(StopReason.LIMIT, self.frontier, {"limit": "ticks", "message": message})
-        if self.frontier - self._last_checkpoint_tick >= self._pace.interval_ticks:
+        if self.frontier - self._last_checkpoint_tick >= self._pace.interval_ticks - self._pace.slice_ticks // 2:
             self._last_checkpoint_tick = self.frontier
             self.keep(is_local=False)
 
@@ -551,10 +553,10 @@ class Timeline:
 
     def _save(self, near: int) -> Checkpoint:
         """A checkpoint of the machine as it is, sharing with the kept one before tick `near`."""
-        started = self._clock()
+        started = self._work_clock()
         previous = self._checkpoints.before(near) if self._checkpoints.ticks else None
         checkpoint = self._machine.save(previous)
-        self._pace.saved(self._clock() - started)
+        self._pace.saved(self._work_clock() - started)
         return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:

@@ -61,7 +61,7 @@ def test_equal_pages_are_shared_and_freed_with_their_last_image() -> None:
     first = capture([memory.region])
     assert first.copied_bytes == 128 * PAGE
     alone = first.size_bytes
-    memory.view[0:4] = b"\0abc"
+    memory.view[:PAGE] = random.Random(5).randbytes(PAGE)
     second = capture([memory.region], first)
     assert second.copied_bytes == PAGE
     together = first.size_bytes + second.size_bytes
@@ -69,6 +69,53 @@ def test_equal_pages_are_shared_and_freed_with_their_last_image() -> None:
     assert first.size_bytes < 0.6 * alone
     del second
     assert first.size_bytes == alone
+
+
+def test_a_page_that_changed_a_little_holds_only_what_differs() -> None:
+    memory = Memory(64 * PAGE)
+    memory.view[:] = random.Random(6).randbytes(memory.length)
+    images = [capture([memory.region])]
+    contents = [memory.bytes()]
+    alone = images[0].size_bytes
+    for n in range(40):
+        for page in range(64):
+            at = page * PAGE + (n * 97 + page) % PAGE
+            memory.view[at] = bytes([memory.bytes()[at] ^ (n + 1)])
+        images.append(capture([memory.region], images[-1]))
+        contents.append(memory.bytes())
+    assert images[-1].copied_bytes == 64 * PAGE
+    assert sum(image.size_bytes for image in images) < 3 * alone
+    del images[0], contents[0]  # the rest is packed against its pages
+    for image, content in zip(images, contents, strict=True):
+        restore(image, [memory.region])
+        assert memory.bytes() == content
+
+
+def test_a_page_that_is_again_what_it_was_is_shared_again() -> None:
+    memory = Memory(PAGE)
+    memory.view[:] = random.Random(7).randbytes(PAGE)
+    first = capture([memory.region])
+    memory.view[9] = bytes([memory.bytes()[9] ^ 255])
+    second = capture([memory.region], first)
+    memory.view[9] = bytes([memory.bytes()[9] ^ 255])
+    third = capture([memory.region], second)
+    assert (second.copied_bytes, third.copied_bytes) == (PAGE, 0)
+    assert third.read(0, 0, PAGE) == first.read(0, 0, PAGE) != second.read(0, 0, PAGE)
+
+
+@pytest.mark.parametrize("changed", [1, 220, 222, 224, 230, 400, 512])
+def test_a_page_is_packed_as_long_as_that_saves_half(changed: int) -> None:
+    memory = Memory(PAGE, shift=3)
+    memory.view[:] = b"\xa5" * PAGE
+    first = capture([memory.region])
+    for word in range(changed):
+        memory.view[8 * word : 8 * word + 8] = bytes(8)
+    second = capture([memory.region], first)
+    content = memory.bytes()
+    memory.view[:] = b"\x33" * PAGE
+    restore(second, [memory.region])
+    assert memory.bytes() == content
+    assert second.read(0, 5, 100) == content[5:105]
 
 
 def test_an_unchanged_range_costs_next_to_nothing() -> None:

@@ -1,0 +1,31 @@
+/* One copied page of memory: whole, or packed as the bytes in which it differs from another one. See page.c. */
+#ifndef GLASSBOX_PAGE_H
+#define GLASSBOX_PAGE_H
+#include <stdint.h>
+
+enum { PAGE_BYTES = 4096 };
+
+/* A refcounted, immutable copy; the null pointer is a page of zeros. */
+typedef struct Page Page;
+
+/* One more reference, or one less; the last one frees it. */
+Page *page_take(Page *page);
+void page_drop(Page *page);
+
+/* Does `page` start with these `length` bytes, and hold only zeros after them? */
+int page_equals(const Page *page, const uint8_t *bytes, uint64_t length);
+
+/* A page with `length` bytes and zeros after them, with one reference for the caller. `old` is what was there before:
+ * the copy is packed against it, or against what it is packed against itself, where that saves at least half.
+ * `*failed` is set when memory is short; `*copied` grows by PAGE_BYTES for a page that nobody had. */
+Page *page_copy(Page *old, const uint8_t *bytes, uint64_t length, uint64_t *copied, int *failed);
+
+/* Puts the page at `bytes` unless it is there already, so that what is only read stays clean; bytes written. */
+uint64_t page_restore(const Page *page, uint8_t *bytes, uint64_t length);
+
+/* Bytes `inside` … `inside + length` of the page; they are inside. */
+void page_read(const Page *page, uint64_t inside, uint64_t length, uint8_t *out);
+
+/* One holder's share of the page's memory: of what n hold, 1/n. */
+double page_share(const Page *page);
+#endif
