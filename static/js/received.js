@@ -36,6 +36,8 @@ export class Received {
         break;
       case "progress":
         this.store.set({ slowAt: event.at ?? null, frontier: event.frontier, glance: event.glance });
+        // What grows is worth seeing before it is through.
+        if (event.glance) this.store.set({ arriving: false });
         break;
     }
   }

@@ -65,6 +65,7 @@ export class Session {
       options: { ...defaults(room), ...options },
       example: example ?? null,
       phase: "idle",
+      arriving: false,
       program: null,
       tick: 0,
       view: null,
@@ -144,7 +145,7 @@ export class Session {
     this.stop();
     this.#wanted = null;
     if (this.wire.busy) this.wire.send("pause").catch(() => {});
-    this.store.set({ phase: "opening", diagnostics: [], notice: null });
+    this.store.set({ phase: "opening", arriving: !this.state.program, diagnostics: [], notice: null });
     try {
       const written = this.#written();
       const opened = await this.wire.send("open", { room: room.name, files, options });
@@ -160,6 +161,7 @@ export class Session {
       }
       if (run !== this.#run) return;
       await this.#start(tick);
+      if (run === this.#run) this.store.set({ arriving: false });
       await this.#fetchSummary();
     } catch (error) {
       if (run === this.#run) this.#failed(error);
@@ -283,7 +285,7 @@ export class Session {
       const key = ended.reason === "limit" ? "notice.limit" : "notice.fault";
       this.store.set({ notice: { key, args: { n: ended.tick, text }, tone: "error", tick: Math.max(0, ended.tick - 1), action: "seek" } });
     }
-    if (tick !== undefined) return this.goTo(tick);
+    if (tick !== undefined) return void (await this.goTo(tick));
     // A program that asks for something is shown where it asks.
     if (this.state.waiting !== null) return;
     await this.wire.send("seek", { tick: 0 }).then((event) => this.#stopped(event));
@@ -342,7 +344,7 @@ export class Session {
     if (target === this.state.tick && target === this.state.viewTick) return;
     this.#wanted = target;
     this.store.set({ tick: Math.min(target, frontier), thread: 0, level: 0, pick: "" });
-    this.#seek();
+    return this.#seek();
   }
 
   async #seek() {
@@ -535,7 +537,8 @@ export class Session {
   #stopped(event, moving = false) {
     /** @type {Partial<import("./store.js").State>} */
     const patch = { view: event.view, viewTick: event.tick, frontier: event.frontier, ended: event.ended };
-    if (!moving) patch.tick = event.tick;
+    if (moving) patch.arriving = false;
+    else patch.tick = event.tick;
     this.store.set(patch);
   }
 
@@ -552,7 +555,7 @@ export class Session {
   /** The machine is gone; what the page knows of it stays to be read. */
   #disconnected() {
     const said = this.state.notice?.key === "notice.goodbye" ? this.state.notice : null;
-    this.store.set({ phase: "failed", notice: said ?? { key: "notice.connection", tone: "error", action: "reconnect" } });
+    this.store.set({ phase: "failed", arriving: false, notice: said ?? { key: "notice.connection", tone: "error", action: "reconnect" } });
     if (this.#restarting) void comeBack(this);
     this.#restarting = false;
   }
@@ -560,6 +563,7 @@ export class Session {
   /** @param {unknown} error */
   #failed(error) {
     this.stop();
+    this.store.set({ arriving: false });
     const phase = this.state.program && this.state.phase === "ready" ? "ready" : "failed";
     if (!(error instanceof WireError)) {
       this.store.set({ phase: "failed", notice: { key: "notice.bug", args: { text: String(error) }, tone: "error" } });

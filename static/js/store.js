@@ -21,6 +21,7 @@ import { TraceWindow } from "./trace.js";
  * @property {number} file          the file that the editor shows
  * @property {Record<string, string>} options
  * @property {any | null} example   the example that the source came from
+ * @property {boolean} arriving     a program was just opened and the step that it opens at is not here yet
  * @property {Phase} phase
  * @property {"connecting" | "open" | "lost" | "closed"} connection  lost: it is being brought back
  * @property {import("./program.js").Program | null} program
@@ -66,6 +67,7 @@ function initial() {
     file: 0,
     options: {},
     example: null,
+    arriving: false,
     phase: "idle",
     connection: "closed",
     program: null,

@@ -29,7 +29,8 @@ export function mountTopbar(root, boot, store, actions) {
   const rooms = h("select", { class: "pick opt", id: "room", "aria-label": t("top.machine") }, boot.rooms.map((/** @type {any} */ r) => h("option", { value: r.name }, r.title)));
   const examples = h("select", { class: "pick", id: "example", "aria-label": t("top.example") });
   const options = h("span", { class: "options opt" });
-  const run = h("button", { type: "button", class: "btn run", id: "run" });
+  // As wide as with its longer words, so that nothing moves when they change.
+  const run = h("button", { type: "button", class: "btn run", id: "run", "data-wide": `${t("top.run")} ${t("key.run")}` });
   const info = h("span", { class: "runinfo", role: "status" });
   const share = h("button", { type: "button", class: "btn edge", id: "share", on: { click: actions.share } }, h("span", { class: "long" }, t("top.share")), h("span", { class: "short" }, t("top.shareshort")));
   const theme = h("button", { type: "button", class: "btn opt", id: "theme", on: { click: () => {
@@ -44,7 +45,7 @@ export function mountTopbar(root, boot, store, actions) {
     root,
     h("h1", { class: "sr" }, t("top.heading")),
     h("a", { class: "mark", href: "/", "aria-label": t("top.name") }, svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, svg("path", { d: "M3 5.5 10 2l7 3.5v9L10 18l-7-3.5z" }), svg("path", { d: "M3 5.5 10 9l7-3.5M10 9v9" })), h("span", {}, t("top.name"))),
-    rooms, examples, options, run, info, h("span", { class: "gap" }), share, tours, flag, keys, h("span", { class: "sep opt" }), theme, words,
+    rooms, examples, options, run, info, share, tours, flag, keys, h("span", { class: "sep opt" }), theme, words,
   );
 
   function label() {
@@ -87,7 +88,7 @@ export function mountTopbar(root, boot, store, actions) {
     // The selects stay the same: whoever chooses by keyboard keeps the focus.
     else if (changed.has("options")) for (const select of options.querySelectorAll("select")) select.value = state.options[select.name];
     const working = busy(state);
-    fill(run, working ? t("top.stop") : t("top.run"), working ? null : h("kbd", { class: "opt" }, t("key.run")));
+    fill(run, h("span", {}, working ? t("top.stop") : t("top.run"), working ? null : h("kbd", { class: "opt" }, t("key.run"))));
     run.disabled = state.phase === "opening";
     setText(info, runInfo(state));
     share.disabled = !state.files.length;

@@ -55,7 +55,9 @@ export class Workbench {
     for (const { mounted } of this.#panes) mounted.update(state, changed);
     // Who reads geometry does it when everybody has written: the page is laid out once.
     for (const { mounted } of this.#panes) mounted.settle?.();
-    const busy = state.phase === "opening" || state.phase === "running";
+    // What would move before the step that the program opens at is there is shown from then on.
+    this.shell.classList.toggle("arriving", state.arriving);
+    const busy = state.arriving || state.phase === "opening" || state.phase === "running";
     this.shell.setAttribute("aria-busy", String(busy));
   }
 
@@ -153,7 +155,7 @@ function markMain(shell) {
 }
 
 /**
- * The line under the top bar that says what went wrong or what to know; it stays until it is dismissed or replaced.
+ * The line over the timeline that says what went wrong or what to know; it stays until it is dismissed or replaced.
  * @param {HTMLElement} root
  * @param {import("./store.js").Store} store
  * @param {import("./session.js").Session} session

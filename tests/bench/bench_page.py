@@ -4,37 +4,34 @@ Budgets are those of docs/page.md. "Slowed" is a processor slowed four times by 
 page of the same browser in the same run: what its frames and keys cost without us.
 """
 
-import base64
-import json
-import os
 import statistics
-import tempfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page
 
-from engine.examples import load_examples
-from tests.browser.conftest import ARGUMENTS, BROWSERS
-from tests.live.conftest import REAL, LiveServer
+from engine.examples import Example, load_examples
+from tests.bench.pages import (
+    DESKTOP,
+    EMPTY_FRAMES,
+    SCRUB,
+    WIDTHS,
+    moment_of,
+    open_moment,
+    opened,
+    part,
+    ready,
+    started,
+    table,
+    wide_program,
+)
 
-DESKTOP = {"width": 1440, "height": 900}
 #: Loads, runs and keys of which the median (or 95th percentile) is told.
 ROUNDS = 7
 KEYS = 40
 FRAMES = 150
-REGISTERS, STEPS = 250, 100_000
+STEPS = 100_000
 
-OBSERVE = """
-window.seen = { lcp: 0, cls: 0 };
-new PerformanceObserver((list) => { for (const e of list.getEntries()) seen.lcp = e.startTime; })
-  .observe({ type: "largest-contentful-paint", buffered: true });
-new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) seen.cls += e.value; })
-  .observe({ type: "layout-shift", buffered: true });
-"""
 #: From a press of Run until the frame in which its first state is there.
 UNTIL = """async () => {
   const state = () => [document.querySelector("#slider")?.getAttribute("aria-valuenow"),
@@ -51,69 +48,11 @@ UNTIL = """async () => {
   }
   return performance.now() - started;
 }"""
-#: Drags over the timeline for a number of frames; the time between frames.
-SCRUB = """async (frames) => {
-  const track = document.querySelector(".track");
-  const { left, width, top } = track.getBoundingClientRect();
-  const fire = (type, x) => track.dispatchEvent(new PointerEvent(type,
-    { bubbles: true, pointerId: 1, clientX: x, clientY: top + 40, buttons: 1, button: 0, isPrimary: true }));
-  track.setPointerCapture = () => {};
-  track.hasPointerCapture = () => true;
-  fire("pointerdown", left + 2);
-  const out = [];
-  let last = performance.now();
-  for (let i = 0; i < frames; i++) {
-    await new Promise(requestAnimationFrame);
-    const now = performance.now();
-    out.push(now - last);
-    last = now;
-    fire("pointermove", left + width * (0.2 + 0.6 * Math.abs(Math.sin(i / 50))));
-  }
-  fire("pointerup", left + 100);
-  return out;
-}"""
-EMPTY_FRAMES = """async (frames) => {
-  const out = [];
-  let last = performance.now();
-  for (let i = 0; i < frames; i++) {
-    await new Promise(requestAnimationFrame);
-    const now = performance.now();
-    out.push(now - last);
-    last = now;
-  }
-  return out;
-}"""
 
 
-def part(values: list[float], share: float) -> float:
-    """The value below which `share` of them lie."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-
-
-def ready(page: Page) -> None:
-    page.locator("#stepno:enabled").wait_for(timeout=60_000)
-    page.locator('#workbench[aria-busy="false"]').wait_for(timeout=60_000)
-
-
-@contextmanager
-def opened(browser: Browser, url: str) -> Iterator[tuple[Page, CDPSession]]:
-    """A page of a fresh context with what watches it, at an address ("" for none)."""
-    context = browser.new_context(viewport=DESKTOP)
-    page = context.new_page()
-    page.add_init_script(OBSERVE)
-    if url:
-        page.goto(url)
-        ready(page)
-    try:
-        yield page, context.new_cdp_session(page)
-    finally:
-        context.close()
-
-
-def slowed_load(browser: Browser, url: str) -> tuple[float, float]:
+def slowed_load(browser: Browser, url: str, viewport: dict[str, int] = DESKTOP) -> tuple[float, float]:
     """(largest paint in ms, layout shift) of a first load on a slowed processor."""
-    with opened(browser, "") as (page, devtools):
+    with opened(browser, "", viewport) as (page, devtools):
         devtools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
         page.goto(url)
         ready(page)
@@ -173,21 +112,16 @@ def main_thread(page: Page, devtools: CDPSession, act: Callable[[], list[float]]
     return between, list(cost.values())[3:-1]
 
 
-def wide_program(steps: int) -> str:
-    """A Lua program whose call frames show 250 registers, for some `steps` steps."""
-    names = [f"local a{n} = {n}" for n in range(190)]
-    body = [f"  local b{n} = n + {n}" for n in range(REGISTERS - 190)]
-    rounds = steps // (len(body) + 6)
-    return "\n".join(
-        [*names, "local function f(n)", *body, "  return b59", "end", f"for i = 1, {rounds} do a0 = f(i) end"]
+def layout_shifts(browser: Browser, base: str, viewport: dict[str, int]) -> list[tuple[float, str]]:
+    """The layout shift of a slowed first load of each example, largest first."""
+    return sorted(
+        ((slowed_load(browser, address(base, example), viewport)[1], example.name) for example in load_examples()),
+        reverse=True,
     )
 
 
-def packed(moment: dict[str, Any]) -> str:
-    """The moment as the fragment of an address."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    data = packer.compress(json.dumps(moment).encode()) + packer.flush()
-    return "#v1=" + base64.urlsafe_b64encode(data).decode().rstrip("=")
+def address(base: str, example: Example) -> str:
+    return f"{base}/play?room={example.room}&example={example.name}"
 
 
 def document_sizes(browser: Browser, base: str) -> list[tuple[int, str]]:
@@ -195,7 +129,7 @@ def document_sizes(browser: Browser, base: str) -> list[tuple[int, str]]:
     sizes = []
     with opened(browser, "") as (page, _):
         for example in load_examples():
-            page.goto(f"{base}/play?room={example.room}&example={example.name}")
+            page.goto(address(base, example))
             ready(page)
             page.wait_for_timeout(300)
             sizes.append((int(page.evaluate("document.querySelectorAll('*').length")), example.name))
@@ -207,7 +141,9 @@ def rows(browser: Browser, base: str) -> Iterator[tuple[str, str, str]]:
     yield "first load, transferred", "150 kB (153,600 B)", f"{loaded_bytes(browser, url):,} B"
     loads = [slowed_load(browser, url) for _ in range(ROUNDS)]
     yield "largest paint, slowed", "1,500 ms", f"{statistics.median(lcp for lcp, _ in loads):,.0f} ms"
-    yield "layout shift", "0.02", f"{max(cls for _, cls in loads):.4f}"
+    for viewport in WIDTHS:
+        shift, name = layout_shifts(browser, base, viewport)[0]
+        yield f"layout shift, slowed, {viewport['width']} pixels, largest ({name})", "0.02", f"{shift:.4f}"
     with opened(browser, url) as (page, devtools):
         runs = []
         for _ in range(ROUNDS):
@@ -222,18 +158,8 @@ def rows(browser: Browser, base: str) -> Iterator[tuple[str, str, str]]:
         page.set_content("<p>nothing</p>")
         idle, _ = main_thread(page, devtools, lambda: page.evaluate(EMPTY_FRAMES, FRAMES))
         yield "frame of an empty page, 95 % (reference)", "", f"{part(idle, 0.95):.1f} ms"
-    moment = {
-        "v": 1,
-        "room": "lua",
-        "files": [{"name": "main.lua", "text": wide_program(STEPS)}],
-        "options": {},
-        "tick": STEPS // 2,
-    }
     with opened(browser, "") as (page, devtools):
-        page.goto(f"{base}/play{packed(moment)}")
-        ready(page)
-        page.locator(f'#slider[aria-valuenow="{STEPS // 2}"]').wait_for(timeout=60_000)
-        page.wait_for_timeout(1000)
+        open_moment(page, base, moment_of(wide_program(STEPS), STEPS // 2))
         between, cost = main_thread(page, devtools, lambda: page.evaluate(SCRUB, FRAMES))
         yield "scrubbing: between frames, median", "", f"{statistics.median(between[5:]):.1f} ms"
         yield "scrubbing: between frames, 95 %", "16.7 ms", f"{part(between[5:], 0.95):.1f} ms"
@@ -244,15 +170,5 @@ def rows(browser: Browser, base: str) -> Iterator[tuple[str, str, str]]:
 
 
 def main() -> list[str]:
-    path = os.environ.get("CHROMIUM") or next((p for p in BROWSERS if Path(p).exists()), None)
-    out = ["| what | budget | measured |", "|---|---|---|"]
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = LiveServer(Path(folder), REAL, sessions=8)
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        try:
-            for what, budget, measured in rows(browser, f"http://127.0.0.1:{server.port}"):
-                out.append(f"| {what} | {budget} | {measured} |")
-        finally:
-            browser.close()
-            server.stop()
-    return out
+    with started() as (browser, server):
+        return table(rows(browser, f"http://127.0.0.1:{server.port}"))

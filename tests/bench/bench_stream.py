@@ -6,20 +6,25 @@ when the page's handler is through with it. References of the same run: a bare W
 same frames and only counts them, and the frames of an empty page.
 """
 
-import os
-import statistics
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from engine.trace import FRAME_TRACE, HEADER
-from tests.bench.bench_page import EMPTY_FRAMES, SCRUB, opened, packed, part, ready, wide_program
-from tests.browser.conftest import ARGUMENTS, BROWSERS
-from tests.live.conftest import REAL, LiveServer
+from tests.bench.pages import (
+    EMPTY_FRAMES,
+    SCRUB,
+    moment_of,
+    open_moment,
+    opened,
+    spread,
+    started,
+    table,
+    wide_program,
+)
+from tests.live.conftest import LiveServer
 from tests.live.rawclient import BINARY, RawClient
 
 #: What `run` has streamed already, and what is asked for besides.
@@ -120,11 +125,7 @@ def _until(client: RawClient, number: int) -> tuple[int, int]:
 
 
 def load(page: Page, base: str) -> None:
-    moment: dict[str, Any] = {"v": 1, "room": "lua", "files": [{"name": "main.lua", "text": program()}], "options": {}}
-    page.goto(f"{base}/play{packed({**moment, 'tick': FIRST // 2})}")
-    ready(page)
-    page.locator(f'#slider[aria-valuenow="{FIRST // 2}"]').wait_for(timeout=60_000)
-    page.wait_for_timeout(1000)
+    open_moment(page, base, moment_of(program(), FIRST // 2))
 
 
 def streamed(browser: Browser, base: str) -> dict[str, Any]:
@@ -167,19 +168,6 @@ def rows(browser: Browser, server: LiveServer) -> Iterator[tuple[str, str, str]]
             yield f"{what}: requests in {count} frames", "none", asked
 
 
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.1f} / {part(values, 0.95):.1f} ms"
-
-
 def main() -> list[str]:
-    path = os.environ.get("CHROMIUM") or next((p for p in BROWSERS if Path(p).exists()), None)
-    out = ["| what | budget | measured |", "|---|---|---|"]
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = LiveServer(Path(folder), REAL, sessions=8)
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        try:
-            out += [f"| {' | '.join(row)} |" for row in rows(browser, server)]
-        finally:
-            browser.close()
-            server.stop()
-    return out
+    with started() as (browser, server):
+        return table(rows(browser, server))
