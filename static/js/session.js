@@ -4,6 +4,7 @@ import { Breakpoints } from "./breakpoints.js";
 import { Program } from "./program.js";
 import { Received } from "./received.js";
 import { comeBack } from "./restart.js";
+import { unrecorded } from "./store.js";
 import { Wire, WireError } from "./wire.js";
 
 /** Steps on either side of the position that are fetched when the trace window lacks them. */
@@ -67,32 +68,13 @@ export class Session {
       phase: "idle",
       arriving: false,
       program: null,
-      tick: 0,
-      view: null,
-      viewTick: 0,
-      frontier: 0,
-      ended: null,
-      outputs: [],
-      exits: [],
+      ...unrecorded(),
       breakpoints: [],
       places: [],
       diagnostics: [],
       notice: null,
       stale: false,
-      waiting: null,
-      polls: false,
-      live: false,
-      glance: null,
-      inputs: [],
-      thread: 0,
-      object: null,
-      level: 0,
       notes: [],
-      pick: "",
-      summary: null,
-      branches: [],
-      branch: 0,
-      span: null,
       focus: null,
     });
   }
@@ -250,28 +232,10 @@ export class Session {
     this.store.set({
       phase: "running",
       program,
+      ...unrecorded(),
       view: tick ? null : opened.view,
-      viewTick: 0,
-      tick: 0,
-      frontier: 0,
-      ended: null,
-      outputs: [],
-      exits: [],
       // Somebody may have typed on while it compiled.
       stale: this.#written() !== this.#ran,
-      waiting: null,
-      polls: false,
-      live: false,
-      glance: null,
-      inputs: [],
-      thread: 0,
-      object: null,
-      level: 0,
-      pick: "",
-      summary: null,
-      branches: [],
-      branch: 0,
-      span: null,
       notice: opened.notice ? { ...notice(opened.notice), tone: "info" } : null,
     });
     this.store.touch("trace");

@@ -59,6 +59,32 @@ import { TraceWindow } from "./trace.js";
  * @property {string} pick          what the reader pointed at, e.g. a listing row for the decode drawer ("" = the shown step)
  */
 
+/** What is known of a run before its first step, and what somebody chose to see of it. */
+export function unrecorded() {
+  return {
+    tick: 0,
+    view: null,
+    viewTick: 0,
+    frontier: 0,
+    ended: null,
+    outputs: [],
+    exits: [],
+    waiting: null,
+    polls: false,
+    live: false,
+    glance: null,
+    inputs: [],
+    thread: 0,
+    object: null,
+    level: 0,
+    pick: "",
+    summary: null,
+    branches: [],
+    branch: 0,
+    span: null,
+  };
+}
+
 /** @returns {State} */
 function initial() {
   return {
@@ -72,33 +98,14 @@ function initial() {
     connection: "closed",
     program: null,
     trace: new TraceWindow(),
-    tick: 0,
-    view: null,
-    viewTick: 0,
-    frontier: 0,
-    ended: null,
-    outputs: [],
-    exits: [],
+    ...unrecorded(),
     breakpoints: [],
     places: [],
     diagnostics: [],
     notice: null,
     stale: false,
-    waiting: null,
-    polls: false,
-    live: false,
-    glance: null,
-    inputs: [],
     playing: false,
-    thread: 0,
-    object: null,
-    level: 0,
     notes: [],
-    pick: "",
-    summary: null,
-    branches: [],
-    branch: 0,
-    span: null,
     focus: null,
     predict: null,
     slow: "",
