@@ -2,6 +2,9 @@
 // Trace frames: their columns as typed arrays.
 import { COLUMNS, HEADER_BYTES, TRACE_VERSION } from "./gen/protocol.js";
 
+const PEAK_BITS = 6;
+/** So many steps have one entry in `peaks`. */
+export const PEAK = 1 << PEAK_BITS;
 /** Bytes of one item of a column, by struct code. */
 const SIZE = /** @type {Record<string, number>} */ ({ Q: 8, I: 4, H: 2, B: 1 });
 
@@ -11,6 +14,7 @@ const SIZE = /** @type {Record<string, number>} */ ({ Q: 8, I: 4, H: 2, B: 1 });
  * @property {number} last
  * @property {Record<string, any>} cols    typed arrays by column; 64-bit columns as pairs of 32-bit halves
  * @property {Uint32Array} starts           index of each step's first write
+ * @property {Uint16Array} peaks            the greatest depth of each PEAK steps
  * @property {Uint8Array} text
  * @property {number} flags                 the flags of all its steps together
  * @property {number} bytes                 what it takes
@@ -56,10 +60,12 @@ export function decode(buffer) {
     to += (size * count + 7) & ~7;
   });
   const starts = new Uint32Array(steps + 1);
+  const peaks = new Uint16Array(Math.ceil(steps / PEAK));
   let flags = 0;
   for (let i = 0; i < steps; i++) {
     starts[i + 1] = starts[i] + cols.writes[i];
     flags |= cols.flags[i];
+    if (cols.depth[i] > peaks[i >> PEAK_BITS]) peaks[i >> PEAK_BITS] = cols.depth[i];
   }
-  return { first, last: first + steps - 1, cols, starts, text: frame.slice(from, from + textBytes), flags, bytes: out.byteLength + starts.byteLength + textBytes };
+  return { first, last: first + steps - 1, cols, starts, peaks, text: frame.slice(from, from + textBytes), flags, bytes: out.byteLength + starts.byteLength + textBytes };
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // The trace in the browser: steps as typed arrays, frame by frame, found by tick.
-import { decode } from "./frame.js";
+import { PEAK, decode } from "./frame.js";
 import { Tag, Write } from "./gen/protocol.js";
 
 /** What the window's columns may take, in bytes: some 1,900,000 steps of Lua or 1,200,000 of a CPU. */
@@ -463,19 +463,21 @@ export class TraceWindow {
   silhouette(from, to, buckets) {
     const out = new Uint16Array(buckets);
     const total = to - from;
-    // A bucket has the steps that lie in it with any part: this is drawn anew whenever steps arrive, so it goes over
-    // each column once and divides only where a bucket begins.
+    // Drawn anew whenever steps arrive: a wide bucket looks at the peaks of PEAK steps each, and may so take in a few
+    // steps of its neighbours; a narrow one at each step.
+    const wide = total >= 4 * PEAK * buckets;
     for (const c of this.chunks) {
       const first = Math.max(c.first, from + 1);
       const last = Math.min(c.last, to);
       if (first > last) continue;
-      const { depth } = c.cols;
+      const depths = wide ? c.peaks : c.cols.depth;
       for (let b = Math.floor(((first - 1 - from) * buckets) / total); b < buckets; b++) {
-        const begin = Math.max(first, from + 1 + Math.floor((b * total) / buckets));
-        if (begin > last) break;
-        const end = Math.min(last, from + Math.ceil(((b + 1) * total) / buckets));
+        const begin = Math.max(first, from + 1 + Math.floor((b * total) / buckets)) - c.first;
+        if (begin > last - c.first) break;
+        const end = Math.min(last, from + Math.ceil(((b + 1) * total) / buckets)) - c.first;
         let most = out[b];
-        for (let i = begin - c.first; i <= end - c.first; i++) if (depth[i] > most) most = depth[i];
+        const stop = wide ? Math.floor(end / PEAK) : end;
+        for (let i = wide ? Math.floor(begin / PEAK) : begin; i <= stop; i++) if (depths[i] > most) most = depths[i];
         out[b] = most;
       }
     }

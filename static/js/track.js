@@ -341,10 +341,12 @@ function spread(down) {
 function silhouette({ trace, summary, frontier }, { from, to }, buckets) {
   if (!frontier) return new Uint16Array(1);
   const depths = trace.silhouette(from, to, buckets);
-  if (summary) depths.forEach((depth, i) => {
-    if (!depth) depths[i] = summary.high[Math.floor((from + (i / buckets) * (to - from) + 1 - summary.from) / summary.width)] ?? 0;
-  });
-  return depths;
+  if (!summary) return depths;
+  // Of what ran untraced there are samples; between two of them the earlier one stands.
+  const { high, width } = summary;
+  let last = high.find((depth) => depth > 0) ?? 0;
+  const known = high.map((depth) => (last = depth || last));
+  return depths.map((depth, i) => depth || (known[Math.floor((from + (i / buckets) * (to - from) + 1 - summary.from) / width)] ?? 0));
 }
 
 /**
