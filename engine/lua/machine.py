@@ -33,6 +33,8 @@ from engine.trace import COLUMNS, TraceBatch, ValueTag
 WORK_SLICE = 8 << 20
 #: So many slices without an instruction between them end the program.
 MAX_WORK_SLICES = 32
+#: Trace batches whose C struct is kept.
+MAX_BOUND = 4
 
 _RECORD = struct.Struct("<QII")
 _STREAMS = {1: "stdout", 2: "stderr"}
@@ -122,7 +124,7 @@ class LuaMachine:
         #: What the view shows of an uncaught error, once somebody asked.
         self._unwound: dict[str, Any] | None = None
         self._breakpoints: frozenset[int] = frozenset()
-        self._columns: tuple[int, Any, list[Any]] | None = None
+        self._columns: dict[int, tuple[Any, list[Any]]] = {}  # by the batch's id; the batch is kept with it
         self._own_batch = TraceBatch(step_capacity=1, write_capacity=512, text_capacity=2 * TraceBatch.text_margin)
         self._held: list[bytes] = []  # what the core may still read during its next run
         self._is_silent = False
@@ -274,8 +276,11 @@ class LuaMachine:
         return stop
 
     def _bind(self, trace: TraceBatch) -> Any:  # noqa: ANN401 - cffi data
-        """The C struct over the batch's columns; kept, because the same batch comes again and again."""
-        if self._columns is None or self._columns[0] != id(trace) or self._columns[2][-1] is not trace.text:
+        """The C struct over the batch's columns; kept, because the same few batches come again and again."""
+        bound = self._columns.get(id(trace))
+        if bound is None or bound[1][-1] is not trace.text:
+            if len(self._columns) >= MAX_BOUND:
+                self._columns.clear()
             struct_ = self._ffi.new("TraceBatch *")
             keep: list[Any] = []
             for column in COLUMNS:
@@ -285,8 +290,8 @@ class LuaMachine:
                 keep.append(view_)
             text = self._ffi.from_buffer("uint8_t[]", trace.text)
             struct_.text = text
-            self._columns = (id(trace), struct_, [*keep, text, trace, trace.text])
-        struct_ = self._columns[1]
+            bound = self._columns[id(trace)] = (struct_, [*keep, text, trace, trace.text])
+        struct_ = bound[0]
         struct_.step_capacity, struct_.write_capacity = trace.step_capacity, trace.write_capacity
         struct_.text_capacity = trace.text_capacity
         struct_.step_count, struct_.write_count = trace.step_count, trace.write_count

@@ -19,6 +19,7 @@ from engine.machine import Checkpoint, LooksUp, Machine, PausedError, Plain, Sto
 from engine.timeline.branches import MAX_BRANCHES, TRUNK, Branch, Recording
 from engine.timeline.checkpoints import Checkpoints
 from engine.timeline.eventlog import EventLog
+from engine.timeline.nearby import NEAR_STEPS, Nearby
 from engine.timeline.pace import Pace
 from engine.timeline.summary import Summary
 from engine.trace import TraceBatch
@@ -85,7 +86,7 @@ class Timeline:
         self._pace = Pace()
         self._checkpoints = Checkpoints(budget_bytes)
         self._breakpoints: frozenset[int] = frozenset()
-        self._one_step = TraceBatch(step_capacity=1, write_capacity=1024, text_capacity=2 * TraceBatch.text_margin)
+        self._nearby = Nearby()
         self._flags = (0, 0)  # (tick, StepFlag bits of that step)
         self._last_checkpoint_tick = 0
         self.frontier = 0
@@ -146,7 +147,7 @@ class Timeline:
         position = self.position
         if position and self._flags[0] != position:
             self._go(position - 1, never)
-            self._replay_last_step()
+            self._replay_steps(position)
         return self._flags[1] if position else 0
 
     # -- motions -----------------------------------------------------------------------------------------------------
@@ -157,7 +158,11 @@ class Timeline:
         if not self._go(min(target, self.frontier), poll):
             return Arrival("pause", self.position)
         if target > self.frontier and self.ended is None:
-            arrival = self.run_forward(target, poll=poll)
+            if target - self.frontier > NEAR_STEPS:
+                arrival = self.run_forward(target - 1, poll=poll)
+                if arrival.reason != StopReason.BUDGET:
+                    return arrival
+            arrival = self.run_forward(target, trace=self._nearby, poll=poll)
             if arrival.reason != StopReason.BUDGET:
                 return arrival
         elif target > self.frontier and self.ended is not None:
@@ -515,15 +520,16 @@ class Timeline:
             self._restore(base)
         mark = self._halfway(target)
         try:
-            while self.position < target - 1:
+            while self.position < target - NEAR_STEPS:
                 if poll():
                     return False
                 self._advance(min(target - 1, self.position + self._pace.slice_ticks, mark), None, False, poll=poll)
                 if self.position == mark:
                     self.keep(is_local=True)
                     mark = self._halfway(target)
-            if self.position < target:
-                self._replay_last_step(poll)
+            if self.position < target - 1 and poll():
+                return False
+            self._replay_steps(target, poll)
         except PausedError:
             return False
         return True
@@ -533,12 +539,17 @@ class Timeline:
         rest = (target - self.position) // 2
         return self.position + rest if rest > self._pace.near_ticks else target
 
-    def _replay_last_step(self, poll: Poll = never) -> None:
-        """One step, traced, for its flags."""
-        self._one_step.clear()
-        self._advance(self.position + 1, self._one_step, False, poll=poll)
-        if self._one_step.step_count:
-            self._learn_flags(self._one_step)
+    def _replay_steps(self, target: int, poll: Poll = never) -> None:
+        """The last few steps, traced: of the very last one the flags are wanted."""
+        steps = self._nearby.steps
+        while self.position < target:
+            steps.clear()
+            at = self.position
+            self._advance(target, steps, False, poll=poll)
+            if steps.step_count:
+                self._learn_flags(steps)
+            if self.position == at:
+                return
 
     def _leave(self) -> None:
         """Before going elsewhere: a checkpoint here, if coming back would take long."""
