@@ -31,6 +31,8 @@ SYMTAB = 2
 SECTION_CODE = 4
 _NOTYPE, _OBJECT, _FUNCTION, _INDIRECT_FUNCTION = 0, 1, 2, 10
 _RESERVED = 0xFF00
+#: Sums of addresses wrap, as they do for whoever would use them.
+_ADDRESS = (1 << 64) - 1
 
 
 def is_elf(data: bytes) -> bool:
@@ -159,7 +161,7 @@ def _segments(elf: ElfFile, base: int) -> tuple[list[Segment], bool, ProgramHead
         if kind == _STACK:
             executable_stack = bool(flags & EXECUTE)
         if kind == _PHDR:
-            headers_at = address + base
+            headers_at = (address + base) & _ADDRESS
         if kind != _LOAD or not in_memory:
             continue
         if in_file > in_memory:
@@ -189,5 +191,5 @@ def _symbols(elf: ElfFile, sections: list[Section], base: int) -> tuple[Symbol, 
         if not name or not 0 < index < _RESERVED or kind not in (_NOTYPE, _OBJECT, _FUNCTION, _INDIRECT_FUNCTION):
             continue
         is_function = kind in (_FUNCTION, _INDIRECT_FUNCTION)
-        found.append(Symbol(name, value + base, min(size, MAX_MEMORY_BYTES), is_function))
+        found.append(Symbol(name, (value + base) & _ADDRESS, min(size, MAX_MEMORY_BYTES), is_function))
     return tuple(found)

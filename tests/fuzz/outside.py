@@ -2,8 +2,8 @@
 
 Each target is a function that takes bytes and may answer or refuse in the ways that it promises; anything else is a
 failure, kept with its seed. What is fuzzed here is what the web process reads (HTTP bodies, commands, share links,
-frames of WebSockets and of workers) and what a session in a worker is told. Programs, binary chunks and guests have
-fuzzers of their own (docs/fuzzing.md).
+frames of WebSockets and of workers), what a session in a worker is told, and executables. Programs, binary chunks and
+guests have fuzzers of their own (docs/fuzzing.md).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from engine.session import Session
 from engine.wire import COMMANDS
 from engine.worker.frames import BINARY, HEADER, JSON, TO_WEB, FrameError, FrameSocket
 from engine.worker.server import as_json
+from tests.fuzz.executables import elf_bytes, executables
 from tests.live.rawclient import frame
 from tests.live.stand_in import StandInPool
 
@@ -374,6 +375,7 @@ TARGETS: dict[str, tuple[Callable[[random.Random], bytes], Callable[[], contextl
     "HTTP requests to every route": (a_payload, http_requests),
     "WebSocket frames": (socket_bytes, socket_frames),
     "frames of workers": (worker_bytes, worker_frames),
+    "executables": (elf_bytes, executables),
 }
 
 

@@ -34,6 +34,16 @@ def test_a_file_runs_and_its_symbols_name_the_listing(cpu: str) -> None:
         machine.close()
 
 
+def test_addresses_that_nothing_checks_wrap() -> None:
+    far, code = (1 << 64) - 0x1000, CODE.ljust(0x1000, b"\0")
+    headers = (6, 4, 64, far, far, 56, 56, 8)
+    lying = Elf(code, 0x10000, kind=3, address=0x10000, more=[headers], symbols=[("far", far, 8)])
+    executable = load_elf(lying.bytes(), "far")
+    assert executable.headers.address == (executable.base + far) % (1 << 64) == executable.base - 0x1000
+    assert [symbol.address for symbol in executable.symbols] == [executable.base - 0x1000]
+    make(lying.bytes(), "unicorn").close()
+
+
 REFUSED: list[tuple[Elf | bytes, str]] = [
     (b"\x7fELF", "ends inside its ELF header"),
     (Elf(identity=b"\x7fELF\x01\x01\x01" + bytes(9)), "not for x86-64"),
