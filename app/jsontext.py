@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import orjson
+
 from engine.errors import CommandError
 
 
@@ -20,6 +22,14 @@ def parse(text: str | bytes) -> object:
     Refused as well: NaN and infinities, nesting deeper than Python's parser can go, numbers of absurd length, and
     lone surrogates, which no UTF-8 file could hold.
     """
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _parse_slowly(text)  # it is stricter about depth and length
+    return value
+
+
+def _parse_slowly(text: str | bytes) -> object:
     try:
         if isinstance(text, bytes):
             text = text.decode()

@@ -326,11 +326,8 @@ class LiveSession:
     def _count(self, frame: Frame) -> None:
         self.frames += 1
         self.bytes += len(frame.payload)
-        self._metrics.count("glassbox_frames_total", frame.kind)
-        self._metrics.count("glassbox_frame_bytes_total", frame.kind, len(frame.payload))
         asked_at, self._commanded_at = self._commanded_at, 0.0
-        if asked_at:
-            self._metrics.observe("glassbox_answer_seconds", time.monotonic() - asked_at)
+        self._metrics.count_frame(frame.kind, len(frame.payload), time.monotonic() - asked_at if asked_at else None)
 
 
 def check_files(message: str, arguments: dict[str, Any], settings: Settings) -> None:

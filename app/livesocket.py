@@ -28,6 +28,8 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 from wsproto.frame_protocol import CloseReason, Opcode
 from wsproto.utilities import ProtocolError
 
+from app.wsframes import Boundary, plain_messages
+
 __all__ = ["CloseReason", "ConnectionClosed", "LiveSocket", "Opcode", "SocketLimits"]
 
 #: What the handshake needs of a request; the rest (cookies, offers of extensions) is not passed on.
@@ -40,6 +42,8 @@ HANDSHAKE_HEADERS = (
 )
 SEND_BUFFER_BYTES = 256 << 10
 READ_BYTES = 16 << 10
+#: So much later than a deadline the kernel may wake the reader; never earlier.
+CLOCK_S = 0.01
 #: Bytes that a closing connection may still send while we wait for its side of the closing handshake.
 CLOSING_BYTES = 1 << 20
 
@@ -85,6 +89,7 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         self._parts: list[str | bytes | bytearray] = []
         self._part_bytes = 0
         self._incomplete_since: float | None = None
+        self._boundary = Boundary()
         self._ping_at = monotonic() + limits.ping_s
         self._unanswered_pings = 0
         self._pong_due: bytes | None = None
@@ -227,11 +232,11 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
             poll.register(self.sock, select.POLLIN)
             discarded = 0
             while discarded < CLOSING_BYTES:
-                if not poll.poll(max(0.0, self._next_deadline() - monotonic()) * 1000):
+                data = self._read(poll)
+                if data is None:
                     if not self._keep_deadlines():
                         return
                     continue
-                data = self.sock.recv(READ_BYTES)
                 if not data:
                     return
                 if self._closing_at is not None:
@@ -247,6 +252,17 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
             self.on_lost()
+
+    def _read(self, poll: select.poll) -> bytes | None:
+        """The next bytes; None when a deadline comes first. Between messages, waiting and reading are one call."""
+        if self._closing_at is None and self._incomplete_since is None:
+            try:
+                return bytes(self.sock.recv(READ_BYTES))
+            except BlockingIOError:
+                return None  # after SO_RCVTIMEO, which is the time to the next ping
+        if not poll.poll(max(0.0, self._next_deadline() - monotonic()) * 1000):
+            return None
+        return bytes(self.sock.recv(READ_BYTES))
 
     def _next_deadline(self) -> float:
         if self._closing_at is not None:
@@ -276,6 +292,14 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         now = monotonic()
         self._ping_at = now + self.limits.ping_s
         self._unanswered_pings = 0
+        if self._boundary.is_here and self._closing_at is None:
+            messages = plain_messages(data, self.limits.message_bytes)
+            if messages is not None:
+                for message in messages:
+                    if self._closing_at is None:
+                        self._deliver(message)
+                return True
+        self._boundary.follow(data)
         self.ws.receive_data(data)
         completed = False
         for event in self.ws.events():
@@ -321,18 +345,24 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         message = "".join(self._parts) if isinstance(event, TextMessage) else b"".join(map(bytes, self._parts))  # type: ignore[arg-type]
         self._parts.clear()
         self._part_bytes = 0
+        self._deliver(message)
+        return True
+
+    def _deliver(self, message: str | bytes) -> None:
+        """Hand over a whole message, or put it where `receive` finds it."""
         self._heard_at = monotonic()
         # Only this thread adds messages, so nothing can overtake what it handles itself while none waits.
         if self.on_message is not None and not self._inbox and not self._is_handling and self.on_message(message):
-            return True
+            return
         with self._inbox_changed:
+            if self._closing_at is not None:
+                return
             if len(self._inbox) < self.limits.inbox_messages and self._inbox_bytes <= self.limits.inbox_bytes:
                 self._inbox.append(message)
                 self._inbox_bytes += len(message)
                 self._inbox_changed.notify_all()
-                return True
+                return
         self.close(CloseReason.POLICY_VIOLATION, "too many commands are waiting")
-        return True
 
 
 def frame_head(opcode: Opcode, length: int) -> bytes:
@@ -349,9 +379,17 @@ def _daemon(target: Any) -> threading.Thread:  # noqa: ANN401 - a bound method w
     return threading.Thread(target=target, name="live-reader", daemon=True)
 
 
+def _timeval(seconds: float) -> bytes:
+    """`struct timeval` of this machine."""
+    whole = int(seconds)
+    return struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))
+
+
 def _guard(connection: socket.socket, limits: SocketLimits) -> None:
     """Let the kernel watch the peer: a bounded send buffer, a deadline for unread data, keepalive."""
+    connection.setblocking(True)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(limits.ping_s + CLOCK_S))
     if connection.family == socket.AF_UNIX:
         return  # behind a proxy on the same host, whose own deadlines apply
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.unread_s * 1000))

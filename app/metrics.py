@@ -83,6 +83,15 @@ COUNTER_ROWS = {
     for value in values or ("",)
 }
 _LEAST = f'{{le="{BUCKETS_S[0]}"}}'
+_FIRST_BUCKETS = {name: ROWS[(f"{name}_bucket", _LEAST)] for name, _ in HISTOGRAMS}
+_FRAME_BYTES = {kind: COUNTER_ROWS[("glassbox_frame_bytes_total", kind)] for kind in ("J", "B")}
+
+
+def _time_steps(name: str, seconds: float) -> tuple[tuple[int, float], ...]:
+    """What a time adds to a histogram, as (row, by)."""
+    first = _FIRST_BUCKETS[name]
+    total = first + len(BUCKETS_S) + 1
+    return (first + bisect_left(BUCKETS_S, seconds), 1.0), (total, seconds), (total + 1, 1.0)
 
 
 class Metrics:
@@ -102,10 +111,12 @@ class Metrics:
 
     def observe(self, name: str, seconds: float) -> None:
         """Add a time to a histogram."""
-        first = ROWS[(f"{name}_bucket", _LEAST)]
-        bucket = first + bisect_left(BUCKETS_S, seconds)
-        total = first + len(BUCKETS_S) + 1
-        self._add(((bucket, 1.0), (total, seconds), (total + 1, 1.0)))
+        self._add(_time_steps(name, seconds))
+
+    def count_frame(self, kind: str, size: int, answered_s: float | None) -> None:
+        """Add a frame that was relayed, and the time since the command that it answers, if it is the first since."""
+        steps = ((COUNTER_ROWS[("glassbox_frames_total", kind)], 1.0), (_FRAME_BYTES[kind], float(size)))
+        self._add(steps if answered_s is None else (*steps, *_time_steps("glassbox_answer_seconds", answered_s)))
 
     def _add(self, steps: Iterable[tuple[int, float]]) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from engine.errors import CommandError
@@ -47,6 +48,11 @@ class Command:
     result: str = "done"
     #: May be sent while another command is still at work.
     anytime: bool = False
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """Every field that its JSON may have."""
+        return frozenset({"v", "id", "do", *(a.name for a in self.args)})
 
 
 @dataclass(frozen=True)
@@ -444,7 +450,7 @@ RELAY_BY_NAME = {c.name: c for c in RELAY_COMMANDS}
 
 def validate(message: object, commands: Mapping[str, Command] = COMMAND_BY_NAME) -> tuple[Command, dict[str, Any]]:
     """The command and its complete arguments (defaults filled in), or CommandError saying what is wrong."""
-    if not isinstance(message, Mapping):
+    if type(message) is not dict and not isinstance(message, Mapping):
         raise CommandError("a command is a JSON object")
     if message.get("v") != VERSION:
         raise CommandError(f"this server speaks version {VERSION} of the protocol", hint="reload the page")
@@ -453,9 +459,8 @@ def validate(message: object, commands: Mapping[str, Command] = COMMAND_BY_NAME)
     command = commands.get(str(message.get("do")))
     if command is None:
         raise CommandError(f"unknown command {str(message.get('do'))[:40]!r}")
-    known = {"v", "id", "do", *(a.name for a in command.args)}
-    extra = sorted(str(k)[:40] for k in message if k not in known)
-    if extra:
+    if not command.fields.issuperset(message):
+        extra = sorted(str(k)[:40] for k in message if k not in command.fields)
         raise CommandError(f"`{command.name}` has no argument {extra[0]!r}")
     values: dict[str, Any] = {}
     for arg in command.args:

@@ -25,6 +25,7 @@ TO_WORKER = {JSON: MAX_COMMAND_BYTES}
 TO_WEB = {JSON: 16 << 20, BINARY: 1 << 20}
 
 _READ_BYTES = 1 << 16
+_AT_ONCE = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
 #: A local stream socket takes a message of less than half its buffer (some 100 KB) whole or not at all.
 SHORT_BYTES = 4096
 
@@ -44,7 +45,8 @@ class FrameSocket:
     """Frames over a stream socket. One thread may receive while others send; it owns the socket."""
 
     def __init__(self, stream: socket.socket, accepts: dict[str, int]) -> None:
-        stream.setblocking(False)
+        # Blocking, so that waiting for a frame and reading it are one call; sending never waits in the kernel.
+        stream.setblocking(True)
         self._stream = stream
         self._accepts = accepts
         self._received = bytearray()
@@ -62,7 +64,7 @@ class FrameSocket:
         with self._sending:
             while message:
                 try:
-                    message = message[self._stream.send(message, socket.MSG_NOSIGNAL) :]
+                    message = message[self._stream.send(message, _AT_ONCE) :]
                 except BlockingIOError:
                     self._wait_to_send(deadline)
 
@@ -72,7 +74,7 @@ class FrameSocket:
             return False
         try:
             message = HEADER.pack(len(payload), ord(kind)) + payload
-            sent = self._stream.send(message, socket.MSG_NOSIGNAL)
+            sent = self._stream.send(message, _AT_ONCE)
         except BlockingIOError:
             return False
         finally:
@@ -98,14 +100,16 @@ class FrameSocket:
             frame = self._take()
             if frame is not None:
                 return frame
-            left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-            if not self._poll.poll(left):
+            if deadline is None:
+                self._read(0)
+                continue
+            if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 return None
-            self._read()
+            self._read(socket.MSG_DONTWAIT)
 
-    def _read(self) -> None:
+    def _read(self, flags: int) -> None:
         try:
-            data = self._stream.recv(_READ_BYTES)
+            data = self._stream.recv(_READ_BYTES, flags)
         except BlockingIOError:
             return
         except OSError as error:
