@@ -7,7 +7,7 @@ one state exactly: a machine never reads the host's time, randomness, files or n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -121,20 +121,31 @@ class WriteTarget:
 class Watch:
     """What an untraced run looks out for, and what it noted: the steps that *may* have written to a target.
 
-    It never misses one that a trace would show, and may note a few that turn out to be none: who asks looks at
-    the trace of `first` … `last`, the ticks of the first and the last step noted. A machine that cannot watch for these
-    targets, or could not in this run, sets `is_blind`; then the notes say nothing.
+    Or that may have one of `flags` (StepFlag bits), or are of one of `rows`. It never misses one that a trace would
+    show, and may note a few that turn out to be none: who asks looks at the trace of `ticks`. Those are the steps
+    noted, ascending: the first `capacity` ones, or with `newest` the last ones. `count` of them were noted in all. A
+    machine that cannot watch for these things, or could not in this run, sets `is_blind`; then the notes say nothing.
     """
 
-    targets: tuple[WriteTarget, ...]
-    first: int | None = None
-    last: int | None = None
+    targets: tuple[WriteTarget, ...] = ()
+    rows: frozenset[int] = frozenset()
+    flags: int = 0
+    capacity: int = 64
+    newest: bool = False
+    ticks: list[int] = field(default_factory=list)
+    count: int = 0
     is_blind: bool = False
 
-    def note(self, first: int, last: int) -> None:
-        """Take note of steps from `first` to `last`, later than those noted so far."""
-        self.first = first if self.first is None else self.first
-        self.last = last
+    @property
+    def is_full(self) -> bool:
+        """Are there more steps than `ticks` holds, or could one more not be held?"""
+        return self.count >= self.capacity
+
+    def note(self, ticks: Sequence[int], count: int) -> None:
+        """Take note of `count` further steps, later than those noted so far; `ticks` are what is to be kept of them."""
+        kept = [*self.ticks, *ticks]
+        self.ticks = kept[-self.capacity :] if self.newest else kept[: self.capacity]
+        self.count += count
 
 
 class PausedError(Exception):

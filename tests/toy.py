@@ -148,15 +148,18 @@ class ToyMachine:
             self.final = Stop(StopReason.HALT, self.tick)
         if trace is not None:
             self._trace(trace, pc, depth, flags, write)
-        if self.watch is not None and write is not None:
-            self._note(self.watch, write[0], write[1])
+        if self.watch is not None:
+            self._note(self.watch, pc, flags, write)
         return self.final
 
-    def _note(self, watch: Watch, kind: int, key: int) -> None:
-        for target in watch.targets:
+    def _note(self, watch: Watch, pc: int, flags: int, write: tuple[int, int, int, int] | None) -> None:
+        is_wanted = pc in watch.rows or bool(flags & watch.flags)
+        for target in watch.targets if write is not None else ():
+            key = write[1]
             is_near = target.key - WIDE_OF_THE_MARK <= key < target.key + target.size + WIDE_OF_THE_MARK
-            if target.kind == kind and is_near:
-                watch.note(self.tick, self.tick)
+            is_wanted = is_wanted or (target.kind == write[0] and is_near)
+        if is_wanted:
+            watch.note([self.tick], 1)
 
     def _set(self, register: int, value: int) -> tuple[int, int, int, int]:
         old = self.registers[register]

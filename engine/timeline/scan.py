@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Any
 
 from engine import cbuild
@@ -129,10 +130,14 @@ class Scanner:
         self._seen = self._ffi.new("uint32_t *")
         self._kept: list[Any] = []
         self._count = len(patterns)
-        #: What a watch has to look out for; empty when it could miss a hit.
+        #: What a watch has to look out for.
         self.targets = tuple(pattern.target for pattern in patterns if pattern.target is not None)
-        if len(self.targets) < len(patterns):
-            self.targets = ()
+        steps = [pattern for pattern in patterns if pattern.target is None]
+        self.rows = frozenset().union(*(pattern.rows or () for pattern in steps))
+        #: Of a pattern with rows and flags the rows alone: they are seldom many.
+        self.flags = reduce(or_, (pattern.flags for pattern in steps if pattern.rows is None), 0)
+        #: False when a watch could miss a hit: with patterns that name neither.
+        self.is_watchable = bool(patterns) and all(pattern.rows is not None or pattern.flags for pattern in steps)
         self._patterns = self._ffi.new("Pattern[]", max(1, len(patterns)))
         for to, pattern in zip(self._patterns, patterns, strict=False):
             self._fill(to, pattern)

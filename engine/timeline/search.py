@@ -1,9 +1,9 @@
 """Questions to a recording: who wrote this, when was this row executed, where is the next call.
 
 A search replays stretches of the recording, from checkpoint to checkpoint, with the trace on and looks through it in C.
-Where only writes are looked for, the machine first watches out for them in a run without a trace (engine/machine.py,
-`Watch`), and only what lies between the first and the last step that it noted is traced. A search stops when `poll`
-says so; the position is afterwards where it was before.
+Where the machine can, it first watches out for what is looked for in a run without a trace (engine/machine.py,
+`Watch`), and only the steps that it noted are traced. A search stops when `poll` says so; the position is afterwards
+where it was before.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ FIRST_STRETCH = 64
 LONGEST_STRETCH = 1 << 22
 #: To trace so few steps costs no more than to watch them.
 FEW_STEPS = 4096
-#: Of the steps that a watch has noted, so many of the last ones are traced first, then eight times as many.
-NEWEST_STEPS = 64
+#: Beyond the recording a motion that looks farther ahead than this records first, and searches what it has recorded.
+FAR_STRETCH = 1 << 16
+#: A watch notes so many steps at first; eight times as many when none of those was a hit.
+FEW_NOTES = 64
+MOST_NOTES = 1 << 15
+#: Noted steps that are no farther apart are traced together.
+NEAR_STEPS = 1024
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Search:
         self._timeline = timeline
         self.reached: int | None = None
         self._is_paused = False
+        self._is_blind = False  # the last watch was
 
     # -- lists -------------------------------------------------------------------------------------------------------
 
@@ -71,35 +77,39 @@ class Search:
             self.reached = None
 
     def _oldest(self, scanner: Scanner, first: int, last: int, limit: int, poll: Poll) -> Page:
+        notes = max(FEW_NOTES, min(2 * limit, MOST_NOTES))
         while first <= last:
-            end = min(last, self._timeline.checkpoint_after(first + FEW_STEPS)) if scanner.targets else last
-            low, high = self._watched(scanner, first, end, poll)
-            if low <= high:
-                is_done = self._timeline.replay(low, high, scanner, self._noting(poll))
+            end = min(last, self._timeline.checkpoint_after(first + FEW_STEPS)) if scanner.is_watchable else last
+            watch = self._watched(scanner, first, end, notes, poll, newest=False)
+            if watch is not None and watch.is_full:
+                end = watch.ticks[-1]
+            for low, high in _spans(watch, first, end):
+                is_done = self._timeline.replay(low, high, scanner, self._noting(poll), is_passing=watch is not None)
                 hits = list(scanner.found)
                 if len(hits) > limit or scanner.is_full:
                     cut = hits[min(limit, len(hits)) - 1].tick
                     return Page(tuple(hit for hit in hits if hit.tick <= cut), cut + 1)
                 if not is_done:
-                    return Page(tuple(hits), max(first, self._timeline.position + 1), is_complete=False)
-            elif self._is_paused:
+                    return Page(tuple(hits), max(first, low, self._timeline.position + 1), is_complete=False)
+            if self._is_paused:
                 return Page(tuple(scanner.found), first, is_complete=False)
-            first = end + 1
+            first, notes = end + 1, min(8 * notes, MOST_NOTES)
         return Page(tuple(scanner.found), None)
 
     def _newest(self, scanner: Scanner, first: int, last: int, limit: int, poll: Poll) -> Page:
         hits: list[Hit] = []
-        some = NEWEST_STEPS if limit == 1 else last
+        notes = max(FEW_NOTES, min(2 * limit, MOST_NOTES))
         while first <= last:
             begin = max(first, self._timeline.checkpoint_before(last - 1) + 1)
-            low, high = self._watched(scanner, begin, last, poll)
-            if self._is_paused:
-                return Page(tuple(hits), last, is_complete=False)
-            if low <= high and high - low >= some:
-                low = begin = high - some + 1
-                some *= 8
+            watch = self._watched(scanner, begin, last, notes, poll, newest=True)
+            if watch is not None and watch.is_full:
+                begin, notes = watch.ticks[0], min(8 * notes, MOST_NOTES)
             scanner.clear()
-            if low <= high and not self._timeline.replay(low, high, scanner, self._noting(poll)):
+            for low, high in _spans(watch, begin, last):
+                is_done = self._timeline.replay(low, high, scanner, self._noting(poll), is_passing=watch is not None)
+                if not is_done:
+                    return Page(tuple(hits), last, is_complete=False)
+            if self._is_paused:
                 return Page(tuple(hits), last, is_complete=False)
             hits = [*scanner.found, *hits]
             if len(hits) > limit or scanner.is_full:
@@ -108,21 +118,22 @@ class Search:
             last = begin - 1
         return Page(tuple(hits), None)
 
-    def _watched(self, scanner: Scanner, first: int, last: int, poll: Poll) -> tuple[int, int]:
-        """Between which of these steps there may be hits; (last + 1, last) if nowhere, or when paused."""
+    def _watched(
+        self, scanner: Scanner, first: int, last: int, notes: int, poll: Poll, *, newest: bool
+    ) -> Watch | None:
+        """What a watch of these steps has noted; None if they are all to be traced. Without notes when paused."""
         self._is_paused = False
-        if not scanner.targets or last - first < FEW_STEPS:
-            return first, last
-        watch = Watch(scanner.targets)
+        if not scanner.is_watchable or last - first < FEW_STEPS:
+            return None
+        watch = Watch(scanner.targets, scanner.rows, scanner.flags, notes, newest)
         if not self._timeline.watch(first, last, watch, self._noting(poll)):
             if watch.is_blind:
-                scanner.targets = ()  # and will be: no use to ask again
-                return first, last
+                self._is_blind, scanner.is_watchable = True, False  # and will be blind again: no use to ask
+                return None
             self._is_paused = True
-            return last + 1, last
-        if watch.first is None or watch.last is None:
-            return last + 1, last
-        return watch.first, watch.last
+            return Watch()
+        self._is_blind = False
+        return watch
 
     def _noting(self, poll: Poll) -> Poll:
         def noting() -> bool:
@@ -153,6 +164,12 @@ class Search:
         """
         timeline = self._timeline
         if direction > 0:
+            recorded = timeline.frontier - timeline.position
+            if recorded > FEW_STEPS:
+                page = self.page(patterns, timeline.position + 1, timeline.frontier, 1, is_whole=False, poll=poll)
+                timeline.seek(page.hits[0].tick if page.hits else (page.next or timeline.frontier + 1) - 1)
+                if page.hits or not page.is_complete:
+                    return Arrival("found" if page.hits else "pause", timeline.position)
             return self._forward(patterns, timeline.position + 1, 0, "found", poll)
         hit, is_complete = self.before(patterns, timeline.position, poll)
         if not is_complete:
@@ -207,15 +224,37 @@ class Search:
         timeline, length = self._timeline, FIRST_STRETCH
         scanner = Scanner([replace(pattern, first=first) for pattern in patterns], 1)
         while True:
+            begin = timeline.position
+            is_far = length >= FAR_STRETCH and scanner.is_watchable and not self._is_blind
             arrival = timeline.run_forward(
-                timeline.position + length, trace=scanner, poll=lambda: scanner.is_full or poll()
+                begin + length, trace=None if is_far else scanner, poll=lambda: scanner.is_full or poll()
             )
-            if scanner.found:
-                timeline.seek(scanner.found[0].tick - back)
+            found = list(scanner.found)
+            if is_far and timeline.position > begin:
+                page = self.page(patterns, max(first, begin + 1), timeline.position, 1, is_whole=False, poll=poll)
+                found = list(page.hits)
+                if not found and not page.is_complete:
+                    timeline.seek((page.next or first) - 1)
+                    return Arrival("pause", timeline.position)
+            if found:
+                timeline.seek(found[0].tick - back)
                 return Arrival(reason, timeline.position)
             if arrival.reason != "budget":
                 return arrival
             length = min(LONGEST_STRETCH, 2 * length)
+
+
+def _spans(watch: Watch | None, first: int, last: int) -> list[tuple[int, int]]:
+    """The stretches of steps to trace: those around what the watch has noted, or without one all of them."""
+    if watch is None:
+        return [(first, last)]
+    spans: list[tuple[int, int]] = []
+    for tick in watch.ticks:
+        if spans and tick - spans[-1][1] <= NEAR_STEPS:
+            spans[-1] = spans[-1][0], tick
+        else:
+            spans.append((tick, tick))
+    return spans
 
 
 class _FirstStep:

@@ -248,9 +248,12 @@ class Timeline:
         with self.excursion():
             return self.replay(first, last, sink, poll)
 
-    def replay(self, first: int, last: int, sink: TraceSink, poll: Poll = never) -> bool:
-        """As `trace`, but it leaves the position at the last step that it sent."""
-        if not self._go(first - 1, poll):
+    def replay(self, first: int, last: int, sink: TraceSink, poll: Poll = never, *, is_passing: bool = False) -> bool:
+        """As `trace`, but it leaves the position at the last step that it sent.
+
+        `is_passing`: nobody will want to go back step by step from there.
+        """
+        if not self._go(first - 1, poll, is_passing=is_passing):
             return False
         while self.position < last:
             batch = sink.batch()
@@ -273,7 +276,7 @@ class Timeline:
         base = self._checkpoints.before(first - 1)
         self._restore(base)
         try:
-            while self.position < last and not watch.is_blind:
+            while self.position < last and not watch.is_blind and (watch.newest or not watch.is_full):
                 if poll():
                     return False
                 goal = last if self.position >= first - 1 else first - 1
@@ -505,26 +508,27 @@ class Timeline:
 
     # -- going to a recorded tick ------------------------------------------------------------------------------------
 
-    def _go(self, target: int, poll: Poll) -> bool:
+    def _go(self, target: int, poll: Poll, *, is_passing: bool = False) -> bool:
         """Be at `target`, which is recorded. False if `poll` ended it on the way.
 
         The stretch behind the target gets checkpoints at halving distances, so that going back step by step from
-        there replays little: each time one is used up, the next stretch is filled the same way.
+        there replays little: each time one is used up, the next stretch is filled the same way. Not when `is_passing`.
         """
         at = self.position
         if at == target:
             return True
         base = self._checkpoints.before(target)
         if not at < target or base.tick > at:
-            self._leave()
+            if not is_passing:
+                self._leave()
             self._restore(base)
-        mark = self._halfway(target)
+        mark = target if is_passing else self._halfway(target)
         try:
             while self.position < target - NEAR_STEPS:
                 if poll():
                     return False
                 self._advance(min(target - 1, self.position + self._pace.slice_ticks, mark), None, False, poll=poll)
-                if self.position == mark:
+                if self.position == mark and not is_passing:
                     self.keep(is_local=True)
                     mark = self._halfway(target)
             if self.position < target - 1 and poll():

@@ -1,4 +1,4 @@
-"""Searches backwards: who last wrote a local or a field of a Lua program, 100 million instructions back.
+"""Searches backwards, 100 million instructions: the last write to a local or a field, the last output, one row.
 
 The reference is the same stretch executed by the bare machine, untraced, in the same process.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from engine.events import StepFlag
 from engine.machine import Journal, Limits, Machine
 from engine.rooms import SourceFile, room
 from engine.timeline import Pattern, Search, Timeline
@@ -20,7 +21,7 @@ LOOP = "local t, n = {}, 0\nwhile true do n = n + 1; t[n % 1000] = n end\n"
 
 @dataclass(frozen=True)
 class Case:
-    """A program that writes the thing looked for once, at its beginning."""
+    """A program that does the thing looked for once, at its beginning."""
 
     title: str
     text: str
@@ -39,11 +40,25 @@ def field_x(machine: Machine) -> Pattern:
     return Pattern(kind=WriteKind.FIELD, owner=table, key_tag=ValueTag.STRING, text=b"x", text_length=1)
 
 
+def output(machine: Machine) -> Pattern:
+    del machine
+    return Pattern(flags=StepFlag.OUTPUT)
+
+
+def first_row(machine: Machine) -> Pattern:
+    main = min(machine.listing()["functions"], key=lambda function: function["rows"][0]["where"])
+    return Pattern(rows=frozenset({main["rows"][1]["where"]}))
+
+
 CASES = (
     Case("local, calls (fib)", "local kept = 1\n" + FIB, local_kept),
     Case("local, table loop", "local kept = 1\n" + LOOP, local_kept),
     Case("field, calls (fib)", "local kept = {x = 1}\n" + FIB, field_x),
     Case("field, table loop", "local kept = {x = 1}\n" + LOOP, field_x),
+    Case("output, calls (fib)", "print(1)\n" + FIB, output),
+    Case("output, table loop", "print(1)\n" + LOOP, output),
+    Case("row, calls (fib)", "local kept = 1\n" + FIB, first_row),
+    Case("row, table loop", "local kept = 1\n" + LOOP, first_row),
 )
 
 

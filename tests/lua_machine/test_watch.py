@@ -1,4 +1,4 @@
-"""A watched run notes every step that the recorder shows to write to the thing, and few others."""
+"""A watched run notes every step that the recorder shows to do what it looks for, and few others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import defaultdict
 
 import pytest
 
+from engine.events import StepFlag
 from engine.lua.machine import LuaMachine
 from engine.machine import Checkpoint, StopReason, Watch, WriteTarget
 from engine.trace import TraceBatch, ValueTag, WriteKind
@@ -74,22 +75,82 @@ def check(machine: LuaMachine, rounds: int, most: int = 30_000) -> tuple[int, in
         machine.restore(state)
         if first - 1 > state.tick:
             machine.run(first - 1 - state.tick)
-        watch = Watch((target,))
-        stop = machine.run(last - (first - 1), watch=watch)
-        while stop.reason is StopReason.BUDGET and machine.tick < last:
-            stop = machine.run(last - machine.tick, watch=watch)
+        watch = Watch((target,), capacity=100_000)
+        run_watched(machine, last, watch)
         within = ticks[bisect_left(ticks, first) : bisect_right(ticks, last)]
         if watch.is_blind:
             continue
-        if within:
-            assert watch.first is not None, (target, first, last, within)
-            assert watch.last is not None
-            assert first <= watch.first <= within[0], (target, watch, within)
-            assert within[-1] <= watch.last <= last, (target, watch, within)
-        else:
+        assert all(first <= tick <= last for tick in watch.ticks)
+        assert set(within) <= set(watch.ticks), (target, watch, within)
+        if not within:
             idle += 1
-            noisy += watch.first is not None
+            noisy += bool(watch.ticks)
     return idle, noisy
+
+
+def run_watched(machine: LuaMachine, last: int, watch: Watch) -> None:
+    """Run to tick `last`, however often the machine comes back on the way."""
+    stop = machine.run(last - machine.tick, watch=watch)
+    while stop.reason is StopReason.BUDGET and machine.tick < last:
+        stop = machine.run(last - machine.tick, watch=watch)
+
+
+def check_steps(machine: LuaMachine, most: int, slices: int) -> None:
+    """The steps of each flag and of each row, in one pass each, against the trace."""
+    start, steps = machine.save(), []
+    batch = TraceBatch(997, 20_000, 1 << 18)
+    while machine.tick < most:
+        batch.clear()
+        stop = machine.run(997, batch)
+        steps += zip(range(batch.first_tick, 1 << 63), batch.column("flags"), batch.column("where"), strict=False)
+        if stop.is_final:
+            break
+    last = machine.tick
+    for flag in StepFlag:
+        machine.restore(start)
+        watch = Watch(flags=int(flag), capacity=100_000)
+        while machine.tick < last and not watch.is_blind:
+            begun = machine.tick
+            run_watched(machine, min(last, machine.tick + slices), watch)
+            if machine.tick == begun:
+                break
+        wanted = {tick for tick, flags, _ in steps if flags & flag}
+        assert watch.is_blind or wanted <= set(watch.ticks), (flag, sorted(wanted - set(watch.ticks))[:5])
+        assert watch.is_blind or len(watch.ticks) <= 2 * len(wanted) + 5, flag
+        assert watch.is_blind or flag not in (StepFlag.JUMP, StepFlag.TRUNCATED)  # debug hooks make it blind, too
+    rows = sorted({where for _, _, where in steps})
+    for row in rows[:: max(1, len(rows) // 20)]:
+        machine.restore(start)
+        watch = Watch(rows=frozenset({row, rows[-1]}), capacity=100_000)
+        run_watched(machine, last, watch)
+        assert watch.is_blind or watch.ticks == sorted({tick for tick, _, where in steps if where in (row, rows[-1])})
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_a_watch_misses_no_step_with_a_flag_or_of_a_row(name: str) -> None:
+    machine = machine_for(SOURCES[name])
+    check_steps(machine, 20_000, 1_300)
+    machine.close()
+
+
+@pytest.mark.parametrize("name", ["coroutine", "events", "errors", "closure", "locals", "gc"])
+def test_a_watch_misses_no_step_of_the_reference_suite(name: str) -> None:
+    with machine_of(name) as machine:
+        check_steps(machine, 60_000, 60_000)
+
+
+def test_a_full_watch_keeps_the_first_or_the_newest_steps() -> None:
+    for slices in (1000, 7):
+        for newest in (False, True):
+            machine = machine_for("for i = 1, 50 do local x = i end")
+            rows = frozenset({5})  # the loop's body
+            everything, few = Watch(rows=rows, capacity=1000), Watch(rows=rows, capacity=3, newest=newest)
+            machine.run(1000, watch=everything)
+            machine = machine_for("for i = 1, 50 do local x = i end")
+            while machine.where is not None:
+                machine.run(slices, watch=few)
+            assert len(everything.ticks) == everything.count == few.count > 40
+            assert few.ticks == (everything.ticks[-3:] if newest else everything.ticks[:3])
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))

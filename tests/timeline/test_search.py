@@ -149,7 +149,8 @@ def recorded(request: pytest.FixtureRequest) -> Any:
     assert len(timeline.checkpoint_ticks) > 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("engine.timeline.search.FEW_STEPS", 16)  # so that this short run is watched
-        patch.setattr("engine.timeline.search.NEWEST_STEPS", 4)
+        patch.setattr("engine.timeline.search.FEW_NOTES", 4)
+        patch.setattr("engine.timeline.search.NEAR_STEPS", 8)
         yield Recorded(timeline, everything)
     machine.close()
 
@@ -308,10 +309,32 @@ def test_a_search_stops_when_asked_and_says_where_it_has_come_to(recorded: Recor
     assert (arrival.reason, arrival.tick) == ("pause", 50)
 
 
-def test_an_event_beyond_the_recording_is_looked_for_by_running_on() -> None:
+@pytest.mark.parametrize("far", [64, 1 << 16])
+def test_an_event_beyond_the_recording_is_looked_for_by_running_on(far: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.timeline.search.FAR_STRETCH", far)  # from there on it records first and searches then
+    monkeypatch.setattr("engine.timeline.search.FEW_STEPS", 16)
     timeline = Timeline(toy.machine(toy.COUNTDOWN))
     arrival = Search(timeline).find([Pattern(flags=StepFlag.OUTPUT)], 1)
     assert (arrival.reason, arrival.tick) == ("found", 6)
     assert 6 <= timeline.frontier < 200
     arrival = Search(timeline).find([Pattern(flags=StepFlag.ERROR)], 1)
     assert (arrival.reason, arrival.tick) == ("halt", 1802)
+
+
+@pytest.mark.parametrize("far", [64, 1 << 16])
+def test_a_lua_program_runs_on_to_its_next_event(far: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.timeline.search.FAR_STRETCH", far)
+    text = "for round = 1, 3 do\n  for i = 1, 1000 * round do local x = i end\n  print(round)\nend\nerror('over')\n"
+    machine = start("lua", text)()
+    timeline = Timeline(machine)
+    search, whole = Search(timeline), Everything()
+    found = []
+    while (arrival := search.find([Pattern(flags=StepFlag.OUTPUT | StepFlag.ERROR)], 1)).reason == "found":
+        found.append(arrival.tick)
+    timeline.trace(1, timeline.frontier, whole)
+    assert arrival.reason == "fault"
+    assert found == [hit.tick for hit in whole.matching([Pattern(flags=StepFlag.OUTPUT | StepFlag.ERROR)])]
+    timeline.seek(0)
+    again = [search.find([Pattern(flags=StepFlag.OUTPUT)], 1).tick for _ in range(3)]
+    assert again == found[:3]
+    machine.close()

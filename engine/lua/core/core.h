@@ -28,12 +28,18 @@ int machine_argument(Machine *m, int number, const char *bytes, size_t size); /*
 int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace);
 
 #define WATCH_ANY_LENGTH 0xFFFFFFFF
-/* What runs without a trace look for, and what they have noted (watch.h): a stack slot and one thing of an object. */
+/* What runs without a trace look for, and what they have noted (watch.h): a stack slot and one thing of an object; or
+ * steps with one of some flags, or of some rows. */
 typedef struct Watch {
   int64_t slot;
   uint64_t key;
   uint64_t after;              /* steps up to this tick are not asked for: one of them may still be in progress */
-  uint64_t first, last, count; /* ticks of the first and the last step noted; the notes, of a step perhaps several */
+  uint64_t *ticks;             /* the steps noted, ascending: the first `capacity` ones; with `newest` a ring of the last */
+  uint64_t last, count;        /* the last step noted; how many were */
+  const uint64_t *rows;        /* one bit per `where` */
+  uint32_t row_count;          /* bits in it; 0: no rows */
+  uint32_t flags;              /* STEP_* bits; 0: none */
+  uint32_t capacity, newest;
   uint32_t thread;             /* whose slot; 0: none */
   uint32_t kind, owner;        /* WriteKind of the object's write, 0: none; whose identity */
   uint32_t key_tag;            /* FIELD: the ValueTag of its key */

@@ -366,6 +366,7 @@ int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace)
   native_switch(&CTL->host_sp, CTL->vm_sp);
   switch_arrived(0);
   if (trace) record_pause();
+  if (CTL->recording == RECORD_WATCH) watch_pause();
   CTL->recording = RECORD_NOTHING;
   CTL->trace = NULL;
   CTL->watch = NULL;

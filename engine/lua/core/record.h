@@ -12,6 +12,7 @@
 #define LUA_RECORD_H
 
 #include "state.h"
+#include "watch.h"
 
 /* Before the instruction *pc of `ci` executes (pc is not yet counted): finish the step before, begin this one.
  * Answers 1 when the batch has no room for another step: the loop then stops with EXIT_BUDGET *before* it. */
@@ -39,7 +40,10 @@ void record_upvalue_closed(Thread *L, UpVal *uv);
 #define recording() unlikely(CTL->recording)
 #define record_flag(bits)                                                                                              \
   do {                                                                                                                 \
-    if (recording()) CTL->step_flags |= (bits);                                                                        \
+    if (recording()) {                                                                                                 \
+      CTL->step_flags |= (bits);                                                                                       \
+      if (watching()) watch_flag(bits);                                                                                \
+    }                                                                                                                  \
   } while (0)
 #define record_table(L, t, key, old, new_value)                                                                        \
   do {                                                                                                                 \

@@ -221,6 +221,8 @@ typedef struct Control {
   Watch *watch;               /* host memory: what RECORD_WATCH looks for and has found */
   uint32_t watch_thread;      /* whose slot is looked for; no thread has number 0 */
   int64_t watch_slot;
+  const uint64_t *watch_rows; /* host memory: one bit per `where` looked for */
+  uint32_t watch_row_count;   /* bits in it */
   uint8_t *output;            /* host memory: records that the host drains, see core.h */
   size_t output_used, output_capacity;
   uint64_t output_limit; /* bytes that the program may write in all */

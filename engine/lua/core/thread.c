@@ -93,7 +93,9 @@ int thread_close(Thread *L, Thread *from) {
   L->ccalls = from ? from->ccalls & 0xFFFF : 0;
   Thread *running = G->running;
   G->running = L;
+  if (watching()) watch_flag(STEP_COROUTINE); /* it may run in the other thread */
   int status = thread_reset(L, L->status);
+  if (watching()) watch_flag(STEP_COROUTINE);
   G->running = running;
   return status;
 }
@@ -217,6 +219,7 @@ int thread_resume(Thread *L, Thread *from, int arguments, int *results) {
     L->ci->top = L->top;
   }
   G->running = before;
+  if (watching()) watch_flag(STEP_COROUTINE); /* as its last step has it whose thread is left after it */
   *results = status == STATUS_YIELD ? L->ci->u2.nyield : (int)(L->top - (L->ci->func + 1));
   return status;
 }

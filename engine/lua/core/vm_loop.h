@@ -1,6 +1,6 @@
 /* The interpreter loop. vm.c includes this file once for each variant: EXECUTE names the function, MODE is LOOP_FAST,
  * LOOP_CHECKED (looks at breakpoints and debug hooks, calls the recorder before every instruction) or LOOP_WATCHED (notes
- * which instructions write to one stack slot, see watch.h).
+ * which instructions write to one stack slot or are of certain rows, see watch.h).
  *
  * Locals hold the frame: `base` = R[0], `k` = the constants, `pc` = the next instruction, `left` = ticks until the next
  * stop. Rules:
@@ -27,9 +27,9 @@
 #else
 #define HOOKED 0
 #endif
-/* LOOP_WATCHED: `distance` is where the slot looked for is, counted from `base`. */
+/* LOOP_WATCHED: `distance` is where the slot looked for is, counted from `base`; `rows` are those looked for, or NULL. */
 #if WATCHED
-#define REBASE() (distance = watch_distance(L, base))
+#define REBASE() (distance = watch_distance(L, base), rows = CTL->watch_rows) /* another run may have begun */
 #define NOTE_RANGE(reg, count)                                                                                         \
   do {                                                                                                                 \
     if (unlikely((uint64_t)(distance - (reg)) < (uint64_t)(count))) watch_note(left);                                  \
@@ -38,8 +38,16 @@
   do {                                                                                                                 \
     if (unlikely(distance == GETARG_A(i))) watch_register(i, left);                                                    \
   } while (0)
+#define NOTE_ROW()                                                                                                     \
+  do {                                                                                                                 \
+    if (rows) {                                                                                                        \
+      uint32_t where = cl->p->where + (uint32_t)(pc - 1 - cl->p->code);                                                \
+      if (where < CTL->watch_row_count && (rows[where / 64] >> (where % 64) & 1)) watch_note(left);                    \
+    }                                                                                                                  \
+  } while (0)
 #define NOTE(statement) statement
 #else
+#define NOTE_ROW() ((void)0)
 #define REBASE() ((void)0)
 #define NOTE_RANGE(reg, count) ((void)0)
 #define NOTE_REGISTER(i) ((void)0)
@@ -53,6 +61,7 @@
   do {                                                                                                                 \
     if (unlikely(--left < 0)) goto out_of_ticks;                                                                       \
     i = *pc++;                                                                                                         \
+    NOTE_ROW();                                                                                                        \
     NOTE_REGISTER(i);                                                                                                  \
     goto *labels[GET_OPCODE(i)];                                                                                       \
   } while (0)
@@ -69,6 +78,7 @@ static int EXECUTE(Thread *L, CallInfo *ci) {
   int64_t left = LEFT;
 #if WATCHED
   int64_t distance;
+  const uint64_t *rows;
 #endif
 #if CHECKED
   int hook_done = 0; /* the hooks have seen the instruction at pc */
@@ -80,6 +90,7 @@ returning:
   base = ci->func + 1;
   REBASE();
   NOTE(watch_waiting(L, ci, pc, left));
+  NOTE(watch_entry(cl, pc, left));
   NEXT();
 
 out_of_ticks:
@@ -92,6 +103,7 @@ out_of_ticks:
   if (CTL->mode == MODE) vm_exit(EXIT_BUDGET);
   if (CTL->mode != MODE) return 0;
   left = LEFT;
+  REBASE();
   NEXT();
 
 #if CHECKED
@@ -750,6 +762,7 @@ generic_loop : {
 #undef REBASE
 #undef NOTE_RANGE
 #undef NOTE_REGISTER
+#undef NOTE_ROW
 #undef NOTE
 #undef LEFT
 #undef RECORD

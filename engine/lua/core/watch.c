@@ -11,6 +11,8 @@ void watch_begin(Watch *watch) {
   CTL->watch = watch;
   CTL->watch_thread = watch->thread;
   CTL->watch_slot = watch->slot;
+  CTL->watch_rows = watch->rows;
+  CTL->watch_row_count = watch->row_count;
 }
 
 void watch_give_up(void) {
@@ -21,9 +23,29 @@ void watch_give_up(void) {
 void watch_note(int64_t left) {
   Watch *watch = CTL->watch;
   uint64_t tick = CTL->tick_end - (uint64_t)left;
-  if (tick <= watch->after) return;
-  if (watch->count++ == 0) watch->first = tick;
+  if (tick <= watch->after || tick == watch->last) return;
+  if (watch->count < watch->capacity || watch->newest) watch->ticks[watch->count % watch->capacity] = tick;
+  watch->count++;
   watch->last = tick;
+}
+
+/* ---- steps ---- */
+
+void watch_flag(uint32_t bits) {
+  if (CTL->watch->flags & bits) watch_note(CTL->left[CTL->mode]);
+}
+
+void watch_entry(const LClosure *cl, const Instruction *pc, int64_t left) {
+  if (pc == cl->p->code && (CTL->watch->flags & STEP_CALL)) watch_note(left);
+}
+
+void watch_pause(void) {
+  switch (CTL->exit_reason) {
+    case EXIT_HALT: watch_flag(STEP_HALT); break;
+    case EXIT_FAULT:
+    case EXIT_LIMIT: watch_flag(STEP_FAULT); break;
+    default: break;
+  }
 }
 
 /* ---- stack slots ---- */

@@ -2,6 +2,9 @@
  * answers "who wrote this last" for a long stretch at nearly the speed of a bare run; what it noted is then recorded
  * (record.c) and looked at. So it may note a step too many, and must never miss one that the recorder would show.
  *
+ * Steps with flags come here through record_flag, wherever something happens that has one; rows are compared by the third
+ * variant of the loop, too.
+ *
  * Objects (table fields, upvalues, metatables) come here through the recorder's hooks. A stack slot is looked for by the
  * third variant of the loop (vm_loop.h, LOOP_WATCHED), instruction by instruction, and where values are moved by
  * somebody else: results, parameters, the rest of an instruction whose callee yielded.
@@ -22,6 +25,12 @@ void watch_begin(Watch *watch);
 void watch_give_up(void);
 /* The step in progress has written what is looked for; `left` as the loop that runs has it. */
 void watch_note(int64_t left);
+/* A step has one of these flags. */
+void watch_flag(uint32_t bits);
+/* A frame goes on at `pc`, perhaps for the first time: then the step before has called it. */
+void watch_entry(const LClosure *cl, const Instruction *pc, int64_t left);
+/* The machine has left the VM: its last step may have ended the program. */
+void watch_pause(void);
 /* The instruction `i` of a frame has written its register A, or waits to do so, and that is the slot looked for. */
 void watch_register(Instruction i, int64_t left);
 /* A frame goes on at `pc`: the instruction before may only now be complete. */
