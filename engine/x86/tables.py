@@ -18,6 +18,7 @@ _SYSTEM_TYPES = {
     11: "tss busy",
     12: "call gate",
 }
+_CALLS_AND_TASKS = (4, 5, 12)
 _GATES = {5: "task gate", 6: "interrupt gate 16", 7: "trap gate 16", 14: "interrupt gate", 15: "trap gate"}
 _PAGE_BITS = (("P", 0), ("W", 1), ("U", 2), ("PWT", 3), ("PCD", 4), ("A", 5), ("D", 6), ("PS", 7), ("G", 8), ("NX", 63))
 _EFER_LMA, _CR4_PAE, _CR0_PG = 0x400, 0x20, 1 << 31
@@ -44,15 +45,30 @@ def _segment(index: int, value: int, table: int = 0) -> dict[str, Any]:
     }
 
 
+def _gate_in_table(value: int, upper: int) -> dict[str, Any]:
+    """Where a call gate or task gate leads (SDM vol. 3, 6.8.3.1 and 9.2.5); `upper`: the second entry of long mode."""
+    is_task = value >> 40 & 15 == 5
+    offset = 0 if is_task else value & 0xFFFF | value >> 32 & 0xFFFF0000 | (upper & 0xFFFFFFFF) << 32
+    return {
+        "selector": f"{value >> 16 & 0xFFFF:04x}",
+        "offset": f"{offset:x}",
+        "parameters": 0 if is_task else value >> 32 & 0x1F,
+    }
+
+
 def _segments(values: list[int], table: int, *, is_long: bool) -> list[dict[str, Any]]:
     """Every descriptor. In long mode those of the system have two entries: the second one is the base's upper half."""
     entries, index = [], 0
     while index < len(values):
         value = values[index]
         found = _segment(index, value, table)
-        if is_long and value and not value >> 44 & 1 and index + 1 < len(values):
+        is_system, upper = bool(value) and not value >> 44 & 1, 0
+        if is_long and is_system and index + 1 < len(values):
             index += 1
-            found["base"] = f"{values[index] & 0xFFFFFFFF:08x}{found['base']}"
+            upper = values[index]
+            found["base"] = f"{upper & 0xFFFFFFFF:08x}{found['base']}"
+        if is_system and value >> 40 & 15 in _CALLS_AND_TASKS:
+            found["gate"] = _gate_in_table(value, upper)
         entries.append(found)
         index += 1
     return entries

@@ -128,6 +128,73 @@ def test_the_walk_of_an_address_is_drawn_table_by_table(bench: Callable[..., Ben
     expect(memory.locator(".gdt tr.active")).to_have_count(2)
 
 
+#: A GDT with a call gate into code and an LDT with one segment, which ES holds.
+LOCAL = """ lgdt [gdtr]
+ mov eax, ldt
+ mov [gdt.ldt + 2], ax
+ mov eax, entry
+ mov [gdt.gate], ax
+ mov ax, 0x18
+ lldt ax
+ mov ax, 4
+ mov es, ax
+ call 0x20:0
+ hlt
+entry: retf
+gdtr: dw gdt.end - gdt - 1
+ dd gdt
+gdt: dq 0, 0x00cf9a000000ffff, 0x00cf92000000ffff
+.ldt: dq 0x0000820000000007
+.gate: dq 0x00008c0200080000
+.end:
+ldt: dq 0x00cf92000000ffff
+"""
+
+
+def test_local_descriptors_and_call_gates_are_drawn(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?new=x86", ready=False)
+    one.page.get_by_role("combobox", name="Mode").select_option("protected32")
+    one.type_program(LOCAL)
+    one.run()
+    one.go_to(9)
+    memory = one.pane("memory")
+    memory.locator(".fold summary", has_text="Segment descriptors").click()
+    gate = memory.locator(".gdt tr", has=one.page.get_by_role("rowheader", name="0020"))
+    expect(gate).to_contain_text("call gate")
+    expect(gate).to_contain_text("entry")
+    expect(gate).to_contain_text("copies 2 parameters")
+    local = memory.get_by_role("table", name="Local descriptors (LDT)")
+    expect(local.locator("tr.active")).to_contain_text("0004")
+    expect(local.locator("tr.active")).to_contain_text("data")
+    # The descriptor of the table itself is in use, too.
+    expect(memory.locator(".gdt tr.active", has_text="0018")).to_contain_text("ldt")
+    memory.locator(".gdt .isgate .addr").click()
+    expect(memory.locator(".hex .label", has_text="entry")).to_be_visible()
+
+
+def test_the_map_of_a_process_names_its_areas(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?new=x86", ready=False)
+    one.page.get_by_role("combobox", name="Mode").select_option("user64")
+    one.type_program(
+        "section .text\nmov eax, 12\nxor edi, edi\nsyscall\nlea rdi, [rax + 0x3000]\nmov eax, 12\nsyscall\n"
+        "mov eax, 60\nsyscall\nsection .data\nvar: db 1\n"
+    )
+    one.run()
+    one.go_to(1)
+    memory = one.pane("memory")
+    memory.locator(".fold summary", has_text="Map of the process").click()
+    table = memory.get_by_role("table", name="Map of the process")
+    expect(table.locator("tbody tr", has_text="heap")).to_have_count(0)
+    expect(table.locator("tr.active")).to_contain_text("code")
+    expect(table.locator("tr.active")).to_contain_text("RIP")
+    expect(table.locator("tr", has_text="data")).to_contain_text("rw-")
+    expect(table.locator("tr", has_text="stack")).to_contain_text("RSP")
+    one.go_to(6)
+    expect(table.locator("tbody tr", has_text="heap (brk)")).to_contain_text("12 KiB")
+    one.open("/play?room=x86&example=sum")
+    expect(memory.locator(".fold summary", has_text="Map of the process")).to_be_hidden()
+
+
 def test_bytes_behind_page_tables_know_their_writers_and_can_be_changed(bench: Callable[..., Bench]) -> None:
     one = bench().open("/play?new=x86", ready=False)
     one.page.get_by_role("combobox", name="Mode").select_option("user64")

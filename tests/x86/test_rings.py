@@ -214,7 +214,12 @@ def test_a_call_gate_copies_parameters_and_retf_drops_them(run, cpu) -> None:
     done = run("push 0x1234\ncall 0x38:0\nmov edi, esp\nint 0x31", cpu, "protected32")
     assert done.register("ebp") == 0x1234
     assert done.register("edi") == 0x50000
+    gate = done.machine.inspect({"kind": "gdt"})["entries"][7]
+    assert gate["type"] == "call gate"
+    assert gate["gate"]["selector"] == "0008"
+    assert gate["gate"]["parameters"] == 1
     call = next(step for step in done.steps if step.text.startswith("call"))
+    assert int(gate["gate"]["offset"], 16) == next(step.address for step in done.steps if step.tick == call.tick + 1)
     assert (call.new("cs"), call.new("ss"), call.new("esp")) == (8, 0x10, 0x48000 - 5 * 4)
 
 

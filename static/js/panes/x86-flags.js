@@ -48,7 +48,7 @@ export function flags(state, step, ctx) {
     const label = t(b.set ? "flag.set" : "flag.clear", { name: b.name, word: t(`x86.flag.${b.name}`) });
     return h("div", { class: `${b.set ? "set" : ""} ${changed ? "changed" : ""}`, title: label }, `${b.name} ${b.set ? 1 : 0}`,
       h("small", {}, t(`x86.flag.${b.name}`)),
-      h("small", { class: `effect ${did}` }, did ? t(`x86.effect.${did}`) : "·"), changed ? h("span", { class: "sr" }, t("flag.changed")) : null);
+      h("small", { class: `effect ${did}` }, did ? t(`x86.effect.${did}`) : "\u00a0"), changed ? h("span", { class: "sr" }, t("flag.changed")) : null);
   });
   return h("section", { class: "block b-flags", "aria-label": t("pane.flags") },
     h("div", { class: "ph" }, h("h3", {}, t("pane.flags")), h("span", { class: "meta" }, f.value.padStart(4, "0"))),

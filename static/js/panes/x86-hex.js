@@ -5,6 +5,8 @@ import { t } from "../i18n.js";
 import { RECENT_STEPS } from "../values.js";
 
 export const ROW = 8;
+/** Digits of an address that a row has room for. */
+const LONG = 8;
 
 /**
  * A stretch of memory; null where there is none. `pages`: where the page tables put it, if that is elsewhere.
@@ -173,11 +175,28 @@ export function hexRows(state, w, marks) {
       const code = Number.parseInt(byte, 16);
       ascii += code >= 32 && code < 127 ? String.fromCharCode(code) : "·";
     }
-    return h("tr", { key: row }, h("th", { class: "ad", scope: "row" }, row.toString(16).padStart(4, "0")), h("td", { class: "by" }, runs(bytes)),
-      h("td", { class: "asc" }, ascii, words.map((m) => h("b", {}, m)), named.slice(0, 2).map((name) => h("i", { class: "label" }, name))));
+    const address = row.toString(16).padStart(4, "0");
+    return h("tr", { key: row }, h("th", { class: "ad", scope: "row", title: address, "aria-label": address }, shortened(address)), h("td", { class: "by" }, runs(bytes)),
+      h("td", { class: "asc", title: named.join(", ") || null }, ascii, words.map((m) => h("b", {}, m)), named.slice(0, 2).map((name) => h("i", { class: "label" }, name))));
   };
   const first = Math.floor(w.base / ROW) * ROW;
   return Array.from({ length: Math.ceil((w.base + w.bytes.length - first) / ROW) }, (_x, i) => () => made(first + i * ROW));
+}
+
+/**
+ * Whether a row has no room for an address.
+ * @param {string} address
+ */
+export function isLong(address) {
+  return address.length > LONG;
+}
+
+/**
+ * An address as its row has room for it: of a long one its end, as the heading above says the whole.
+ * @param {string} address
+ */
+function shortened(address) {
+  return isLong(address) ? `…${address.slice(-5)}` : address;
 }
 
 /** Head of the table of bytes. */

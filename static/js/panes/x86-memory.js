@@ -6,7 +6,7 @@ import { has, t } from "../i18n.js";
 import { writerLink } from "../values.js";
 import { Question, onAddress, pointAt } from "./x86-asking.js";
 import { ExpressionError, evaluate, namesOf, registerValues } from "./x86-expression.js";
-import { ROW, byteUnder, hexHead, hexRows, legend, merge, physicalOf } from "./x86-hex.js";
+import { ROW, byteUnder, hexHead, hexRows, isLong, legend, merge, physicalOf } from "./x86-hex.js";
 import { keep, recall } from "./x86-kept.js";
 import { ScreenBlock } from "./x86-screen.js";
 import { TablesBlock } from "./x86-tables.js";
@@ -303,7 +303,9 @@ class MemoryPane {
 
   /** @param {import("./x86-hex.js").Window} w */
   heading(w) {
-    return (this.follow === "" ? w.names.map(windowName) : w.names).join(" · ");
+    const words = (this.follow === "" ? w.names.map(windowName) : w.names).join(" · ");
+    const from = w.base.toString(16);
+    return [words, isLong(from) ? h("span", { class: "from" }, from) : null];
   }
 
   /** What is drawn. @type {import("./x86-hex.js").Window[]} */

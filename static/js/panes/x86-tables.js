@@ -1,12 +1,12 @@
 // @ts-check
-// The CPU's tables, folded away until somebody opens one: the page walk of an address, GDT, IDT, TSS. Asked for only
-// while they are open.
+// The CPU's tables, folded away until somebody opens one: the page walk of an address, GDT, LDT, TSS, IDT, and the map of a
+// process. Asked for only while they are open.
 import { fill, h } from "../dom.js";
 import { t } from "../i18n.js";
 import { Question, onAddress } from "./x86-asking.js";
-import { ExpressionError, evaluate, namesOf } from "./x86-expression.js";
+import { ExpressionError, evaluate, namesOf, registerValues } from "./x86-expression.js";
 import { keep, recall } from "./x86-kept.js";
-import { addressButton, descriptorTable, gateTable, walkPicture } from "./x86-walk.js";
+import { addressButton, areaTable, descriptorTable, gateTable, walkPicture } from "./x86-walk.js";
 
 /** Bytes of a task state segment that hold its stacks (SDM volume 3, 8.2 and 8.7). */
 const TSS_BYTES = 104;
@@ -51,6 +51,10 @@ export class TablesBlock {
     this.gdt = folded("gdt", t("x86.tables.gdt"), again(() => this.askGdt()), this.gdtBody);
     this.idtBody = h("div", {});
     this.idt = folded("idt", t("x86.tables.idt"), again(() => this.askIdt()), this.idtBody);
+    this.areasBody = h("div", {});
+    this.areas = folded("areas", t("x86.areas"), again(() => this.askAreas()), this.areasBody);
+    this.mapping = new Question(ctx.session, (answer) => this.showAreas(answer));
+    this.local = new Question(ctx.session, (answer) => this.showLdt(answer));
     this.walking = new Question(ctx.session, (answer) => this.showWalk(answer));
     this.describing = new Question(ctx.session, (answer) => this.showGdt(answer));
     this.gating = new Question(ctx.session, (answer) => this.showIdt(answer));
@@ -59,12 +63,12 @@ export class TablesBlock {
       this.address = address;
       if (this.walk.node.open) this.askWalk();
     });
-    this.nodes = [this.walk.node, this.gdt.node, this.idt.node];
+    this.nodes = [this.areas.node, this.walk.node, this.gdt.node, this.idt.node];
   }
 
   destroy() {
     this.stop();
-    for (const question of [this.walking, this.describing, this.gating, this.tasking]) question.drop();
+    for (const question of [this.walking, this.describing, this.gating, this.tasking, this.local, this.mapping]) question.drop();
   }
 
   /**
@@ -74,7 +78,10 @@ export class TablesBlock {
   update(state, changed) {
     const hidden = !state.view?.registers;
     for (const node of this.nodes) node.hidden = hidden;
+    // Only a process has a map.
+    this.areas.node.hidden = hidden || state.view.mode !== "user64";
     if (hidden || state.live || !["view", "viewTick", "program", "phase"].some((name) => changed.has(name))) return;
+    if (this.areas.node.open && !this.areas.node.hidden) this.askAreas();
     if (this.walk.node.open) this.askWalk();
     if (this.gdt.node.open) this.askGdt();
     if (this.idt.node.open) this.askIdt();
@@ -116,17 +123,52 @@ export class TablesBlock {
     this.describing.ask({ kind: "gdt" });
   }
 
+  /** The selectors that registers hold, with their privilege taken off. @param {any} view */
+  used(view) {
+    return new Set((view?.segments ?? []).map((/** @type {any} */ s) => Number.parseInt(s.selector, 16) & ~3).filter((/** @type {number} */ s) => s > 3)
+      .map((/** @type {number} */ s) => s.toString(16).padStart(4, "0")));
+  }
+
   /** @param {any} answer */
   showGdt(answer) {
-    const { view } = this.ctx.store.state;
-    const used = new Set((view?.segments ?? []).map((/** @type {any} */ s) => (Number.parseInt(s.selector, 16) & ~7).toString(16).padStart(4, "0")));
-    used.delete("0000");
+    const { state } = this.ctx.store;
+    const { view } = state;
     this.gdt.meta.textContent = t("x86.tables.at", { at: answer.base.toString(16), limit: answer.limit.toString(16) });
     const real = !view?.control?.find((/** @type {any} */ c) => c.name === "CR0")?.bits.includes("PE");
+    this.ldt = h("div", {});
     this.task = h("div", {});
-    fill(this.gdtBody, real ? h("p", { class: "none" }, t("x86.tables.real")) : descriptorTable(answer, used), this.task);
+    this.global = answer.entries;
+    fill(this.gdtBody, real ? h("p", { class: "none" }, t("x86.tables.real")) : descriptorTable(answer, this.used(view), t("x86.tables.gdt"), state), this.ldt, this.task);
+    if (view?.segments?.some((/** @type {any} */ s) => s.name === "LDTR")) this.local.ask({ kind: "ldt" }, 0);
     const tss = answer.entries.find((/** @type {any} */ e) => e.type.startsWith("tss") && e.present);
     if (tss) this.tasking.ask({ kind: "memory", address: Number(BigInt(`0x${tss.base}`)), length: TSS_BYTES, space: "linear" }, 0);
+  }
+
+  /**
+   * The local descriptors, to which selectors with bit 2 lead.
+   * @param {any} answer
+   */
+  showLdt(answer) {
+    if (!this.ldt) return;
+    const { state } = this.ctx.store;
+    fill(this.ldt, h("div", { class: "ph" }, h("h3", {}, t("x86.tables.ldt")),
+      h("span", { class: "meta" }, t("x86.tables.at", { at: answer.base.toString(16), limit: answer.limit.toString(16) }))),
+    descriptorTable(answer, this.used(state.view), t("x86.tables.ldt"), state, [...(this.global ?? []), ...answer.entries]));
+  }
+
+  askAreas() {
+    this.mapping.ask({ kind: "areas" });
+  }
+
+  /** @param {any} answer */
+  showAreas({ areas }) {
+    const values = registerValues(this.ctx.store.state.view);
+    const pointers = ["rip", "rsp"].flatMap((name) => {
+      const value = values.get(name);
+      return value === undefined ? [] : [/** @type {[string, bigint]} */ ([name.toUpperCase(), value])];
+    });
+    this.areas.meta.textContent = t("x86.areas.count", { n: areas.length });
+    fill(this.areasBody, areaTable(areas, pointers));
   }
 
   /**

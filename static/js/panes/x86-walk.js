@@ -110,21 +110,79 @@ function levelRow(level, entry, before, address, width, view) {
 /**
  * The GDT or LDT as a table.
  * @param {any} answer
- * @param {Set<string>} used selectors that segment registers hold, RPL taken off
+ * @param {Set<string>} used selectors that registers hold, RPL taken off
+ * @param {string} title
+ * @param {import("../store.js").State} state
+ * @param {any[]} [global] the GDT's entries, where a gate of another table leads
  */
-export function descriptorTable(answer, used) {
+export function descriptorTable(answer, used, title, state, global = answer.entries) {
   if (!answer.entries.length) return h("p", { class: "none" }, t("x86.tables.none"));
   return h("table", { class: "regs gdt" },
-    h("caption", { class: "sr" }, t("x86.tables.gdt")),
+    h("caption", { class: "sr" }, title),
     h("thead", {}, h("tr", {}, ["selector", "type", "base", "limit", "dpl"].map((c) => h("th", { scope: "col" }, t(`x86.column.${c}`))))),
     h("tbody", {}, answer.entries.map((/** @type {any} */ e) => {
       const active = used.has(e.selector);
       const nothing = e.type === "null";
-      return h("tr", { class: `${active ? "active" : ""} ${e.present || nothing ? "" : "absent"}` },
+      const absent = e.present || nothing ? null : [" ", h("span", { class: "wrongtext" }, t("x86.tables.absent"))];
+      return h("tr", { class: `${active ? "active" : ""} ${e.present || nothing ? "" : "absent"} ${e.gate ? "isgate" : ""}` },
         h("th", { class: "r", scope: "row" }, e.selector, active ? h("span", { class: "sr" }, t("x86.tables.inuse")) : null),
-        h("td", { title: e.value }, nothing ? h("span", { class: "dim" }, t("x86.tables.null")) : [e.type, " ", h("span", { class: "dim" }, `${["code", "data"].includes(e.type) ? `${e.bits} ${e.allows}` : ""}`), e.present ? null : [" ", h("span", { class: "wrongtext" }, t("x86.tables.absent"))]]),
-        h("td", {}, nothing ? "" : addressButton(e.base)), h("td", {}, nothing ? "" : e.limit), h("td", {}, nothing ? "" : String(e.dpl)));
+        h("td", { title: e.value }, nothing ? h("span", { class: "dim" }, t("x86.tables.null")) : [e.type, " ", h("span", { class: "dim" }, `${["code", "data"].includes(e.type) ? `${e.bits} ${e.allows}` : ""}`), absent]),
+        e.gate ? h("td", { colspan: "2" }, gateTarget(e, global, state)) : [h("td", {}, nothing ? "" : addressButton(e.base)), h("td", {}, nothing ? "" : e.limit)],
+        h("td", {}, nothing ? "" : String(e.dpl)));
     })));
+}
+
+/**
+ * Where a gate leads: an arrow, the far address, its label, and how many parameters it copies to the inner stack.
+ * @param {any} entry
+ * @param {any[]} global
+ * @param {import("../store.js").State} state
+ */
+function gateTarget({ type, gate }, global, state) {
+  if (type === "task gate") return ["→ ", t("x86.tables.task", { selector: gate.selector })];
+  const segment = global.find((one) => Number.parseInt(one.selector, 16) === (Number.parseInt(gate.selector, 16) & ~3));
+  const to = BigInt(`0x${gate.offset}`) + BigInt(`0x${segment && segment.bits !== 64 ? segment.base : 0}`);
+  return ["→ ", addressButton(`${gate.selector}:${gate.offset}`, to), labelAt(state, to),
+    gate.parameters ? [" ", h("span", { class: "dim" }, t("x86.tables.parameters", { n: gate.parameters }))] : null];
+}
+
+/**
+ * @param {import("../store.js").State} state
+ * @param {bigint} address
+ */
+function labelAt(state, address) {
+  const label = state.program?.listing.labels?.find((/** @type {any} */ l) => BigInt(l.address) === address);
+  return label ? [" ", h("b", {}, label.name)] : null;
+}
+
+/**
+ * What a process has mapped: each area with what may be done there, what it is for, and which registers point into it.
+ * @param {any[]} areas in the order of their addresses
+ * @param {[string, bigint][]} pointers names of registers with their values
+ */
+export function areaTable(areas, pointers) {
+  return [h("table", { class: "regs areas" },
+    h("caption", { class: "sr" }, t("x86.areas")),
+    h("thead", {}, h("tr", {}, ["from", "size", "allows", "use"].map((c) => h("th", { scope: "col" }, t(`x86.column.${c}`))))),
+    h("tbody", {}, areas.map((area) => {
+      const inside = pointers.filter(([, value]) => value >= BigInt(area.start) && value < BigInt(area.end)).map(([name]) => name);
+      return h("tr", { class: inside.includes("RIP") ? "active" : "" },
+        h("th", { class: "r", scope: "row", title: `${area.start.toString(16)}–${(area.end - 1).toString(16)}` }, addressButton(area.start.toString(16), BigInt(area.start))),
+        h("td", {}, size(area.end - area.start)), h("td", {}, area.allows),
+        h("td", { class: "nm" }, t(`x86.area.${purpose(area)}`), area.name && !area.name.startsWith("[") ? [" ", h("span", { class: "dim" }, area.name)] : null, inside.map((name) => [" ", h("b", {}, name)])));
+    }))), h("p", { class: "note" }, t("x86.areas.rest"))];
+}
+
+/** @param {{name: string, allows: string}} area */
+function purpose({ name, allows }) {
+  if (name === "[stack]" || name === "[heap]") return name.slice(1, -1);
+  if (!name) return "mapped";
+  return allows.includes("x") ? "code" : allows.includes("w") ? "data" : "constants";
+}
+
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes % (1 << 20) ? `${bytes / 1024} KiB` : `${bytes / (1 << 20)} MiB`;
 }
 
 /** How many gates are shown before somebody asks for all. */
@@ -146,11 +204,10 @@ export function gateTable(answer, state, all) {
     h("tbody", {}, entries.slice(0, all ? 256 : GATES).map((/** @type {any} */ e) => {
       const real = e.type === "vector";
       const to = real ? BigInt(`0x${e.selector}`) * 16n + BigInt(`0x${e.offset}`) : BigInt(`0x${e.offset}`);
-      const label = state.program?.listing.labels?.find((/** @type {any} */ l) => BigInt(l.address) === to);
       return h("tr", { class: leads(e) ? "" : "quiet" },
         h("th", { class: "r", scope: "row" }, e.vector.toString(16).padStart(2, "0")),
         h("td", { class: "nm" }, vectorName(e.vector), real ? null : [" ", h("span", { class: "dim" }, e.type)], e.ist ? ` IST${e.ist}` : ""),
-        h("td", {}, leads(e) ? addressButton(`${e.selector}:${e.offset}`, to) : "", label ? [" ", h("b", {}, label.name)] : null),
+        h("td", {}, leads(e) ? addressButton(`${e.selector}:${e.offset}`, to) : "", leads(e) ? labelAt(state, to) : null),
         h("td", {}, e.dpl === undefined ? "" : String(e.dpl)));
     })));
 }
