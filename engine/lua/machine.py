@@ -125,15 +125,16 @@ class LuaMachine:
         self._unwound: dict[str, Any] | None = None
         self._breakpoints: frozenset[int] = frozenset()
         self._columns: dict[int, tuple[Any, list[Any]]] = {}  # by the batch's id; the batch is kept with it
-        self._own_batch = TraceBatch(step_capacity=1, write_capacity=512, text_capacity=2 * TraceBatch.text_margin)
+        self._own_batch: TraceBatch | None = None  # made when a run that nobody traces needs it
         self._held: list[bytes] = []  # what the core may still read during its next run
         self._is_silent = False
         self._looked_for = 0
         self._watch = LuaWatch(self._lib, self._ffi)
         self._pointer = self._ffi.new("uint8_t **")
         self._size = self._ffi.new("size_t *")
+        self._recent: LuaCheckpoint | None = None
         self._load(program)
-        self._recent = self.save()
+        self.save()
 
     def _native_count(self) -> int:
         return int(self._lib.machine_native_count())
@@ -204,12 +205,15 @@ class LuaMachine:
             if stop.reason is StopReason.BUDGET and at == begun + budget - 1:
                 if breakpoints and self.where in self._breakpoints:
                     return Stop(StopReason.BREAKPOINT, at)
-                stop = self._advance(at, 1, self._fresh_batch(), False)
-                self._learn_last(self._own_batch, at)
+                last = self._fresh_batch()
+                stop = self._advance(at, 1, last, False)
+                self._learn_last(last, at)
         self._see_functions()
         return stop
 
     def _fresh_batch(self) -> TraceBatch:
+        if self._own_batch is None:
+            self._own_batch = TraceBatch(step_capacity=1, write_capacity=512, text_capacity=2 * TraceBatch.text_margin)
         self._own_batch.clear()
         return self._own_batch
 
@@ -372,7 +376,8 @@ class LuaMachine:
 
     def _capture(self, previous: Checkpoint | None = None) -> LuaCheckpoint:
         ranges = self._ranges()
-        image = pages.capture(ranges, previous.image if isinstance(previous, LuaCheckpoint) else None)
+        like = previous if isinstance(previous, LuaCheckpoint) else self._recent
+        image = pages.capture(ranges, like.image if like is not None else None)
         last = self._last if self._is_last_known else _NO_ROW
         self._recent = LuaCheckpoint(self.tick, image, ranges, last, self._stop, self._unwound)
         return self._recent
@@ -439,6 +444,7 @@ class LuaMachine:
     def _step_before(self) -> Iterator[None]:
         """Inside the block the machine is silently one step back; replayed from the checkpoint before."""
         here, recent, events = self.tick, self._recent, self._events
+        assert recent is not None  # noqa: S101 (there is one since the machine was made)
         self._events = []
         now = self._capture()
         self.restore(recent)
@@ -457,8 +463,9 @@ class LuaMachine:
         """Learn which instruction was the last: run the last step again, traced."""
         before = self.tick - 1
         with self._step_before():
-            self._advance(before, 1, self._fresh_batch(), False)
-            self._learn_last(self._own_batch, before)
+            batch = self._fresh_batch()
+            self._advance(before, 1, batch, False)
+            self._learn_last(batch, before)
             last = self._last if self._is_last_known else None
         self._last, self._is_last_known = last, True
 

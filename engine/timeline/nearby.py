@@ -6,7 +6,7 @@ from engine.trace import TraceBatch
 
 #: So few steps are traced at once: one call of the machine instead of one for the way and one for the last step.
 NEAR_STEPS = 16
-_WRITES = 2048
+_WRITES = 1024
 
 
 class Nearby:

@@ -20,6 +20,8 @@ from engine.trace import TraceBatch
 KEPT = 4096
 #: Of each bucket, the executed rows of so many of its steps are kept, evenly spread.
 SAMPLES = 16
+#: So many more than needed are made at a time.
+GROWTH = 256
 _EVENT_FLAGS = {"output": StepFlag.OUTPUT, "error": StepFlag.ERROR, "exit": StepFlag.EXIT}
 
 
@@ -102,7 +104,8 @@ class Summary:
     def __init__(self) -> None:
         self._buckets = Buckets(KEPT, 1, 1)
         #: Row + 1 of the step in each sixteenth of a bucket; 0: not known. While buckets are narrow, one for each step.
-        self._rows = array("I", bytes(4 * KEPT * SAMPLES))
+        #: As long as what was reached, so that a short run costs little.
+        self._rows = array("I")
 
     @property
     def _slot_width(self) -> int:
@@ -113,8 +116,10 @@ class Summary:
             before = self._slot_width
             self._buckets.join_pairs()
             if self._slot_width > before:
-                half = self._rows[::2]
-                self._rows = half + array("I", bytes(4 * (KEPT * SAMPLES - len(half))))
+                self._rows = self._rows[::2]
+        missing = (tick - self._buckets.first) // self._slot_width + 1 - len(self._rows)
+        if missing > 0:
+            self._rows.extend(array("I", bytes(4 * (missing + GROWTH))))
 
     def _note_rows(self, batch: TraceBatch) -> None:
         """Keep the rows of the steps at which a slot begins."""
