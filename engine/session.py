@@ -38,6 +38,8 @@ MAX_CREDIT = 1024
 #: Commands that may wait while one is at work.
 MAX_WAITING = 64
 MAX_FILES = 32
+#: Steps on either side that a `seek` may ask for.
+MAX_AROUND = 10_000
 #: Characters of a branch's name.
 MAX_NAME = 60
 #: VM exits that are announced one by one; the rest is there to be inspected.
@@ -372,7 +374,14 @@ class Session:
     def _seek(self, arguments: dict[str, Any]) -> dict[str, Any]:
         if arguments["tick"] < 0:
             raise CommandError("`tick` of `seek` is 0 or more")
-        return self._stopped(self._program.timeline.seek(arguments["tick"], self._poll))
+        timeline, around = self._program.timeline, arguments["around"]
+        if not 0 <= around <= MAX_AROUND:
+            raise CommandError(f"`around` of `seek` is 0 to {MAX_AROUND}")
+        arrival = timeline.seek(arguments["tick"], self._poll)
+        if around and timeline.frontier and arrival.reason != "pause":
+            first, last = max(1, timeline.position - around), min(timeline.frontier, timeline.position + around)
+            timeline.trace(first, last, FrameStream(self), self._poll)
+        return self._stopped(arrival)
 
     def _step(self, arguments: dict[str, Any]) -> dict[str, Any]:
         return self._stopped(self._program.timeline.step(arguments["count"], self._poll))

@@ -88,7 +88,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "seek",
         "Go to the state at a tick (0 … frontier); beyond the frontier it runs on to there.",
-        (Arg("tick", int, "the tick to show"),),
+        (
+            Arg("tick", int, "the tick to show"),
+            Arg("around", int, "first stream the trace frames of so many steps on either side, up to 10000", False, 0),
+        ),
         result="stopped",
     ),
     Command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.lua.listing import listing_json
@@ -14,13 +14,17 @@ from engine.lua.symbolic import register_names
 
 #: A program that loads more instructions than this goes on, but the listing does not grow any more.
 MAX_ROWS = 400_000
+#: Which registers have a value before each instruction of a function: their numbers as bits, and the register from which
+#: on everything up to the top of the stack has one, or None.
+RegistersInUse = Callable[[Proto], Sequence[tuple[int, int | None]]]
 
 
 class Functions:
     """Grows while the program loads code. Numbers and rows are those of docs/views.md (`proto`, `where`)."""
 
-    def __init__(self, natives: Sequence[str]) -> None:
+    def __init__(self, natives: Sequence[str], registers_in_use: RegistersInUse | None = None) -> None:
         self.natives = list(natives)
+        self._registers_in_use = registers_in_use
         self._functions: dict[int, dict[str, Any]] = {}
         self._protos: dict[int, Proto] = {}
         self._firsts: list[int] = []  # first row of each function, ascending: functions come in order of their rows
@@ -43,6 +47,8 @@ class Functions:
             return False
         for proto, function in zip(protos, listing_json(main, first_id, self._rows), strict=True):
             number = function["id"]
+            if self._registers_in_use is not None:
+                add_live(function["rows"], self._registers_in_use(proto))
             self._functions[number] = function
             self._protos[number] = proto
             self._firsts.append(self._rows)
@@ -152,3 +158,28 @@ def _proto(raw: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> Pr
         absolute_lines=[(pc, line) for pc, line in raw["absolute_lines"]],
         locals=[LocalInfo(_bytes(v["name"]), v["start"], v["end"]) for v in raw["locals"]],
     )
+
+
+def add_live(rows: Sequence[dict[str, Any]], in_use: Sequence[tuple[int, int | None]]) -> None:
+    """Give rows of a listing `live` (where it differs from the row before) and `open` of docs/views.md."""
+    before = -1
+    for row, (bits, first_open) in zip(rows, in_use, strict=True):
+        if bits != before:
+            row["live"] = bit_ranges(bits)
+        if first_open is not None:
+            row["open"] = first_open
+        before = bits
+
+
+def bit_ranges(bits: int) -> str:
+    """The set bits as ranges: `0-3 7`."""
+    parts, at = [], 0
+    while bits >> at:
+        if bits >> at & 1:
+            end = at
+            while bits >> end + 1 & 1:
+                end += 1
+            parts.append(str(at) if end == at else f"{at}-{end}")
+            at = end
+        at += 1
+    return " ".join(parts)

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -24,6 +24,7 @@ from engine.lua.compiler import check_beginning, compile_source
 from engine.lua.diagnostics import LuaSourceError
 from engine.lua.dump import dump
 from engine.lua.functions import Functions
+from engine.lua.live import registers_in_use
 from engine.lua.undump import undump
 from engine.lua.watch import LuaWatch
 from engine.machine import Checkpoint, Journal, Limits, PausedError, Plain, Stop, StopReason, Watch
@@ -115,7 +116,8 @@ class LuaMachine:
             raise MachineFault("no memory for a Lua machine")
         self._machine = self._ffi.gc(machine, self._lib.machine_free)
         self._lib.machine_set_work_budget(self._machine, WORK_SLICE)
-        self.functions = Functions([self._text(self._lib.machine_native_name(n)) for n in range(self._native_count())])
+        natives = [self._text(self._lib.machine_native_name(n)) for n in range(self._native_count())]
+        self.functions = Functions(natives, partial(registers_in_use, core()))
         self._exits = _exits()
         self._events: list[Event] = []
         self._stop: Stop | None = None

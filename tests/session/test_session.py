@@ -457,3 +457,27 @@ def test_no_memory_becomes_a_limit_and_the_session_goes_on(visitor: Page) -> Non
 
 def test_the_toy_is_found_where_the_room_says() -> None:
     assert TOY.module is sys.modules["tests.toy"]
+
+
+def test_a_seek_answers_with_the_steps_around_and_the_state() -> None:
+    page = Page(trace_window=0, limits=Limits(max_ticks=3000))
+    page.open(toy.FOREVER)
+    page.do("run")
+    assert page.frames == []
+    stopped = page.do("seek", tick=1000, around=40)
+    assert (stopped["event"], stopped["tick"], stopped["view"]["tick"]) == ("stopped", 1000, 1000)
+    assert page.steps() == list(range(960, 1041))
+    page.frames.clear()
+    assert page.do("seek", tick=10, around=40)["tick"] == 10
+    assert page.steps() == list(range(1, 51))
+    page.frames.clear()
+    assert page.do("seek", tick=3000, around=2)["view"]["tick"] == 3000
+    assert page.steps() == [2998, 2999, 3000]
+    refused = page.do("seek", tick=10, around=10_001)
+    assert "`around` of `seek` is 0 to 10000" in refused["error"]["message"]
+
+
+def test_a_seek_before_anything_ran_has_no_steps_around(visitor: Page) -> None:
+    visitor.frames.clear()
+    assert visitor.do("seek", tick=0, around=5)["tick"] == 0
+    assert visitor.frames == []

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core.h"
 #include "opcodes_gen.h"
 
 #define ROW_WORDS 4
@@ -158,4 +159,24 @@ Assigned *assigned_make(const Proto *p) {
     a->fresh[pc] = reg < 64 * words && !assigned_has(a, pc, reg);
   }
   return a;
+}
+
+int function_registers(const uint32_t *code, int count, int params, int slots, uint64_t *rows, uint8_t *open) {
+  Proto p;
+  memset(&p, 0, sizeof p);
+  /* SAFETY: the analysis only reads the code; the caller keeps `count` instructions and as many rows alive. */
+  p.code = (Instruction *)(uintptr_t)code;
+  p.sizecode = count;
+  p.numparams = (uint8_t)params;
+  p.maxstacksize = (uint8_t)slots;
+  Assigned *a = assigned_make(&p);
+  if (a == NULL) return 0;
+  for (int pc = 0; pc < count; pc++) {
+    for (int word = 0; word < ROW_WORDS; word++) {
+      rows[pc * ROW_WORDS + word] = word < a->words ? a->rows[(size_t)pc * (size_t)a->words + (size_t)word] : 0;
+    }
+    open[pc] = a->open[pc];
+  }
+  free(a);
+  return 1;
 }

@@ -92,6 +92,11 @@ uint64_t machine_collections(Machine *m);
 uint64_t machine_objects(Machine *m);
 uint32_t machine_native_count(void);
 const char *machine_native_name(uint32_t number);
+
+/* The registers of a function that have a value before each of its `count` instructions (assigned.h), four words a row:
+ * bit r of the 256. open[pc]: the register from which on everything up to the top has one, else 255. Needs no machine.
+ * 0: memory is short. `slots`: at most 255. */
+int function_registers(const uint32_t *code, int count, int params, int slots, uint64_t *rows, uint8_t *open);
 /* cdef ends */
 
 #endif

@@ -140,7 +140,8 @@ export const COMMANDS = Object.freeze({
   },
   "seek": {
     "args": [
-      "tick"
+      "tick",
+      "around"
     ],
     "result": "stopped"
   },
