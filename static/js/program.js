@@ -4,7 +4,7 @@
 /**
  * @typedef {{where: number, line: number | null, file: string, op: string, args: string, comment: string,
  *   jump?: number | null, pc?: number, word?: string, address?: number, bytes?: string, data?: boolean,
- *   bits?: 16 | 32 | 64, reads?: string[], writes?: string[], flags?: Record<string, string[]>}} Row
+ *   live?: string, open?: number, bits?: 16 | 32 | 64, reads?: string[], writes?: string[], flags?: Record<string, string[]>}} Row
  */
 
 /**

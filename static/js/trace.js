@@ -2,16 +2,14 @@
 // The trace in the browser: steps as typed arrays, frame by frame, found by tick.
 import { PEAK, decode } from "./frame.js";
 import { Tag, Write } from "./gen/protocol.js";
+import { traceValue } from "./tracevalue.js";
 
 /** What the window's columns may take, in bytes: some 1,900,000 steps of Lua or 1,200,000 of a CPU. */
 const MOST_BYTES = 96 << 20;
 /** When there is more, so much of it goes at once, farthest from the position first. */
 const DROPPED = 1 / 16;
 
-/**
- * A value as the panes show it; the same shape as in the views (docs/views.md). `absent`: there was nothing before.
- * @typedef {{t: string, s: string, id?: number}} Value
- */
+/** @typedef {import("./tracevalue.js").Value} Value */
 
 /**
  * @typedef {object} StepWrite
@@ -28,33 +26,6 @@ const DROPPED = 1 / 16;
  */
 
 /** @typedef {import("./frame.js").Chunk} Chunk */
-
-const decoder = new TextDecoder("utf-8", { fatal: false });
-
-/**
- * A double as Lua's `%.14g` prints it.
- * @param {number} value
- */
-export function formatFloat(value) {
-  if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  if (Object.is(value, -0)) return "-0.0";
-  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
-  if (exponent < -5 || exponent >= 14) {
-    const [digits, power] = value.toExponential(13).split("e");
-    const short = digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
-    return `${short}e${power[0]}${power.slice(1).padStart(2, "0")}`;
-  }
-  const text = String(Number(value.toPrecision(14)));
-  return /^-?\d+$/.test(text) ? `${text}.0` : text;
-}
-
-/** @param {string} text */
-function quote(text) {
-  const body = text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n").replace(/\r/g, "\\r").replace(/\t/g, "\\t");
-  // eslint-disable-next-line no-control-regex
-  return `"${body.replace(/[\x00-\x1f\x7f]/g, (c) => `\\${c.charCodeAt(0)}`)}"`;
-}
 
 /**
  * One writable place as a map key. Small numbers pack into one; the rest becomes text.
@@ -240,6 +211,51 @@ export class TraceWindow {
     return c ? c.cols.flags[tick - c.first] : 0;
   }
 
+  /**
+   * Where step `tick` was executed, without its writes.
+   * @param {number} tick
+   * @returns {{where: number, base: number, thread: number, depth: number} | null}
+   */
+  place(tick) {
+    const c = this.#chunk(tick);
+    if (!c) return null;
+    const i = tick - c.first;
+    return { where: c.cols.where[i], base: c.cols.base[i], thread: c.cols.thread[i], depth: c.cols.depth[i] };
+  }
+
+  /**
+   * The step in which the frame waits that called the one of `depth` that a coroutine is in after step `tick`. Null if the
+   * window does not reach back to it, or if a built-in function is between the two.
+   * @param {number} tick
+   * @param {number} thread
+   * @param {number} depth
+   */
+  callerOf(tick, thread, depth) {
+    const from = this.knownFrom(tick);
+    for (let c = this.#chunk(tick); c && c.last >= from; c = this.#chunk(c.first - 1)) {
+      const { depth: depths, thread: threads } = c.cols;
+      for (let i = Math.min(tick, c.last) - c.first; i >= 0; i--) {
+        if (depths[i] >= depth || threads[i] !== thread) continue;
+        return depths[i] === depth - 1 ? this.place(c.first + i) : null;
+      }
+    }
+    return null;
+  }
+
+  /**
+   * The last step at or before `tick` that has one of the flags; 0 if the window has none.
+   * @param {number} mask
+   * @param {number} tick
+   */
+  lastFlag(mask, tick) {
+    for (let n = this.chunks.length - 1; n >= 0; n--) {
+      const c = this.chunks[n];
+      if (c.first > tick || !(c.flags & mask)) continue;
+      for (let i = Math.min(tick, c.last) - c.first; i >= 0; i--) if (c.cols.flags[i] & mask) return c.first + i;
+    }
+    return 0;
+  }
+
   /** @param {number} tick @returns {Step | null} */
   step(tick) {
     const c = this.#chunk(tick);
@@ -248,17 +264,7 @@ export class TraceWindow {
     const { cols } = c;
     /** @type {StepWrite[]} */
     const writes = [];
-    for (let w = c.starts[i]; w < c.starts[i + 1]; w++) {
-      const integer = cols.w_key_tag[w] === Tag.INTEGER;
-      writes.push({
-        kind: cols.w_kind[w],
-        owner: cols.w_owner[w],
-        key: this.#value(c, cols.w_key_tag[w], cols.w_key[2 * w], cols.w_key[2 * w + 1]),
-        index: integer && cols.w_key[2 * w + 1] < 0x200000 ? cols.w_key[2 * w] + cols.w_key[2 * w + 1] * 2 ** 32 : -1,
-        old: this.#value(c, cols.w_old_tag[w], cols.w_old[2 * w], cols.w_old[2 * w + 1]),
-        value: this.#value(c, cols.w_new_tag[w], cols.w_new[2 * w], cols.w_new[2 * w + 1]),
-      });
-    }
+    for (let w = c.starts[i]; w < c.starts[i + 1]; w++) writes.push(this.#write(c, w));
     return {
       tick,
       where: cols.where[i],
@@ -272,49 +278,43 @@ export class TraceWindow {
 
   /**
    * @param {Chunk} chunk
-   * @param {number} tag
-   * @param {number} lo
-   * @param {number} hi
-   * @returns {Value}
+   * @param {number} w
+   * @returns {StepWrite}
    */
-  #value(chunk, tag, lo, hi) {
-    switch (tag) {
-      case Tag.ABSENT:
-        return { t: "absent", s: "" };
-      case Tag.NIL:
-        return { t: "nil", s: "nil" };
-      case Tag.FALSE:
-      case Tag.TRUE:
-        return { t: "boolean", s: tag === Tag.TRUE ? "true" : "false" };
-      case Tag.INTEGER:
-        return { t: "integer", s: BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo)).toString() };
-      case Tag.FLOAT: {
-        const bits = new DataView(new ArrayBuffer(8));
-        bits.setUint32(0, lo, true);
-        bits.setUint32(4, hi, true);
-        return { t: "float", s: formatFloat(bits.getFloat64(0, true)) };
-      }
-      case Tag.STRING: {
-        const count = chunk.text[lo];
-        const text = decoder.decode(chunk.text.subarray(lo + 1, lo + 1 + count));
-        return { t: "string", s: hi > count ? `${quote(text).slice(0, -1)}…"` : quote(text) };
-      }
-      case Tag.TABLE:
-        return { t: "table", s: "table", id: lo };
-      case Tag.FUNCTION:
-        return { t: "function", s: "function", id: lo };
-      case Tag.NATIVE:
-        return { t: "native", s: this.natives[lo] ?? "native" };
-      case Tag.THREAD:
-        return { t: "thread", s: "thread", id: lo };
-      case Tag.USERDATA:
-        return { t: "userdata", s: "userdata", id: lo };
-      default: {
-        const digits = 2 << (tag - Tag.BITS8);
-        const high = digits === 16 ? hi.toString(16).padStart(8, "0") : "";
-        return { t: "bits", s: high + lo.toString(16).padStart(Math.min(digits, 8), "0") };
-      }
+  #write(chunk, w) {
+    const { cols } = chunk;
+    const integer = cols.w_key_tag[w] === Tag.INTEGER;
+    return {
+      kind: cols.w_kind[w],
+      owner: cols.w_owner[w],
+      key: traceValue(chunk, this.natives, cols.w_key_tag[w], cols.w_key[2 * w], cols.w_key[2 * w + 1]),
+      index: integer && cols.w_key[2 * w + 1] < 0x200000 ? cols.w_key[2 * w] + cols.w_key[2 * w + 1] * 2 ** 32 : -1,
+      old: traceValue(chunk, this.natives, cols.w_old_tag[w], cols.w_old[2 * w], cols.w_old[2 * w + 1]),
+      value: traceValue(chunk, this.natives, cols.w_new_tag[w], cols.w_new[2 * w], cols.w_new[2 * w + 1]),
+    };
+  }
+
+  /**
+   * What step `tick` did to the place with a whole-number key: what was there before it, and after it.
+   * @param {number} tick
+   * @param {number} kind
+   * @param {number} owner
+   * @param {number} key   0 … 2^32 - 1
+   * @returns {{old: Value, value: Value} | null}
+   */
+  written(tick, kind, owner, key) {
+    const c = this.#chunk(tick);
+    if (!c) return null;
+    const { cols, starts } = c;
+    const i = tick - c.first;
+    let old = -1;
+    let last = -1;
+    for (let w = starts[i]; w < starts[i + 1]; w++) {
+      if (cols.w_kind[w] !== kind || cols.w_owner[w] !== owner || cols.w_key_tag[w] !== Tag.INTEGER || cols.w_key[2 * w] !== key || cols.w_key[2 * w + 1]) continue;
+      if (old < 0) old = w;
+      last = w;
     }
+    return last < 0 ? null : { old: this.#write(c, old).old, value: this.#write(c, last).value };
   }
 
   /**
@@ -331,6 +331,22 @@ export class TraceWindow {
     const ticks = this.#writers.get(place(kind, owner, Tag.INTEGER, key >>> 0, hi));
     const last = ticks ? atMost(ticks, tick) : 0;
     return last >= this.knownFrom(tick) ? last : 0;
+  }
+
+  /**
+   * The first step after `tick`, up to `until`, that wrote the place with a whole-number key; 0 if there is none. All
+   * steps in between must be known.
+   * @param {number} kind
+   * @param {number} owner
+   * @param {number} key   0 … 2^32 - 1
+   * @param {number} tick
+   * @param {number} until
+   */
+  nextWriter(kind, owner, key, tick, until) {
+    this.#index(until);
+    const ticks = this.#writers.get(place(kind, owner, Tag.INTEGER, key, 0)) ?? [];
+    const next = ticks[countAtMost(ticks, tick)] ?? 0;
+    return next <= until ? next : 0;
   }
 
   /**
@@ -535,6 +551,16 @@ export class TraceWindow {
  * @param {number} limit
  */
 function atMost(ticks, limit) {
+  const count = countAtMost(ticks, limit);
+  return count ? ticks[count - 1] : 0;
+}
+
+/**
+ * How many numbers of an ascending list are not above `limit`.
+ * @param {number[]} ticks
+ * @param {number} limit
+ */
+function countAtMost(ticks, limit) {
   let lo = 0;
   let hi = ticks.length;
   while (lo < hi) {
@@ -542,5 +568,5 @@ function atMost(ticks, limit) {
     if (ticks[mid] <= limit) lo = mid + 1;
     else hi = mid;
   }
-  return lo ? ticks[lo - 1] : 0;
+  return lo;
 }

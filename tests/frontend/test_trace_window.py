@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def run_node(script: str, data: object) -> Any:
     """The JSON that an ES module prints; `input` is the data that it gets."""
     program = (
-        f'import {{ TraceWindow, formatFloat }} from "{ROOT.as_uri()}/static/js/trace.js";\n'
+        f'import {{ TraceWindow }} from "{ROOT.as_uri()}/static/js/trace.js";\n'
+        f'import {{ formatFloat }} from "{ROOT.as_uri()}/static/js/tracevalue.js";\n'
         'import { readFileSync } from "node:fs";\n'
         'const input = JSON.parse(readFileSync(0, "utf8"));\n'
         "const frame = (text) => { const b = Buffer.from(text, 'base64'); "
