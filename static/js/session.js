@@ -9,13 +9,19 @@ import { Wire, WireError } from "./wire.js";
 
 /** Steps on either side of the position that are fetched when the trace window lacks them. */
 const MARGIN = 2000;
+/** While the trace window tells what is shown, the machine is asked only when nothing has moved for so many milliseconds. */
+const REST = 120;
 /** Steps a second while playing. */
 const PLAY_RATE = 6;
 
 export class Session {
   /** The newest tick asked for and not yet sent. @type {number | null} */
   #wanted = null;
-  #seeking = false;
+  /** The seeks at work, or null. @type {Promise<void> | null} */
+  #seeking = null;
+  /** Runs until the shown step has rested. @type {ReturnType<typeof setTimeout> | 0} */
+  #resting = 0;
+  #movedAt = -Infinity;
   /** Counts runs, so that answers of an abandoned run are dropped. */
   #run = 0;
   /** What the shown run was made of. */
@@ -58,6 +64,7 @@ export class Session {
   load({ room, files, options, example }) {
     this.#run++;
     this.stop();
+    this.#rest();
     this.state.trace.clear();
     this.store.set({
       room,
@@ -125,6 +132,7 @@ export class Session {
     const run = ++this.#run;
     const { room, files, options } = this.state;
     this.stop();
+    this.#rest();
     this.#wanted = null;
     if (this.wire.busy) this.wire.send("pause").catch(() => {});
     this.store.set({ phase: "opening", arriving: !this.state.program, diagnostics: [], notice: null });
@@ -269,6 +277,7 @@ export class Session {
   async change(name, args, record) {
     const run = this.#run;
     this.stop();
+    await this.arrive();
     const stopped = await this.wire.send(name, args);
     if (run !== this.#run) return;
     this.store.set({ waiting: null });
@@ -297,47 +306,73 @@ export class Session {
   // ----- moving in time ------------------------------------------------------------------------------------------
 
   /**
-   * Show the state at `tick`. The listing and the timeline move at once; the state follows from the machine, and of
-   * several wishes only the newest is sent.
+   * Show the state at `tick`. What the trace window tells is there at once; the rest follows from the machine, which is
+   * asked when somebody who drags or holds a key rests, and for the newest of several wishes only.
    * @param {number} tick
+   * @param {boolean} [dragging]  more moves are to be expected
    */
-  goTo(tick) {
-    const { phase, frontier, ended } = this.state;
+  goTo(tick, dragging = false) {
+    const { phase, frontier, ended, trace } = this.state;
     if (phase !== "ready") return;
     const target = Math.max(0, ended ? Math.min(tick, frontier) : tick);
     if (target === this.state.tick && target === this.state.viewTick) return;
     this.#wanted = target;
     this.store.set({ tick: Math.min(target, frontier), thread: 0, level: 0, pick: "" });
-    return this.#seek();
+    const now = performance.now();
+    const moving = dragging || now - this.#movedAt < REST;
+    this.#movedAt = now;
+    this.#rest();
+    const tells = (target === 0 || trace.has(target)) && (trace.has(target + 1) || (ended !== null && target === frontier));
+    if (moving && tells) this.#resting = setTimeout(() => void this.arrive(), REST);
+    else void this.arrive();
+  }
+
+  /** Nobody waits for a rest any more. */
+  #rest() {
+    clearTimeout(this.#resting);
+    this.#resting = 0;
+  }
+
+  /** Have the machine at the shown step now. */
+  arrive() {
+    this.#rest();
+    if (this.#wanted === null && !this.#seeking) return Promise.resolve();
+    return (this.#seeking ??= this.#seek().finally(() => {
+      this.#seeking = null;
+    }));
   }
 
   async #seek() {
-    if (this.#seeking) return;
-    this.#seeking = true;
     const run = this.#run;
     try {
-      while (this.#wanted !== null && run === this.#run) {
+      while (this.#wanted !== null && !this.#resting && run === this.#run) {
         const tick = this.#wanted;
         this.#wanted = null;
-        const event = await this.wire.send("seek", { tick });
+        const lacks = this.#lacksAround(Math.min(tick, this.state.frontier));
+        const event = await this.wire.send("seek", lacks ? { tick, around: MARGIN } : { tick });
         if (run !== this.#run) return;
         this.#stopped(event, this.#wanted !== null);
+        if (lacks) this.store.touch("trace", "tick");
         if (this.#wanted !== null) await new Promise((done) => requestAnimationFrame(done));
       }
-      await this.#fetchTrace();
+      if (this.#wanted === null) await this.#fetchTrace();
     } catch (error) {
       if (run === this.#run) this.#failed(error);
     } finally {
-      this.#seeking = false;
-      if (this.#wanted !== null && run !== this.#run) this.#wanted = null;
+      if (run !== this.#run) this.#wanted = null;
     }
+  }
+
+  /** Does the trace window lack a step beside a position? @param {number} tick */
+  #lacksAround(tick) {
+    const { frontier, trace } = this.state;
+    return frontier > 0 && ((tick > 0 && !trace.has(tick)) || (tick < frontier && !trace.has(tick + 1)));
   }
 
   /** Have the steps around the position in the trace window. */
   async #fetchTrace() {
-    const { tick, frontier, trace } = this.state;
-    const missing = (tick > 0 && !trace.has(tick)) || (tick < frontier && !trace.has(tick + 1));
-    if (!missing || frontier === 0) return;
+    const { tick, frontier } = this.state;
+    if (!this.#lacksAround(tick)) return;
     await this.wire.send("trace", { from: Math.max(1, tick - MARGIN), to: Math.min(frontier, tick + MARGIN) });
     this.store.touch("trace", "tick");
   }
@@ -399,10 +434,11 @@ export class Session {
    * @param {Record<string, any>} args
    */
   async move(name, args) {
-    if (this.state.phase !== "ready" || this.#seeking) return null;
+    if (this.state.phase !== "ready" || (this.#seeking && !this.#resting)) return null;
     this.stop();
     const run = this.#run;
     try {
+      await this.arrive();
       const stopped = await this.wire.send(name, args);
       if (run !== this.#run) return null;
       this.#stopped(stopped);
@@ -423,6 +459,7 @@ export class Session {
     if (this.state.phase !== "ready") return null;
     const run = this.#run;
     try {
+      if (name === "writers") await this.arrive();
       const answer = await this.wire.send(name, args);
       return run === this.#run ? answer : null;
     } catch (error) {

@@ -125,7 +125,7 @@ export class Track {
       down.set(event.pointerId, event.clientX);
       this.slider.focus({ preventScroll: true });
       anchor = event.shiftKey ? this.#tickAt(event) : -1;
-      if (anchor < 0 && down.size === 1) session.goTo(this.#tickAt(event));
+      if (anchor < 0 && down.size === 1) session.goTo(this.#tickAt(event), true);
     });
     node.addEventListener("pointermove", (event) => {
       if (!event.buttons || !node.hasPointerCapture(event.pointerId)) return;
@@ -138,10 +138,12 @@ export class Track {
         if (Number.isFinite(factor) && factor > 0) store.set({ span: zoomedSpan(store.state, factor, at) });
       } else if (anchor >= 0) {
         if (at !== anchor) store.set({ focus: { from: Math.min(anchor, at), to: Math.max(anchor, at), name: store.state.focus?.name ?? "" } });
-      } else session.goTo(at);
+      } else session.goTo(at, true);
     });
     for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      node.addEventListener(type, (event) => down.delete(/** @type {PointerEvent} */ (event).pointerId));
+      node.addEventListener(type, (event) => {
+        if (down.delete(/** @type {PointerEvent} */ (event).pointerId) && !down.size) void session.arrive();
+      });
     }
     node.addEventListener("wheel", (event) => {
       // Where the page itself scrolls, the wheel is the page's; Ctrl or Cmd makes it ours.

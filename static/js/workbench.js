@@ -12,7 +12,7 @@ const MIDDLE = ["state", "memory"];
 const PHONE = ["listing", "source", "state", "memory", "output", "narration", "extra"];
 
 export class Workbench {
-  /** @type {{place: string, mounted: import("./panes/index.js").Mounted}[]} */
+  /** `head`: of a pane that shows the last view. @type {{place: string, mounted: import("./panes/index.js").Mounted, head: HTMLElement | null}[]} */
   #panes = [];
   #room = "";
 
@@ -39,6 +39,7 @@ export class Workbench {
   #clear() {
     for (const { mounted } of this.#panes) mounted.destroy?.();
     this.#panes = [];
+    this.#kept = null;
   }
 
   /**
@@ -53,6 +54,7 @@ export class Workbench {
       void this.#mount(state.room);
     }
     for (const { mounted } of this.#panes) mounted.update(state, changed);
+    this.#markKept(state);
     // Who reads geometry does it when everybody has written: the page is laid out once.
     for (const { mounted } of this.#panes) mounted.settle?.();
     // What would move before the step that the program opens at is there is shown from then on.
@@ -60,6 +62,20 @@ export class Workbench {
     const busy = state.arriving || state.phase === "opening" || state.phase === "running";
     this.shell.setAttribute("aria-busy", String(busy));
   }
+
+  /** Panes whose content is of another step than the shown one say so in their heads. @param {import("./store.js").State} state */
+  #markKept({ view, viewTick, tick, phase }) {
+    const kept = view !== null && viewTick !== tick && phase === "ready" ? viewTick : null;
+    if (kept === this.#kept) return;
+    this.#kept = kept;
+    for (const { head } of this.#panes) {
+      if (kept === null) delete head?.dataset.asof;
+      else if (head) head.dataset.asof = t("pane.asof", { n: kept });
+    }
+  }
+
+  /** @type {number | null} */
+  #kept = null;
 
   /** @param {any} room */
   async #mount(room) {
@@ -79,7 +95,8 @@ export class Workbench {
         section.setAttribute("aria-label", text);
         body.setAttribute("aria-label", text);
       };
-      fill(section, h("div", { class: "ph" }, title, meta), body);
+      const head = h("div", { class: "ph" }, title, meta);
+      fill(section, head, body);
       section.dataset.pane = row.id;
       section.classList.remove("stale", "edited");
       name(t(row.titleKey));
@@ -92,7 +109,7 @@ export class Workbench {
         section,
         nonce: this.nonce,
       });
-      this.#panes.push({ place, mounted });
+      this.#panes.push({ place, mounted, head: row.ofView ? head : null });
       tabs.push({ place, title: t(row.tabKey ?? row.titleKey), short: t(row.shortKey ?? row.titleKey) });
     });
     const titled = (/** @type {string[]} */ places) => places.flatMap((place) => tabs.filter((tab) => tab.place === place));

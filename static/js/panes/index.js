@@ -30,6 +30,7 @@ import source from "./source.js";
  * @typedef {object} Pane
  * @property {string} id
  * @property {string} titleKey
+ * @property {boolean} [ofView]   it shows the last view that the machine sent: when that is of another step, its head says so
  * @property {string} [tabKey]    what the tab of a tablet says
  * @property {string} [shortKey]  what the tab of a phone says
  * @property {(body: HTMLElement, ctx: Context) => Mounted} mount

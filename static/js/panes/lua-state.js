@@ -37,6 +37,9 @@ class LuaState {
       this.wires();
     });
     this.resizer.observe(body);
+    void import("./rooms/lua-past.js").then((past) => {
+      this.past = past;
+    });
     body.addEventListener("scroll", this.onScroll, { passive: true });
   }
 
@@ -76,7 +79,8 @@ class LuaState {
    * @param {Set<string>} changed
    */
   update(state, changed) {
-    if (!["view", "viewTick", "level", "thread", "program", "trace", "stale"].some((name) => changed.has(name))) return;
+    if (!["tick", "view", "viewTick", "level", "thread", "program", "trace", "stale"].some((name) => changed.has(name))) return;
+    if (state.viewTick !== state.tick && this.drawPast(state)) return;
     const { view, viewTick } = state;
     this.ctx.section.classList.toggle("stale", state.stale);
     if (!view?.threads) {
@@ -89,6 +93,8 @@ class LuaState {
     const frames = thread.frames.filter((/** @type {any} */ f) => f.kind !== "host");
     const shown = frames.find((/** @type {any} */ f) => f.level === state.level) ?? frames[0];
     const step = state.trace.step(viewTick);
+    this.ctx.section.classList.toggle("kept", viewTick !== state.tick);
+    this.keep(null);
     patch(
       this.body,
       h("div", { class: "block b-regs" }, shown ? this.registers(state, thread, frames, shown, step) : h("p", { class: "empty" }, t("state.noframe"))),
@@ -97,6 +103,42 @@ class LuaState {
       view.threads.length > 1 ? coroutines(view, thread, shown, this.show) : null,
     );
     this.wired = false;
+  }
+
+  /** @type {typeof import("./rooms/lua-past.js") | null} */
+  past = null;
+
+  /**
+   * Draw the registers at the shown step from the trace window; what only the machine can tell stays as it is, and the
+   * mark of the pane says of which step. Answers whether that could be done.
+   * @param {import("../store.js").State} state
+   */
+  drawPast(state) {
+    const told = state.view?.threads && !state.stale ? this.past?.pastFrames(state) : null;
+    const block = this.body.querySelector(".b-regs");
+    if (!told || !block) return false;
+    this.ctx.meta(t("state.meta", { n: state.tick }));
+    const made = { ...state, viewTick: state.tick };
+    patch(block, this.registers(made, { id: told.thread }, told.frames, told.frames[0], state.trace.step(state.tick)));
+    this.keep(state.viewTick);
+    return true;
+  }
+
+  /** The step of the blocks that are not drawn anew, null if they are. @type {number | null} */
+  kept = null;
+
+  /** @param {number | null} tick */
+  keep(tick) {
+    if (tick === this.kept) return;
+    this.kept = tick;
+    if (tick !== null) {
+      this.ctx.section.classList.remove("kept");
+      this.unwire();
+    }
+    for (const head of /** @type {NodeListOf<HTMLElement>} */ (this.body.querySelectorAll(":scope > .block:not(.b-regs) > .ph"))) {
+      if (tick === null) delete head.dataset.asof;
+      else head.dataset.asof = t("pane.asof", { n: tick });
+    }
   }
 
   wired = true;
@@ -283,9 +325,14 @@ class LuaState {
     return writerSearch(() => this.ctx.session.toWriter(target));
   }
 
+  unwire() {
+    this.body.querySelector(".wires")?.remove();
+  }
+
   /** Draw the line from each open upvalue to its slot, where both are in one column. */
   wires() {
-    this.body.querySelector(".wires")?.remove();
+    this.unwire();
+    if (this.kept !== null) return;
     const refs = /** @type {NodeListOf<HTMLElement>} */ (this.body.querySelectorAll("[data-wire]"));
     const origin = this.body.getBoundingClientRect();
     if (!origin.height) return;

@@ -6,7 +6,7 @@ import state from "./lua-state.js";
 
 export { lua as adapter } from "./rooms/lua.js";
 
-const heap = late({ id: "lua-heap", titleKey: "pane.heap", tabKey: "tab.heap" }, () => import("./lua-heap.js"));
+const heap = late({ id: "lua-heap", titleKey: "pane.heap", ofView: true, tabKey: "tab.heap" }, () => import("./lua-heap.js"));
 
 /** @type {import("./index.js").Pane[]} */
 export const panes = [state, heap, constants];

@@ -2,6 +2,7 @@
 // The CPU's state at one step: general registers, FLAGS, stack, segments, control registers, vector registers.
 import { fill, h, patch } from "../dom.js";
 import { t } from "../i18n.js";
+import { pastState } from "./rooms/x86-past.js";
 import { fault } from "./x86-fault.js";
 import { flags } from "./x86-flags.js";
 import { keep, recall } from "./x86-kept.js";
@@ -26,6 +27,7 @@ class StatePane {
     this.ctx = ctx;
     this.vectors = new VectorsBlock(ctx);
     this.main = h("div", { class: "parts" });
+    this.pile = h("div", { class: "parts" });
     this.rest = h("div", { class: "parts" });
     this.pick = h("select", { class: "pick small", "aria-label": t("x86.format") }, FORMATS.map((name) => h("option", { value: name }, t(`x86.format.${name}`))));
     this.pick.value = recall("format", "hex");
@@ -35,7 +37,7 @@ class StatePane {
       this.draw(ctx.store.state);
     });
     ctx.section.querySelector(".ph h2")?.after(this.pick);
-    fill(body, this.main, this.vectors.node, this.rest);
+    fill(body, this.main, this.pile, this.vectors.node, this.rest);
     this.looks = {
       format: recall("format", "hex"),
       open: new Set(/** @type {string[]} */ (recall("unfolded", []))),
@@ -63,12 +65,13 @@ class StatePane {
    * @param {Set<string>} changed
    */
   update(state, changed) {
-    if (!["view", "viewTick", "program", "trace", "stale", "exits"].some((name) => changed.has(name))) return;
+    if (!["tick", "view", "viewTick", "program", "trace", "stale", "exits"].some((name) => changed.has(name))) return;
     const { view, viewTick } = state;
     this.ctx.section.classList.toggle("stale", state.stale);
     if (!view?.registers) {
       this.ctx.meta("");
       patch(this.main, h("p", { class: "empty" }, t("state.empty")));
+      patch(this.pile);
       patch(this.rest);
       this.vectors.update(state);
       return;
@@ -79,9 +82,22 @@ class StatePane {
 
   /** @param {import("../store.js").State} state */
   draw(state) {
-    const step = state.trace.step(state.viewTick);
-    patch(this.main, fault(state, this.ctx), registers(state, step, this.ctx, this.looks), flags(state, step, this.ctx), stack(state, this.ctx));
+    const past = state.viewTick === state.tick || state.stale ? null : pastState(state);
+    this.ctx.section.classList.toggle("kept", state.viewTick !== state.tick && !past);
+    if (past) this.ctx.meta(t("state.meta", { n: past.viewTick }));
+    const now = past ?? state;
+    const step = now.trace.step(now.viewTick);
+    patch(this.main, past ? null : fault(state, this.ctx), registers(now, step, this.ctx, this.looks), flags(now, step, this.ctx));
+    // The rest only the machine can tell: it stays, and says of which step it is.
+    for (const part of [this.pile, this.vectors.node, this.rest]) {
+      for (const head of /** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll(".ph"))) {
+        if (past) head.dataset.asof = t("pane.asof", { n: state.viewTick });
+        else delete head.dataset.asof;
+      }
+    }
+    if (past) return;
+    patch(this.pile, stack(state, this.ctx));
     this.vectors.update(state);
-    patch(this.rest, segments(state, step, this.ctx, this.looks), control(state, step, this.ctx));
+    patch(this.rest, segments(state, now.trace.step(state.viewTick), this.ctx, this.looks), control(state, step, this.ctx));
   }
 }

@@ -14,7 +14,7 @@ document.adoptedStyleSheets.push(sheet);
 export { x86 as adapter } from "./rooms/x86.js";
 
 const state = late({ id: "x86-state", titleKey: "pane.registers", tabKey: "tab.cpu" }, () => import("./x86-state.js"));
-const memory = late({ id: "x86-memory", titleKey: "pane.memory", tabKey: "x86.tab.memory", shortKey: "x86.tab.memory" }, () => import("./x86-memory.js"));
+const memory = late({ id: "x86-memory", titleKey: "pane.memory", ofView: true, tabKey: "x86.tab.memory", shortKey: "x86.tab.memory" }, () => import("./x86-memory.js"));
 
 const exits = late({ id: "x86-exits", titleKey: "pane.exits" }, () => import("./x86-exits.js"));
 
