@@ -14,8 +14,8 @@ from engine.lua.symbolic import register_names
 
 #: A program that loads more instructions than this goes on, but the listing does not grow any more.
 MAX_ROWS = 400_000
-#: Which registers have a value before each instruction of a function: their numbers as bits, and the register from which
-#: on everything up to the top of the stack has one, or None.
+#: Which registers have a value before each instruction of a function: their numbers as bits, and the register from
+#: which on everything up to the top of the stack has one, or None.
 RegistersInUse = Callable[[Proto], Sequence[tuple[int, int | None]]]
 
 

@@ -91,7 +91,9 @@ def walk(example: Example, script: str) -> list[tuple[dict[str, Any], Any]]:
     listing, frames, views = recorded(example)
     rng = random.Random(len(views))
     last = len(views) - 1
-    pairs = [(start, tick) for tick in range(last) for start in [None, *(rng.randrange(last + 1) for _ in range(STARTS))]]
+    pairs = [
+        (start, tick) for tick in range(last) for start in [None, *(rng.randrange(last + 1) for _ in range(STARTS))]
+    ]
     data = {"listing": listing, "frames": frames, "views": views, "pairs": pairs, "frontier": last}
     return [(views[tick], one) for (_, tick), one in zip(pairs, made(script, data), strict=True)]
 
