@@ -22,8 +22,8 @@ LUA = """
 const past = await import(input.js + "/panes/rooms/lua-past.js");
 const told = (state) => {
   const made = past.pastFrames(state);
-  return made && { thread: made.thread, frames: made.frames.map((f) => ({ base: f.base, proto: f.function.proto, pc: f.pc,
-    registers: f.registers.map(({ index, slot, name, value }) => ({ index, slot, name, value })) })) };
+  return made && { thread: made.thread, frames: made.frames.map((f) => ({
+    base: f.base, proto: f.function.proto, pc: f.pc, registers: f.registers.map(({ index, slot, name, value }) => ({ index, slot, name, value })) })) };
 };
 """
 X86 = """
@@ -87,7 +87,7 @@ def made(script: str, data: dict[str, Any]) -> list[Any]:
 
 
 def walk(example: Example, script: str) -> list[tuple[dict[str, Any], Any]]:
-    """(the machine's view, what the page made) for many ticks, starting from no view and from views before and after."""
+    """(the machine's view, what the page made) for many ticks, starting from no view and from views of any tick."""
     listing, frames, views = recorded(example)
     rng = random.Random(len(views))
     last = len(views) - 1
@@ -103,7 +103,7 @@ def named(room: str) -> list[Any]:
 
 
 def is_same(true: dict[str, Any], made_value: dict[str, Any]) -> bool:
-    """Is this the value, or as much of it as a trace has: a string's first 60 bytes, functions without name or number?"""
+    """Is this the value, or as much of it as a trace has: 60 bytes of a string, no name or number of a function?"""
     if true["t"] != made_value["t"] or (true.get("id") != made_value.get("id") and true["t"] != "native"):
         return False
     text: str = made_value["s"]
