@@ -22,8 +22,13 @@ LUA = """
 const past = await import(input.js + "/panes/rooms/lua-past.js");
 const told = (state) => {
   const made = past.pastFrames(state);
-  return made && { thread: made.thread, frames: made.frames.map((f) => ({
-    base: f.base, proto: f.function.proto, pc: f.pc, registers: f.registers.map(({ index, slot, name, value }) => ({ index, slot, name, value })) })) };
+  return made && {
+    thread: made.thread,
+    frames: made.frames.map((f) => ({
+      base: f.base, proto: f.function.proto, pc: f.pc,
+      registers: f.registers.map(({ index, slot, name, value }) => ({ index, slot, name, value })),
+    })),
+  };
 };
 """
 X86 = """
