@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.errors import CommandError, LimitExceeded
 from engine.rooms import Room, room
+from engine.tours import PANES
 
 VERSION = 1
 MAX_FILES = 16
@@ -19,21 +20,24 @@ MAX_INPUTS = 1024
 #: Notes of a visitor, and characters of one; the page asks for no more (static/js/notes.js).
 MAX_NOTES = 64
 MAX_NOTE = 500
+#: Characters of a focus window's name (static/js/focus.js).
+MAX_FOCUS_NAME = 40
 #: The largest whole number that every JavaScript engine counts exactly.
 MAX_TICK = (1 << 53) - 1
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 PANE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-FIELDS = {"v", "room", "files", "options", "tick", "panes", "breakpoints", "input", "notes"}
+FIELDS = {"v", "room", "files", "options", "tick", "panes", "breakpoints", "input", "notes", "focus"}
 
 
 def validate_payload(data: object) -> dict[str, Any]:
     """The payload with nothing left out or added, or CommandError naming the field that is wrong.
 
     Shape: `{v: 1, room, files: [{name, text, base64?}], options: {name: value}, tick, panes?: [name],
-    breakpoints?: [{line, file?} or {where}], input?: [{text, end?}], notes?: [{tick, text}]}`; `input` is what the
-    program was given so far, `notes` are a visitor's, by tick, one a step.
+    breakpoints?: [{line, file?} or {where}], input?: [{text, end?}], notes?: [{tick, text, pane?}],
+    focus?: {from, to, name}}`; `input` is what the program was given so far, `notes` are a visitor's, by tick, one a
+    step, `focus` is the stretch of steps that they marked.
     """
     if not isinstance(data, Mapping):
         raise CommandError("a link is a JSON object")
@@ -61,6 +65,8 @@ def validate_payload(data: object) -> dict[str, Any]:
         payload["input"] = _input(data["input"])
     if data.get("notes") is not None:
         payload["notes"] = _notes(data["notes"])
+    if data.get("focus") is not None:
+        payload["focus"] = _focus(data["focus"])
     return payload
 
 
@@ -165,12 +171,27 @@ def _notes(value: object) -> list[dict[str, Any]]:
         raise CommandError(f"`notes` must be a list of at most {MAX_NOTES} notes")
     notes: list[dict[str, Any]] = []
     for entry in value:
-        if not isinstance(entry, Mapping) or set(entry) != {"tick", "text"}:
-            raise CommandError("each of `notes` must be {tick, text}")
-        text = entry["text"]
+        if not isinstance(entry, Mapping) or set(entry) - {"pane"} != {"tick", "text"}:
+            raise CommandError("each of `notes` must be {tick, text, pane?}")
+        text, pane = entry["text"], entry.get("pane")
+        if pane is not None and not (isinstance(pane, str) and pane in PANES):
+            raise CommandError(f"a note's `pane` is one of {', '.join(sorted(PANES))}")
         if not isinstance(text, str) or not 0 < len(text) <= MAX_NOTE:
             raise CommandError(f"a note has 1 to {MAX_NOTE} characters")
-        notes.append({"tick": _count(entry["tick"], "tick", MAX_TICK), "text": text})
+        notes.append(
+            {"tick": _count(entry["tick"], "tick", MAX_TICK), "text": text, **({"pane": pane} if pane else {})}
+        )
     if any(after["tick"] <= before["tick"] for before, after in itertools.pairwise(notes)):
         raise CommandError("`notes` go by their ticks, one for each")
     return notes
+
+
+def _focus(value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or set(value) != {"from", "to", "name"}:
+        raise CommandError("`focus` must be {from, to, name}")
+    first, last = (_count(value[name], name, MAX_TICK) for name in ("from", "to"))
+    if last <= first:
+        raise CommandError("`focus` must end after the step that it begins at")
+    if not isinstance(value["name"], str) or len(value["name"]) > MAX_FOCUS_NAME:
+        raise CommandError(f"the name of `focus` has at most {MAX_FOCUS_NAME} characters")
+    return {"from": first, "to": last, "name": value["name"]}

@@ -90,8 +90,9 @@ let asks = 0;
  * Load a program and run it to the step worth seeing.
  * @param {any} example with room, files, options; of an example of the menu the page may lack the files still
  * @param {number} [tick]
+ * @param {{from: number, to: number, name: string} | null} [focus]   a stretch to be marked
  */
-async function open(example, tick) {
+async function open(example, tick, focus = null) {
   const ask = ++asks;
   if (!example.files) {
     store.set({ phase: "opening" });
@@ -107,6 +108,8 @@ async function open(example, tick) {
   }
   const room = boot.rooms.find((/** @type {any} */ r) => r.name === example.room);
   session.load({ room, files: example.files, options: example.options, example: example.name ? example : null });
+  const window = focus ?? example.focus;
+  if (window) store.set({ focus: window });
   if (example.breakpoints) store.set({ breakpoints: example.breakpoints });
   if (example.notes?.length) {
     store.set({ notes: example.notes });
@@ -201,7 +204,16 @@ function first() {
   if (empty) return actions.blank(empty);
   const named = boot.examples.find((/** @type {any} */ e) => e.name === asked.get("example") && (!asked.get("room") || e.room === asked.get("room")));
   const example = named ?? firstExample();
-  void open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick);
+  void open(example, named && asked.get("tick") ? Number(asked.get("tick")) : example.tick, named && focusOf(asked.get("focus")));
+}
+
+/**
+ * The focus window that an address names (share/moment.js).
+ * @param {string | null} text
+ */
+function focusOf(text) {
+  const found = /^(\d{1,15})-(\d{1,15})(?:-(.{0,40}))?$/.exec(text ?? "");
+  return found && Number(found[2]) > Number(found[1]) ? { from: Number(found[1]), to: Number(found[2]), name: found[3] ?? "" } : null;
 }
 
 /** @param {any} example */

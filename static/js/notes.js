@@ -19,7 +19,7 @@ export function asTour(notes) {
   if (!notes.length) return null;
   const both = (/** @type {string} */ text) => ({ en: text, zh: text });
   const title = both(t("notes.title"));
-  return { name: "", title, notes: notes.map(({ tick, text }) => ({ title: both(t("say.step", { n: tick })), text: both(text), tick })) };
+  return { name: "", title, notes: notes.map(({ tick, text, pane }) => ({ title: both(t("say.step", { n: tick })), text: both(text), tick, pane })) };
 }
 
 /**
@@ -53,13 +53,13 @@ export function tourFile({ notes, program, trace, example, files, room }, adapte
   const lines = own ? [`# Save the program as examples/${room.name}/${files[0].name}, with a title in its marks (docs/examples.md).`] : [];
   const title = quoted(own ? name : (example.title.en ?? name));
   lines.push("order = 1000", `title = ${title}`, `about = ${title}`, "", "[[part]]", `title = ${title}`, `text = ${title}`, `example = ${quoted(name)}`);
-  for (const { tick, text } of notes) {
+  for (const { tick, text, pane } of notes) {
     const at = tick > 0 && trace.has(tick) ? program?.at(trace.where(tick)) : undefined;
     const line = at?.row.line ?? 0;
     const words = at ? `${at.row.op}${line ? `, ${t("calls.line", { n: String(line) })}` : ""}` : t("say.step", { n: tick });
     lines.push("", "[[part.note]]", `title = ${quoted(words)}`);
     if (at) lines.push(`op = ${quoted(at.row.op)}`, `line = ${line}`, `nth = ${nth(program, trace, at.row, tick)}`);
-    lines.push(`tick = ${tick}`, `pane = ${quoted(adapter.listingKey.replace("pane.", ""))}`, `en = ${quoted(text)}`, `zh = ${quoted(text)}`);
+    lines.push(`tick = ${tick}`, `pane = ${quoted(pane ?? adapter.listingKey.replace("pane.", ""))}`, `en = ${quoted(text)}`, `zh = ${quoted(text)}`);
   }
   return new Blob([`${lines.join("\n")}\n`], { type: "application/toml" });
 }
@@ -102,13 +102,13 @@ export function mountNotes(root, ctx) {
     root.querySelector("textarea")?.focus();
   }
 
-  /** @param {string} text */
-  function done(text) {
+  /** @param {string} text @param {string} [pane] where to look */
+  function done(text, pane) {
     const tick = writing;
     writing = -1;
     const others = store.state.notes.filter((note) => note.tick !== tick);
     const words = text.trim();
-    if (words) keep([...others, { tick, text: words }]);
+    if (words) keep([...others, { tick, text: words, ...(pane ? { pane } : {}) }]);
     draw();
     const next = root.querySelector(`[data-note="${tick}"] button`) ?? document.getElementById("note-add");
     /** @type {HTMLElement | null} */ (next)?.focus();
@@ -116,28 +116,32 @@ export function mountNotes(root, ctx) {
 
   /** @param {number} tick */
   function form(tick) {
-    const text = h("textarea", { rows: "3", maxlength: MOST_CHARACTERS, "aria-label": t("notes.text", { n: tick }), value: store.state.notes.find((note) => note.tick === tick)?.text ?? "" });
-    text.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") done(store.state.notes.find((note) => note.tick === tick)?.text ?? "");
-      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) done(text.value);
+    const note = store.state.notes.find((one) => one.tick === tick);
+    const text = h("textarea", { rows: "3", maxlength: MOST_CHARACTERS, "aria-label": t("notes.text", { n: tick }), value: note?.text ?? "" });
+    const pane = h("select", { class: "pick", "aria-label": t("notes.look") }, h("option", { value: "" }, t("notes.nowhere")),
+      ctx.adapter().parts.map((part) => h("option", { value: part, selected: part === note?.pane }, t(`pane.${part}`))));
+    const leave = () => done(note?.text ?? "", note?.pane);
+    const pressed = (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Escape") leave();
+      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) done(text.value, pane.value);
       else return;
       event.preventDefault();
       event.stopPropagation();
-    });
-    return h("form", { class: "note-form", on: { submit: (/** @type {Event} */ event) => {
+    };
+    return h("form", { class: "note-form", on: { keydown: pressed, submit: (/** @type {Event} */ event) => {
       event.preventDefault();
-      done(text.value);
+      done(text.value, pane.value);
     } } }, h("label", {}, t("notes.text", { n: tick })), text,
-      h("div", {}, h("button", { class: "btn edge" }, t("notes.keep")),
-        h("button", { type: "button", class: "btn", on: { click: () => done(store.state.notes.find((note) => note.tick === tick)?.text ?? "") } }, t("notes.cancel"))));
+      h("div", {}, h("label", {}, t("notes.look"), " ", pane)),
+      h("div", {}, h("button", { class: "btn edge" }, t("notes.keep")), h("button", { type: "button", class: "btn", on: { click: leave } }, t("notes.cancel"))));
   }
 
   /** @param {PinnedNote} note */
-  function item({ tick, text }) {
+  function item({ tick, text, pane }) {
     const label = (/** @type {string} */ key) => ({ "aria-label": t(key, { n: tick }) });
     return h("li", { "data-note": tick, class: tick === store.state.tick ? "here" : "" },
       h("button", { type: "button", class: "at", title: t("say.step", { n: tick }), ...label("notes.go"), on: { click: () => session.goTo(tick) } }, `@${tick}`),
-      h("span", { class: "words" }, text.split("`").map((piece, i) => (i % 2 ? h("code", {}, piece) : piece))),
+      h("span", { class: "words" }, text.split("`").map((piece, i) => (i % 2 ? h("code", {}, piece) : piece)), pane ? [" ", h("span", { class: "dim" }, t("tour.look", { pane: t(`pane.${pane}`) }))] : null),
       h("button", { type: "button", class: "at", ...label("notes.editlabel"), on: { click: () => write(tick) } }, t("notes.edit")),
       h("button", { type: "button", class: "at", ...label("notes.deletelabel"), on: { click: () => {
         keep(store.state.notes.filter((note) => note.tick !== tick));

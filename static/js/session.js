@@ -499,11 +499,14 @@ export class Session {
   /** Play forward, or stop playing. */
   togglePlay() {
     if (this.state.playing) return this.stop();
-    if (this.state.phase !== "ready") return;
-    if (this.state.ended && this.state.tick >= this.state.frontier) this.goTo(0);
+    const { phase, focus, tick } = this.state;
+    if (phase !== "ready") return;
+    // Of a recording with a focus window only that is played.
+    const isThrough = () => (focus && this.state.tick >= focus.to) || (this.state.ended !== null && this.state.tick >= this.state.frontier);
+    if (isThrough() || (focus && tick < focus.from)) this.goTo(focus?.from ?? 0);
     this.store.set({ playing: true });
     this.#player = setInterval(() => {
-      if (this.state.ended && this.state.tick >= this.state.frontier) this.stop();
+      if (isThrough()) this.stop();
       else this.stepBy(1);
     }, 1000 / PLAY_RATE);
   }

@@ -9,7 +9,7 @@ import { TraceWindow } from "./trace.js";
  * @typedef {{message: string, file: string, span: number[] | null, hint: string | null}} Diagnostic
  * @typedef {{key?: string, args?: Record<string, any>, text?: string, tone: "info" | "error", tick?: number,
  *   action?: "reconnect" | "seek", label?: string, run?: () => void}} Notice   `label`: key of a button that does `run`
- * @typedef {{tick: number, text: string}} PinnedNote   what the visitor wrote about a step
+ * @typedef {{tick: number, text: string, pane?: string}} PinnedNote   what the visitor wrote about a step, and where to look
  * @typedef {{id: number, name: string, parent: number | null, tick: number, change: any, frontier: number}} Branch
  * @typedef {"idle" | "opening" | "running" | "ready" | "failed"} Phase
  */

@@ -86,7 +86,11 @@ BAD = {
     "each of `input` must be": {"input": [{"text": "x", "more": 1}]},
     "`text` must be a text": {"input": [{"text": 1}]},
     "`notes` must be a list of at most 64": {"notes": [{"tick": n, "text": "x"} for n in range(65)]},
-    "each of `notes` must be {tick, text}": {"notes": [{"tick": 1, "text": "x", "html": "<b>"}]},
+    "each of `notes` must be {tick, text, pane?}": {"notes": [{"tick": 1, "text": "x", "html": "<b>"}]},
+    "a note's `pane` is one of": {"notes": [{"tick": 1, "text": "x", "pane": "window"}]},
+    "`focus` must be {from, to, name}": {"focus": {"from": 1, "to": 2}},
+    "`focus` must end after": {"focus": {"from": 5, "to": 5, "name": ""}},
+    "the name of `focus` has at most 40": {"focus": {"from": 1, "to": 2, "name": "x" * 41}},
     "a note has 1 to 500 characters": {"notes": [{"tick": 1, "text": "x" * 501}]},
     "`notes` go by their ticks": {"notes": [{"tick": 3, "text": "x"}, {"tick": 3, "text": "y"}]},
     "`tick` must be a whole number": {"tick": -1},
@@ -110,8 +114,13 @@ def test_a_bad_link_is_refused_with_the_name_of_what_is_wrong(store, payload, wo
     assert words in refused.value.message
 
 
+def test_a_focus_window_is_kept_with_the_link(store, payload):
+    focus = {"from": 3, "to": 9, "name": "第一圈"}
+    assert store.load(store.save({**payload, "focus": focus}).id).payload["focus"] == focus
+
+
 def test_notes_are_kept_with_the_link(store, payload):
-    notes = [{"tick": n, "text": "世" * 500} for n in range(1, 5)]
+    notes = [{"tick": n, "text": "世" * 500, **({"pane": "heap"} if n == 2 else {})} for n in range(1, 5)]
     assert store.load(store.save({**payload, "notes": notes}).id).payload["notes"] == notes
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
+from engine.wire import TRACE_WINDOW
 from tests.browser.conftest import Bench
 
 pytestmark = pytest.mark.browser
@@ -44,6 +46,37 @@ def test_another_text_is_compared_step_by_step_and_with_its_state(bench: Callabl
     dialog.get_by_role("button", name="Show step 66 on the page").click()
     expect(dialog).to_have_count(0)
     one.at(66)
+
+
+def test_the_comparison_goes_on_beyond_what_the_page_holds(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?new=lua", ready=False)
+    program = "local n = 0\nfor i = 1, 190000 do\n  n = n + i\n  if i == 185000 then n = n + 1 end\nend\nprint(n)\n"
+    one.type_program(program)
+    one.run()
+    assert one.frontier > TRACE_WINDOW
+    dialog = open_diff(one)
+    dialog.get_by_label("Text of main.lua").fill(program.replace("n = n + 1 end", "n = n + 2 end"))
+    compare(dialog)
+    status = dialog.get_by_role("status").first
+    expect(status).to_contain_text("They part at step", timeout=60_000)
+    found = re.search(r"step ([\d,]+) here", status.inner_text())
+    assert found is not None
+    assert int(found[1].replace(",", "")) > TRACE_WINDOW
+    expect(dialog.locator(".sides tr.differs").first).to_contain_text("ADDI")
+
+
+def test_later_differences_are_looked_for_when_asked(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?new=lua", ready=False)
+    program = "local n = 0\nfor i = 1, 200000 do\n  if i % 90000 == 7 then n = n + 1 end\nend\n"
+    one.type_program(program)
+    one.run()
+    assert one.frontier > TRACE_WINDOW
+    dialog = open_diff(one)
+    dialog.get_by_label("Text of main.lua").fill(program.replace("n = n + 1", "n = n + 2"))
+    compare(dialog)
+    expect(dialog.locator(".acts .where")).to_contain_text("Difference 1 of 2")
+    dialog.get_by_role("button", name="Compare further").click()
+    expect(dialog.locator(".acts .where")).to_contain_text("Difference 1 of 3")
 
 
 def test_a_link_and_the_page_s_own_step_stay_what_they_are(bench: Callable[..., Bench]) -> None:

@@ -99,6 +99,34 @@ def test_a_replay_needs_no_server(
     context.close()
 
 
+def test_a_replay_carries_the_notes(bench: Callable[..., Bench], browser: Browser, tmp_path: Path) -> None:
+    one = bench().open("/?example=closure&tick=11")
+    for tick, text in ((11, "The return closes `n`."), (124, "Both see <b>13</b>.")):
+        one.go_to(tick)
+        one.page.locator("#note-add").click()
+        form = one.pane("narration").locator("form.note-form")
+        form.get_by_role("textbox").fill(text)
+        if tick == 124:
+            form.get_by_role("combobox", name="Where to look").select_option("heap")
+        form.get_by_role("button", name="Keep").click()
+    file = saved(one, "html", tmp_path)
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    notes = page.locator("#pane-notes li")
+    expect(notes).to_have_text(["@11The return closes n.", "@124Both see <b>13</b>. Look at: Heap"])
+    expect(page.locator("#pane-notes .here")).to_contain_text("Both see")
+    page.keyboard.press("[")
+    expect(page.locator(".where")).to_have_text(f"step 11 of {one.frontier}")
+    expect(page.locator("#pane-notes .here code")).to_have_text("n")
+    page.keyboard.press("Home")
+    expect(page.locator("#pane-notes .here")).to_have_count(0)
+    notes.last.get_by_role("button").click()
+    expect(page.locator(".where")).to_have_text(f"step 124 of {one.frontier}")
+    assert Axe().run(page).response["violations"] == []
+    context.close()
+
+
 def test_a_replay_shows_the_registers_that_the_page_shows(
     bench: Callable[..., Bench], browser: Browser, tmp_path: Path
 ) -> None:

@@ -36,6 +36,21 @@ def noted(bench: Callable[..., Bench]) -> Bench:
     return one
 
 
+def test_a_note_may_name_where_to_look(noted: Bench) -> None:
+    one = noted
+    one.page.get_by_role("button", name="Edit the note on step 11").click()
+    one.pane("narration").get_by_role("combobox", name="Where to look").select_option("heap")
+    one.page.get_by_role("button", name="Keep").click()
+    expect(one.pane("narration").locator('[data-note="11"]')).to_contain_text("Look at: Heap")
+    one.page.locator("#notes-play").click()
+    one.page.keyboard.press("[")
+    expect(one.page.locator("#pane-memory.pointed")).to_be_visible()
+    one.page.locator("#share").click()
+    link = one.page.locator("#share-packed").input_value()
+    other = one.open(link.removeprefix(one.base))
+    expect(other.pane("narration").locator('[data-note="11"]')).to_contain_text("Look at: Heap")
+
+
 def test_notes_are_listed_in_the_order_of_their_steps_and_marked_on_the_timeline(noted: Bench) -> None:
     one = noted
     notes = one.pane("narration").locator(".pinned li")

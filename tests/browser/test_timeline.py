@@ -109,6 +109,43 @@ def test_a_focus_window_by_numbers(bench: Callable[..., Bench]) -> None:
     expect(window).to_be_hidden()
 
 
+def test_links_carry_the_focus_window(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&tick=124&focus=110-130-i%20%3D%206")
+    window = one.page.locator(".focusw")
+    expect(window).to_have_text("focus: i = 6")
+    one.page.locator("#share").click()
+    readable = one.page.locator("#share-readable").input_value()
+    packed = one.page.locator("#share-packed").input_value()
+    one.page.locator("#share-make").click()
+    short = one.page.locator("#share-link")
+    expect(short).to_have_value(re.compile(r"/s/\w+$"))
+    for link in (readable, packed, short.input_value()):
+        other = bench().open(link.removeprefix(one.base))
+        expect(other.page.locator(".focusw")).to_have_text("focus: i = 6")
+        assert other.tick == 124
+    other.open("/?example=closure&tick=124&focus=130-110")
+    expect(other.page.locator(".focusw")).to_be_hidden()
+
+
+def test_playing_stays_inside_of_the_focus_window(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure&tick=3&focus=110-114")
+    one.button("Play").click()
+    one.at(114)
+    expect(one.button("Play")).to_be_visible()
+    seen = one.page.evaluate(
+        """async () => {
+          const ticks = [];
+          const slider = document.querySelector("#slider");
+          new MutationObserver(() => ticks.push(slider.getAttribute("aria-valuenow")))
+            .observe(slider, { attributes: true, attributeFilter: ["aria-valuenow"] });
+          [...document.querySelectorAll("#timeline .btn.wide")][0].click();
+          while (ticks.at(-1) !== "114") await new Promise(requestAnimationFrame);
+          return [...new Set(ticks)];
+        }"""
+    )
+    assert seen == ["110", "111", "112", "113", "114"]
+
+
 def test_a_focus_window_by_dragging_with_shift(bench: Callable[..., Bench]) -> None:
     one = bench().open("/?example=closure")
     at = one.tick

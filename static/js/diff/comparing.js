@@ -49,7 +49,7 @@ class Names {
  * The steps from 1 on that the window holds without a gap.
  * @param {TraceWindow} trace
  */
-function heldFromStart(trace) {
+export function heldFromStart(trace) {
   let last = 0;
   for (const chunk of trace.chunks) {
     if (chunk.first > last + 1) break;

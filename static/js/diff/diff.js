@@ -8,11 +8,14 @@ import { Session } from "../session.js";
 import { MARK, unpack } from "../share/moment.js";
 import { Store } from "../store.js";
 import { changeNode, valueNode, valueText } from "../values.js";
-import { MOST, compare } from "./comparing.js";
+import { MOST, compare, heldFromStart } from "./comparing.js";
 
 /** Steps that are shown before and after a difference, and of the difference itself at most. */
 const AROUND = 4;
 const INSIDE = 12;
+/** Steps of each run that are compared at most; and how many are fetched at once where the page holds fewer. */
+const REACH = 1_000_000;
+const PORTION = 100_000;
 /** Registers and the like that are compared. */
 const FACTS = 40;
 
@@ -100,17 +103,39 @@ export async function openDiff(session) {
         await other.wire.send("seek", { tick });
         await other.change("edit", { target: change.target, value: { t: change.new.t, s: change.new.s } }, true);
       }
-      show();
+      await reach();
     } catch (error) {
       fill(said, h("span", { class: "wrong" }, error instanceof Error ? error.message : String(error)));
     }
     run.disabled = false;
   }
 
-  function show() {
+  /** Look for the first difference in what the page holds, then further on, a portion of steps at a time. */
+  async function reach() {
+    for (;;) {
+      const found = compared();
+      if (!found) return;
+      const [one] = found.differences;
+      // Where the one run's steps end because the page holds no more, nothing is known to differ.
+      const isReal = one && !(one.a > found.stepsA && found.stepsA < state.frontier) && !(one.b > found.stepsB && found.stepsB < other.state.frontier);
+      if (isReal || !dialog.open || !(await fetchMore())) return show(found, 0);
+      fill(said, t("diff.further", { a: heldFromStart(state.trace), b: heldFromStart(other.state.trace) }));
+    }
+  }
+
+  /** Fetch the next steps of both runs; whether there were any. */
+  async function fetchMore() {
+    return (await Promise.all([session, other].map(further))).includes(true);
+  }
+
+  function compared() {
     const theirs = other.state;
-    if (!state.program || !theirs.program) return;
-    const found = compare({ program: state.program, trace: state.trace }, { program: theirs.program, trace: theirs.trace });
+    return state.program && theirs.program ? compare({ program: state.program, trace: state.trace }, { program: theirs.program, trace: theirs.trace }) : null;
+  }
+
+  /** @param {import("./comparing.js").Comparison} found @param {number} at the difference to begin with */
+  function show(found, at) {
+    const theirs = other.state;
     const { differences } = found;
     const held = found.stepsA < state.frontier || found.stepsB < theirs.frontier ? ` ${t("diff.held", { a: found.stepsA, b: found.stepsB })}` : "";
     if (!differences.length) {
@@ -121,7 +146,15 @@ export async function openDiff(session) {
     fill(said, `${t("diff.found", { a, b, n: differences.length, more: found.more ? "+" : "" })}${held}`);
     form.open = false;
     const view = new Differences(result, { adapter, session, other, differences });
-    void view.go(0);
+    const isWhole = (found.stepsA >= Math.min(state.frontier, REACH) && found.stepsB >= Math.min(theirs.frontier, REACH)) || found.more;
+    const more = h("button", { type: "button", class: "btn edge", id: "diff-further", on: { click: async () => {
+      more.disabled = true;
+      await fetchMore().catch(() => false);
+      const next = compared();
+      if (next && dialog.open) show(next, view.at);
+    } } }, t("diff.more"));
+    if (!isWhole) said.append(" ", more);
+    void view.go(at);
   }
 
   const form = h("details", { open: true });
@@ -146,6 +179,18 @@ export async function openDiff(session) {
   dialog.showModal();
 }
 
+/**
+ * Fetch the next portion of a run's steps; whether there was one.
+ * @param {Session} session
+ */
+async function further({ state, wire }) {
+  const held = heldFromStart(state.trace);
+  const to = Math.min(state.frontier, REACH, held + PORTION);
+  if (to <= held) return false;
+  await wire.send("trace", { from: held + 1, to });
+  return heldFromStart(state.trace) > held;
+}
+
 /** What was found: one difference at a time, with the steps and the state of both runs. */
 class Differences {
   #at = 0;
@@ -164,6 +209,11 @@ class Differences {
     this.body = h("div", { class: "sides" });
     this.facts = h("div");
     fill(root, h("div", { class: "acts" }, this.before, this.after, this.place), this.body, this.facts);
+  }
+
+  /** The number of the shown one, from 0. */
+  get at() {
+    return this.#at;
   }
 
   /** @param {number} number */

@@ -24,6 +24,10 @@ const { words, first, last } = data;
 const rows = new Map();
 /** Lines of the source. @type {Map<string, HTMLElement>} */
 const lines = new Map();
+/** What somebody wrote about steps: tick, text, where to look. @type {[number, string, string][]} */
+const notes = data.notes ?? [];
+/** @type {Map<number, HTMLElement>} */
+const noteRows = new Map();
 /** What each place holds at the shown step. @type {Map<number, {value: number, label: number, tick: number}>} */
 let places = new Map();
 /** The shown step. */
@@ -105,18 +109,30 @@ function build() {
     h("header", {}, h("h1", {}, words.title), h("span", {}, data.room), h("a", { href: data.link }, "Glassbox")),
     h("main", {}, pane(words.source, "source", files), pane(words.listing, "listing", listing),
       pane(words.state, "state", h("table", {}, h("thead", {}, h("tr", {}, [words.place, words.value, words.when].map((word) => h("th", { scope: "col" }, word)))), state)),
-      pane(words.output, "output", output)),
+      pane(words.output, "output", output), notes.length ? pane(words.notes, "notes", h("ol", { class: "notes" }, notes.map(noteRow))) : null),
     h("footer", {}, h("div", { class: "bar" }, button("first", words.first, () => first - 1), button("back", words.back, () => tick - 1),
       button("step", words.step, () => tick + 1), button("last", words.last, () => last), slider, where), say,
       first > 1 || last < data.frontier ? h("p", { class: "part" }, words.part.replace("{first}", first).replace("{last}", last).replace("{n}", data.frontier)) : null));
+  document.body.classList.toggle("noted", notes.length > 0);
   document.title = `${words.title} – Glassbox`;
   document.addEventListener("keydown", (event) => {
     if (event.target === slider || event.altKey || event.ctrlKey || event.metaKey) return;
-    const target = /** @type {Record<string, number>} */ ({ ArrowRight: tick + 1, ArrowLeft: tick - 1, Home: first - 1, End: last })[event.key];
+    const target = /** @type {Record<string, number>} */ ({ ArrowRight: tick + 1, ArrowLeft: tick - 1, Home: first - 1, End: last, "]": notes.find(([at]) => at > tick)?.[0], "[": notes.findLast(([at]) => at < tick)?.[0] })[event.key];
     if (target === undefined) return;
     event.preventDefault();
     goTo(target);
   });
+}
+
+/**
+ * A note; words between backquotes are code.
+ * @param {[number, string, string]} note
+ */
+function noteRow([at, text, look]) {
+  const node = h("li", {}, h("button", { type: "button", on: { click: () => goTo(at) } }, `@${at}`),
+    h("span", {}, text.split("`").map((piece, i) => (i % 2 ? h("code", {}, piece) : piece)), look ? h("i", {}, ` ${look}`) : null));
+  noteRows.set(at, node);
+  return node;
 }
 
 /** @param {string} name @param {HTMLElement | undefined} node */
@@ -144,6 +160,8 @@ function draw() {
   mark("line", line && lines.get(`${line[1]}:${line[2]}`));
   show(line && lines.get(`${line[1]}:${line[2]}`));
   setText(say, ran ? `${ran.row[3]}: ${ran.row[6]}` : words.start);
+  mark("here", noteRows.get(tick));
+  show(noteRows.get(tick));
   slider.value = String(tick);
   setText(where, words.of.replace("{n}", String(tick)).replace("{total}", String(data.frontier)));
   setText(output, data.outputs.filter((/** @type {any} */ o) => o.tick <= tick).map((/** @type {any} */ o) => o.text).join("") || words.none);

@@ -1,7 +1,7 @@
 // @ts-check
 // A moment: program, options, input so far and step, as plain data; and the links that carry it.
 import { h } from "../dom.js";
-import { t } from "../i18n.js";
+import { has, t } from "../i18n.js";
 
 /**
  * @typedef {{text: string, end?: boolean}} Given   a piece of input
@@ -15,6 +15,7 @@ import { t } from "../i18n.js";
  * @property {import("../store.js").Breakpoint[]} [breakpoints]
  * @property {Given[]} [input]
  * @property {import("../store.js").PinnedNote[]} [notes]
+ * @property {{from: number, to: number, name: string}} [focus]
  */
 
 /** The longest self-contained link: chats and mail programs cut longer ones. */
@@ -35,6 +36,7 @@ export function momentOf(state) {
   if (state.breakpoints.length) moment.breakpoints = state.breakpoints;
   if (state.inputs.length) moment.input = state.inputs;
   if (state.notes.length) moment.notes = state.notes;
+  if (state.focus) moment.focus = state.focus;
   return moment;
 }
 
@@ -43,13 +45,21 @@ export function momentOf(state) {
  * @param {import("../store.js").State} state
  * @param {string} origin
  */
-export function readableLink({ example, room, files, options, inputs, notes, tick, predict }, origin) {
+export function readableLink({ example, room, files, options, inputs, notes, tick, focus, predict }, origin) {
   if (!example || inputs.length || notes.length || files.length !== example.files.length) return null;
   if (files.some((file, i) => file.name !== example.files[i].name || file.text !== example.files[i].text)) return null;
   /** @type {any[]} */
   const choices = room.options;
   if (choices.some((o) => options[o.name] !== (example.options?.[o.name] ?? o.values[0]))) return null;
-  return `${origin}/?room=${room.name}&example=${example.name}&tick=${tick}${predict ? "&predict=1" : ""}`;
+  return `${origin}/?room=${room.name}&example=${example.name}&tick=${tick}${focus ? `&focus=${focusText(focus)}` : ""}${predict ? "&predict=1" : ""}`;
+}
+
+/**
+ * A focus window in an address: its ends, and its name if it has one.
+ * @param {{from: number, to: number, name: string}} focus
+ */
+function focusText({ from, to, name }) {
+  return `${from}-${to}${name ? `-${encodeURIComponent(name)}` : ""}`;
 }
 
 /**
@@ -125,7 +135,8 @@ export function checked(data, rooms) {
     Object.entries(data.options).every(([name, value]) => room.options.some((/** @type {any} */ o) => o.name === name && o.values.includes(value))) &&
     list(data.panes, isText) &&
     list(data.breakpoints, (b) => isCount(b?.where) || (isCount(b?.line) && (b.file === undefined || isText(b.file)))) &&
-    list(data.notes, (n) => isCount(n?.tick) && isText(n?.text)) &&
+    list(data.notes, (n) => isCount(n?.tick) && isText(n?.text) && (n.pane === undefined || (isText(n.pane) && has(`pane.${n.pane}`)))) &&
+    (data.focus === undefined || (isCount(data.focus?.from) && isCount(data.focus.to) && data.focus.to > data.focus.from && isText(data.focus.name))) &&
     list(data.input, (i) => isText(i?.text) && (i.end === undefined || typeof i.end === "boolean"));
   if (!fits) throw new Error(t("share.broken"));
   return data;

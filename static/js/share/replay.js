@@ -87,7 +87,7 @@ function fromView({ view, program }) {
  */
 async function recording(state) {
   const { adapter } = await machine(state.room);
-  const { program, trace, files, room, tick, frontier, ended, outputs } = state;
+  const { program, trace, files, room, tick, frontier, ended, outputs, notes } = state;
   if (!program) throw new Error(t("export.nothing"));
   const [first, last] = stretch(state);
   if (last < first) throw new Error(t("export.nothing"));
@@ -108,6 +108,7 @@ async function recording(state) {
   const base = fromView(state).map(([place, label, value]) => [places.number(place), labels.number(label), values.number(value)]);
   return {
     words: words(), room: room.title, link: location.origin, files, first, last, tick, frontier, ended: ended?.reason ?? null,
+    notes: notes.filter((note) => note.tick >= first - 1 && note.tick <= last).map((note) => [note.tick, note.text, note.pane ? t("tour.look", { pane: t(`pane.${note.pane}`) }) : ""]),
     outputs: outputs.filter((o) => o.tick <= last), steps, base, values: values.list, places: places.list, labels: labels.list,
     events: [[Flag.OUTPUT, "output"], [Flag.ERROR | Flag.FAULT, "error"]],
     routines: program.routines.map((routine) => ({
@@ -121,7 +122,7 @@ async function recording(state) {
 /** The words of the player, in the page's language. */
 function words() {
   return {
-    title: t("replay.title"), source: t("pane.source"), listing: t("replay.listing"), state: t("replay.state"), output: t("pane.output"),
+    title: t("replay.title"), source: t("pane.source"), listing: t("replay.listing"), state: t("replay.state"), output: t("pane.output"), notes: t("replay.notes"),
     first: t("keys.first"), back: t("keys.back"), step: t("keys.step"), last: t("keys.last"), slider: t("timeline.label"),
     of: t("replay.of", { n: "{n}", total: "{total}" }), start: t("say.start"), none: t("output.none"), place: t("replay.place"), value: t("replay.value"),
     when: t("replay.when"), nothing: t("replay.nothing"), part: t("replay.part", { first: "{first}", last: "{last}", n: "{n}" }),

@@ -26,6 +26,7 @@
  * @typedef {object} Adapter
  * @property {string} name
  * @property {string} listingKey                                  catalogue key of the listing pane's title
+ * @property {string[]} parts                                    what notes may point at, as in tours (`pane.…` of the catalogue)
  * @property {string[]} columns                                   of the listing, between jumps and `ran`
  * @property {(row: Row, column: string) => string} cell           a column's text
  * @property {string} moduleEnding                                what further files' names end with; "": there is one file

@@ -233,6 +233,7 @@ function slotBefore({ trace, view, viewTick }, step, slot) {
 export const lua = {
   name: "lua",
   listingKey: "pane.listing",
+  parts: ["source", "listing", "registers", "upvalues", "calls", "threads", "heap", "constants", "output"],
   columns: ["pc", "line", "op", "args", "comment"],
   moduleEnding: ".lua",
   stackOrder: true,

@@ -43,6 +43,7 @@ function pairs(bytes) {
 export const x86 = {
   name: "x86",
   listingKey: "pane.disassembly",
+  parts: ["source", "disassembly", "registers", "flags", "segments", "control", "memory", "exits", "output"],
   columns: ["address", "line", "bytes", "op", "operands"],
   moduleEnding: "",
   stackOrder: false,
