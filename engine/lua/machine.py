@@ -41,6 +41,10 @@ _RECORD = struct.Struct("<QII")
 _STREAMS = {1: "stdout", 2: "stderr"}
 _ROW = struct.Struct("=I")
 _NO_ROW = -1
+#: What `inspect` shows, by number of the core's InspectKind.
+_KINDS = ("table", "function", "upvalue", "thread")
+#: What the query of a graph says besides: the least, the most, and what holds without it.
+_GRAPH_BOUNDS = (("depth", 1, 8, 1), ("offset", 0, (1 << 31) - 1, 0), ("limit", 2, 512, 64), ("referrers", 0, 256, 16))
 
 
 @cache
@@ -525,25 +529,35 @@ class LuaMachine:
                 self._events.append(Event("program_grew", self.tick))
 
     def inspect(self, query: Mapping[str, Any]) -> dict[str, Any]:
-        """A table, function, upvalue or coroutine by its identity number; docs/views.md, "Lua"."""
+        """A table, function, upvalue or coroutine by its number, or the heap around it; docs/views.md, "Lua"."""
         kind, number = query.get("kind"), query.get("id")
-        if kind not in ("table", "function", "upvalue", "thread"):
-            raise CommandError(f"cannot inspect {str(kind)[:40]!r}", hint="one of table, function, upvalue, thread")
+        is_graph = kind == "graph"
+        if is_graph:
+            kind = query.get("of")
+        if kind not in _KINDS:
+            raise CommandError(f"cannot inspect {str(kind)[:40]!r}", hint=f"one of {', '.join(_KINDS)}, graph")
         if type(number) is not int or not 0 <= number < 1 << 32:
             raise CommandError(f"to inspect a {kind} takes its `id`")
         self._see_functions()
         numbers = [number]
-        if kind == "table":
+        if is_graph:
+            numbers = [_KINDS.index(kind), number]
+            for name, least, most, otherwise in _GRAPH_BOUNDS:
+                value = query.get(name, otherwise)
+                if type(value) is not int or not least <= value <= most:
+                    raise CommandError(f"`{name}` of a graph is {least:,} to {most:,}")
+                numbers.append(value)
+        elif kind == "table":
             offset, limit = query.get("offset", 0), query.get("limit", 256)
             if type(offset) is not int or type(limit) is not int or not (0 <= offset < 1 << 31 and 0 < limit <= 4096):
                 raise CommandError("`offset` counts from 0 and `limit` is 1 to 4096")
             numbers += [offset, limit]
-        if kind == "thread":
+        elif kind == "thread":
             first = query.get("offset", 0)
             if type(first) is not int or not 0 <= first < 1 << 24:
                 raise CommandError("`offset` is the level of the first frame wanted, from 0")
             numbers.append(first)
-        found: dict[str, Any] | None = orjson.loads(self._inspect(kind, *numbers))
+        found: dict[str, Any] | None = orjson.loads(self._inspect("graph" if is_graph else kind, *numbers))
         if found is None:
             raise CommandError(f"there is no {kind} #{number} at tick {self.tick}")
         return found

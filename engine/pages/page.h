@@ -12,13 +12,10 @@ typedef struct Page Page;
 Page *page_take(Page *page);
 void page_drop(Page *page);
 
-/* Does `page` start with these `length` bytes, and hold only zeros after them? */
-int page_equals(const Page *page, const uint8_t *bytes, uint64_t length);
-
-/* A page with `length` bytes and zeros after them, with one reference for the caller. `old` is what was there before:
- * the copy is packed against it, or against what it is packed against itself, where that saves at least half.
+/* A page with `length` bytes and zeros after them, with one reference for the caller: `old`, which was there before, if it
+ * is the same. Else the copy is packed against `old`, or against what that is packed against, where it saves at least half.
  * `*failed` is set when memory is short; `*copied` grows by PAGE_BYTES for a page that nobody had. */
-Page *page_copy(Page *old, const uint8_t *bytes, uint64_t length, uint64_t *copied, int *failed);
+Page *page_capture(Page *old, const uint8_t *bytes, uint64_t length, uint64_t *copied, int *failed);
 
 /* Puts the page at `bytes` unless it is there already, so that what is only read stays clean; bytes written. */
 uint64_t page_restore(const Page *page, uint8_t *bytes, uint64_t length);

@@ -47,34 +47,25 @@ static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* One chunk of up to CHUNK_BYTES bytes, with one reference for the caller; `old` itself when nothing changed. */
 static Chunk *chunk_capture(const uint8_t *bytes, uint64_t length, Chunk *old, uint64_t *copied, int *failed) {
-  int count = (int)((length + PAGE_BYTES - 1) / PAGE_BYTES), at = 0;
-  for (; at < count; at++) {
-    uint64_t begin = (uint64_t)at * PAGE_BYTES;
-    if (!page_equals(old ? old->pages[at] : NULL, bytes + begin, smaller(PAGE_BYTES, length - begin))) break;
-  }
-  int same = at == count;
-  for (int i = count; same && old && i < CHUNK_PAGES; i++) same = old->pages[i] == NULL;
-  if (same) {
-    if (old) take(&old->refs);
-    return old;
-  }
   Chunk *chunk = calloc(1, sizeof *chunk);
   if (!chunk) {
     *failed = 1;
     return NULL;
   }
   chunk->refs = 1;
-  for (int i = 0; i < count && !*failed; i++) {
-    uint64_t begin = (uint64_t)i * PAGE_BYTES, part = smaller(PAGE_BYTES, length - begin);
-    Page *page = old ? old->pages[i] : NULL;
-    /* Pages before `at` were compared above already. */
-    if (i < at || (i > at && page_equals(page, bytes + begin, part))) {
-      chunk->pages[i] = page_take(page);
-    } else {
-      chunk->pages[i] = page_copy(page, bytes + begin, part, copied, failed);
-    }
+  int same = 1;
+  for (int i = 0; i < CHUNK_PAGES && !*failed; i++) {
+    uint64_t begin = (uint64_t)i * PAGE_BYTES;
+    Page *before = old ? old->pages[i] : NULL;
+    if (begin < length)
+      chunk->pages[i] = page_capture(before, bytes + begin, smaller(PAGE_BYTES, length - begin), copied, failed);
+    same = same && chunk->pages[i] == before;
   }
-  return chunk;
+  if (!same && !*failed) return chunk;
+  chunk_drop(chunk);
+  if (*failed) return NULL;
+  if (old) take(&old->refs);
+  return old;
 }
 
 PageImage *pages_capture(const uint64_t *addresses, const uint64_t *lengths, size_t count, const PageImage *previous) {

@@ -25,7 +25,7 @@ from engine.timeline.summary import Summary
 from engine.trace import TraceBatch
 
 #: With what a recording needs besides its checkpoints, a session stays below 64 MiB.
-DEFAULT_BUDGET_BYTES = 56 << 20
+DEFAULT_BUDGET_BYTES = 58 << 20
 
 #: More breakpoint hits than this between two checkpoints make a search backwards look at smaller pieces.
 MANY_HITS = 256

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "analyses.h"
-#include "jsontext.h"
+#include "inspect_parts.h"
 #include "opcodes_gen.h"
 #include "state.h"
 #include "table.h"
@@ -40,8 +40,7 @@ static struct {
 
 /* ---- finding objects ---- */
 
-/* The object with this serial number and tag, by walking the collector's list; NULL if it is not there. */
-static GCObject *find(uint8_t tag, uint32_t id) {
+GCObject *inspect_find(uint8_t tag, uint32_t id) {
   GCObject *lists[] = {G->allgc, G->finobj, G->tobefnz, G->fixedgc};
   for (unsigned n = 0; n < 4; n++) {
     for (GCObject *o = lists[n]; o; o = o->next) {
@@ -59,7 +58,7 @@ static GCObject *find(uint8_t tag, uint32_t id) {
 /* ---- frames ---- */
 
 /* The instruction of a Lua frame that a view shows: the next one of the running frame, else the one in progress. */
-static int shown_pc(const Thread *L, const CallInfo *ci) {
+int inspect_shown_pc(const Thread *L, const CallInfo *ci) {
   const Proto *p = ci_closure(ci)->p;
   int next = (int)(ci->u.l.savedpc - p->code);
   int is_next = ci == L->ci && L == G->running;
@@ -67,7 +66,7 @@ static int shown_pc(const Thread *L, const CallInfo *ci) {
 }
 
 /* The lowest slot above `ci`'s own registers: that of the function it calls (included), else none. */
-static StkId visible_end(const Thread *L, const CallInfo *ci, int pc) {
+StkId inspect_visible_end(const Thread *L, const CallInfo *ci, int pc) {
   const Proto *p = ci_closure(ci)->p;
   StkId base = ci->func + 1;
   StkId end = base + p->maxstacksize;
@@ -161,7 +160,7 @@ static void put_registers(const Thread *L, const CallInfo *ci, int pc) {
   const Proto *p = ci_closure(ci)->p;
   const Assigned *a = analyses_get(CTL->host, p);
   StkId base = ci->func + 1;
-  StkId end = visible_end(L, ci, pc);
+  StkId end = inspect_visible_end(L, ci, pc);
   int open = NO_OPEN;
   if (a && ci == L->ci && pc < a->count) open = a->open[pc];
   const char *names[MAX_REGISTERS];
@@ -246,7 +245,7 @@ static void put_call(const CallInfo *ci) {
 
 static void put_lua_frame(Thread *L, CallInfo *ci) {
   const LClosure *closure = ci_closure(ci);
-  int pc = shown_pc(L, ci), line = line_of(closure->p, pc);
+  int pc = inspect_shown_pc(L, ci), line = line_of(closure->p, pc);
   json_text(&out, "kind", "lua");
   json_key(&out, "function");
   json_open(&out, '{');
@@ -367,9 +366,9 @@ static void reach_value(Reached *r, const TValue *v) {
 static void reach_frame(Reached *r, const Thread *L, const CallInfo *ci) {
   if (!ci_is_lua(ci)) return;
   const LClosure *closure = ci_closure(ci);
-  int pc = shown_pc(L, ci);
+  int pc = inspect_shown_pc(L, ci);
   const Assigned *a = analyses_get(CTL->host, closure->p);
-  StkId end = visible_end(L, ci, pc);
+  StkId end = inspect_visible_end(L, ci, pc);
   reach(r, as_gc(closure));
   for (int reg = 0; ci->func + 1 + reg < end; reg++) {
     if (a == NULL || pc >= a->count || assigned_has(a, pc, reg)) reach_value(r, ci->func + 1 + reg);
@@ -535,7 +534,7 @@ const char *inspect_view(Machine *m, const char *const *names, uint32_t name_cou
 const char *inspect_table(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, uint32_t offset,
                           uint32_t limit, size_t *size) {
   begin(m, names, name_count);
-  const Table *t = (const Table *)find(V_TABLE, id);
+  const Table *t = (const Table *)inspect_find(V_TABLE, id);
   if (t) {
     uint32_t skip = offset > t->array_size ? offset - t->array_size : 0;
     uint32_t taken = offset < t->array_size ? t->array_size - offset : 0;
@@ -551,7 +550,7 @@ const char *inspect_table(Machine *m, const char *const *names, uint32_t name_co
 
 const char *inspect_function(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, size_t *size) {
   begin(m, names, name_count);
-  const LClosure *closure = (const LClosure *)find(V_LCLOSURE, id);
+  const LClosure *closure = (const LClosure *)inspect_find(V_LCLOSURE, id);
   if (closure) put_function(closure, 1);
   else json_raw(&out, "null");
   return json_end(&out, size);
@@ -559,7 +558,7 @@ const char *inspect_function(Machine *m, const char *const *names, uint32_t name
 
 const char *inspect_upvalue(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, size_t *size) {
   begin(m, names, name_count);
-  const UpVal *uv = (const UpVal *)find(V_UPVAL, id);
+  const UpVal *uv = (const UpVal *)inspect_find(V_UPVAL, id);
   if (uv) {
     json_open(&out, '{');
     put_upvalue_fields(uv);
@@ -573,7 +572,7 @@ const char *inspect_upvalue(Machine *m, const char *const *names, uint32_t name_
 const char *inspect_thread(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, uint32_t first,
                            size_t *size) {
   begin(m, names, name_count);
-  Thread *L = id == G->main_thread->id ? G->main_thread : (Thread *)find(V_THREAD, id);
+  Thread *L = id == G->main_thread->id ? G->main_thread : (Thread *)inspect_find(V_THREAD, id);
   if (L) put_thread(L, (int)first);
   else json_raw(&out, "null");
   return json_end(&out, size);

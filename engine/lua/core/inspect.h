@@ -19,6 +19,11 @@ const char *inspect_function(Machine *m, const char *const *names, uint32_t name
 const char *inspect_upvalue(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, size_t *size);
 const char *inspect_thread(Machine *m, const char *const *names, uint32_t name_count, uint32_t id, uint32_t first,
                            size_t *size);
+enum InspectKind { INSPECT_TABLE, INSPECT_FUNCTION, INSPECT_UPVALUE, INSPECT_THREAD };
+/* The heap around an object of this InspectKind as nodes and edges: what it refers to from reference number `offset` on,
+ * `depth` references far and at most `limit` nodes, and at most `referrers` references to it. "null" if there is none. */
+const char *inspect_graph(Machine *m, const char *const *names, uint32_t name_count, int kind, uint32_t id, uint32_t depth,
+                          uint32_t offset, uint32_t limit, uint32_t referrers, size_t *size);
 /* Number that the next function to be loaded gets; functions are numbered from 0. */
 uint32_t inspect_next_function(Machine *m);
 /* The functions of number `first` and above that are in memory, as data for engine.lua.proto.Proto. */
