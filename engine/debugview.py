@@ -41,7 +41,8 @@ class Frame:
 class Variable:
     """A name with a value ready to show. `count` is how many variables are inside; `address`: where memory holds it.
 
-    `target`: what is written to when it changes, as commands name it (docs/views.md, "Targets and hits").
+    `target`: what is written to when it changes, as commands name it (docs/views.md, "Targets and hits"); `call`: if it
+    is that only for one call, its thread and depth as the trace's columns count them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Variable:
     count: int = 0
     address: int | None = None
     target: Mapping[str, Any] | None = None
+    call: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from engine.dap.inspection import Inspection
 from engine.dap.sources import Sources
 from engine.dap.values import Values
 from engine.debug import Debuggee, Wish
-from engine.debug.debuggee import read_source, room_for, sentence_of
+from engine.debug.opening import read_source, room_for, sentence_of
 from engine.debug.stepping import Way
 from engine.errors import CommandError, GlassboxError
 from engine.machine import StopReason
@@ -39,6 +39,7 @@ CAPABILITIES = {
     "supportsSteppingGranularity": True,
     "supportsInstructionBreakpoints": True,
     "supportsConditionalBreakpoints": True,
+    "supportsHitConditionalBreakpoints": True,
     "supportsDisassembleRequest": True,
     "supportsReadMemoryRequest": True,
     "supportsEvaluateForHovers": True,
@@ -414,10 +415,14 @@ class Adapter:
         wanted = take.items(arguments, "breakpoints")
         lines = [take.number(b, "line") + 1 - self._first_line for b in wanted]
         conditions = [take.text(b, "condition", "").strip() for b in wanted]
+        hits = [take.hits(b) for b in wanted]
         if file is None:
             message = "the program has no such file"
             return {"breakpoints": [{"verified": False, "message": message} for _ in lines]}
-        wishes = [Wish(line, Condition(text) if text else None) for line, text in zip(lines, conditions, strict=True)]
+        wishes = [
+            Wish(line, Condition(text) if text else None, count)
+            for line, text, count in zip(lines, conditions, hits, strict=True)
+        ]
         found = program.set_lines(file, wishes)
         kept = {key: value for key, value in self._line_ids.items() if key[0] != file}
         for line, resolved in zip(lines, found, strict=True):

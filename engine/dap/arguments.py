@@ -30,6 +30,17 @@ def number(arguments: Arguments, name: str, default: int | None = None) -> int:
     return value
 
 
+def hits(arguments: Arguments) -> int:
+    """The `hitCondition` of a breakpoint: of the times that a motion meets it, from which one on it stops; else 1."""
+    condition = text(arguments, "hitCondition", "").strip()
+    if not condition:
+        return 1
+    if not condition.isascii() or not condition.isdecimal() or len(condition) > 15 or not int(condition):
+        hint = "a number: 3 stops each run at the third time, 1 at every one"
+        raise CommandError(f"`hitCondition` {condition[:40]!r} is no count", hint=hint)
+    return int(condition)
+
+
 def flag(arguments: Arguments, name: str) -> bool:
     """A truth value; false when it is missing."""
     value = arguments.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from engine.conditions import Condition
@@ -12,7 +12,7 @@ from engine.dap import arguments as take
 from engine.dap.arguments import Arguments
 from engine.dap.inspection import Inspection
 from engine.debug import Debuggee
-from engine.debug.debuggee import Watched
+from engine.debug.watching import Call, Watched
 from engine.debugview import Variable
 from engine.errors import CommandError
 from engine.machine import Plain
@@ -44,8 +44,13 @@ class Values:
             found = self._look.find(name, arguments.get("frameId"))
         if found is None or found.target is None:
             return {"dataId": None, "description": f"writes to {name[:80]} are not recorded"}
-        data_id = json.dumps(found.target, sort_keys=True)
-        return {"dataId": data_id, "description": name, "accessTypes": ["write"], "canPersist": False}
+        target, description = dict(found.target), name
+        if found.call is not None:
+            thread, depth = found.call
+            target["call"] = {"thread": thread, "depth": depth, "tick": self._debuggee.timeline.position}
+            description = f"{name} in this call"
+        data_id = json.dumps(target, sort_keys=True)
+        return {"dataId": data_id, "description": description, "accessTypes": ["write"], "canPersist": False}
 
     def set_breakpoints(self, arguments: Arguments) -> Json:
         """Replace the data breakpoints: runs stop after a write, and runs back before one."""
@@ -57,11 +62,10 @@ class Values:
             problem = None
             if take.text(item, "accessType", "write") != "write":
                 problem = "reads are not recorded: only writes can be watched"
-            elif take.text(item, "hitCondition", ""):
-                problem = "data breakpoints have no hit counts here"
             try:
                 condition = take.text(item, "condition", "").strip()
-                one = Watched(_target(data_id), Condition(condition) if condition else None, data_id)
+                target, call = _target(data_id)
+                one = Watched(target, Condition(condition) if condition else None, data_id, take.hits(item), call)
                 self._debuggee.check_target(one.target)
             except CommandError as error:
                 problem = problem or error.message
@@ -101,14 +105,19 @@ class Values:
         return {"value": str(values["new"]["s"]), "type": str(values["new"]["t"])}
 
 
-def _target(data_id: str) -> dict[str, Any]:
+def _target(data_id: str) -> tuple[dict[str, Any], Call | None]:
+    """What a `dataId` names, and the call that it is bound to."""
     try:
-        target = json.loads(data_id)
-    except ValueError:
-        target = None
-    if not isinstance(target, Mapping):
+        target = dict(json.loads(data_id))
+        call = target.pop("call", None)
+        if call is None:
+            return target, None
+        numbers = [call[name] for name in ("thread", "depth", "tick")]
+    except (ValueError, TypeError, KeyError):
+        numbers = []
+    if not numbers or any(type(number) is not int or number < 0 for number in numbers):
         raise CommandError("this `dataId` is none of ours", hint="ask dataBreakpointInfo for it")
-    return dict(target)
+    return target, Call(*numbers)
 
 
 def plain(text: str) -> Plain:

@@ -11,24 +11,22 @@ import posixpath
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from engine import rooms
 from engine.breakpoints import Place, resolve
 from engine.conditions import Condition, named_values
 from engine.debug.stepping import BackwardSearch, Goal, Scene, Steps, Way
+from engine.debug.watching import Watched, Watches, WatchSink
 from engine.debugview import DebugView
-from engine.errors import CommandError, GlassboxError, MachineFault, SourceError
+from engine.errors import CommandError
 from engine.events import Event
 from engine.machine import Journal, Limits, Plain, StopReason
 from engine.rooms import Room, SourceFile
 from engine.session import chosen_options
-from engine.targets import pattern_of, patterns_of
-from engine.timeline import Arrival, Hit, Pattern, Search, Timeline
-from engine.timeline.scan import FAR, Scanner, touches
-from engine.trace import TraceBatch, WriteKind
+from engine.targets import pattern_of
+from engine.timeline import Arrival, Timeline
+from engine.trace import TraceBatch
 
 #: A debugger sets no limit on how long a program runs; memory is what a host can spare without asking.
 LIMITS = Limits(max_ticks=1 << 62, memory_bytes=1 << 30, output_bytes=1 << 40)
@@ -60,20 +58,19 @@ class RowInfo:
 
 
 @dataclass(frozen=True)
-class Watched:
-    """Something whose writes end a run: a target (docs/views.md), under a condition, and the asker's name for it."""
-
-    target: Mapping[str, Any]
-    condition: Condition | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True)
 class Wish:
-    """A breakpoint on a line, as asked for; with a condition it stops only where that holds."""
+    """A breakpoint on a line, as asked for; with a condition it stops only where that holds.
+
+    `hits`: of the times that a motion comes by, from which one on it stops.
+    """
 
     line: int
     condition: Condition | None = None
+    hits: int = 1
+
+
+#: A breakpoint by address.
+_ALWAYS = Wish(0)
 
 
 class _Sink:
@@ -93,31 +90,6 @@ class _Sink:
         """Look at the steps."""
         if self.found is None:
             self.found = self._goal.find(Steps.of(batch), self._after)
-
-
-class _WatchSink:
-    """Looks for a write to watched memory. `found`, as of a _Sink, is one more than the tick to stop at."""
-
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
-        self._scanner = Scanner(patterns, 1)
-
-    def batch(self) -> TraceBatch | None:
-        """The batch, until a write is found."""
-        return self._scanner.batch()
-
-    def deliver(self, batch: TraceBatch) -> None:
-        """Look at the steps."""
-        self._scanner.deliver(batch)
-
-    @property
-    def hit(self) -> Hit | None:
-        """The write."""
-        return self._scanner.found[0] if self._scanner.found else None
-
-    @property
-    def found(self) -> int | None:
-        """The tick of the step after the write."""
-        return None if self.hit is None else self.hit.tick + 1
 
 
 class _Window:
@@ -159,10 +131,9 @@ class Debuggee:
         self._pending: deque[tuple[int, str, bytes]] = deque()
         self._grew_at: int | None = None
         self._look_again_at = 0.0
-        self._watches: tuple[tuple[int, int], ...] = ()
-        self._targets: tuple[tuple[Watched, tuple[Pattern, ...]], ...] = ()
         self._lines: dict[str, list[Wish]] = {}
-        self._conditions: dict[int, list[Condition | None]] = {}
+        self._wishes: dict[int, list[Wish]] = {}
+        self._met: dict[int, int] = {}
         self._addresses: tuple[int, ...] = ()
         self.breakpoints: frozenset[int] = frozenset()
         self.on_resolved: Callable[[], None] = lambda: None
@@ -170,6 +141,7 @@ class Debuggee:
         self.machine = room.module.start(program, Journal(), limits)
         try:
             self.timeline = Timeline(self.machine, max_ticks=limits.max_ticks, on_event=self._on_event)
+            self._watches = Watches(self.machine, self.timeline, hear)
             make_view: Callable[..., DebugView] = getattr(room.module, "debug_view", DebugView)
             self.view = make_view(self.machine)
             self._rows: dict[int, RowInfo] = {}
@@ -245,30 +217,15 @@ class Debuggee:
 
         A run back stops before it. Memory that a step has not recorded (StepFlag.TRUNCATED) is not seen.
         """
-        self._watches = tuple(watches)
+        self._watches.set_memory(watches)
 
     def check_target(self, target: Mapping[str, Any]) -> None:
         """CommandError if there is no such thing to be written to."""
         pattern_of(target, self.machine)
 
     def set_targets(self, targets: Sequence[Watched]) -> None:
-        """Replace the other things that are watched. A slot is watched whoever uses it, an upvalue wherever it is."""
-        found = []
-        for watched in targets:
-            search = Search(self.timeline)
-            last = self.timeline.frontier
-            patterns = patterns_of(watched.target, self.machine, self.timeline, search, last, self._hear)
-            # While it is open it lies in a slot, and nobody knows yet for how long.
-            found.append((watched, tuple(replace(pattern, last=FAR) for pattern in patterns or ())))
-        self._targets = tuple(found)
-
-    @property
-    def _is_watching(self) -> bool:
-        return bool(self._watches or self._targets)
-
-    def _patterns(self) -> list[Pattern]:
-        memory = [Pattern(kind=WriteKind.MEMORY, key=address, size=size) for address, size in self._watches]
-        return [*memory, *(pattern for _, patterns in self._targets for pattern in patterns)]
+        """Replace the other things that are watched."""
+        self._watches.set_targets(targets)
 
     def edit(self, target: Mapping[str, Any], value: Plain) -> dict[str, Any]:
         """Put another value there: the run as it was stays, a branch begins here. Answers {old, new}."""
@@ -282,35 +239,23 @@ class Debuggee:
         self._on_output("notice", text.encode())
         return {"old": branch.change["old"], "new": branch.change["new"]}
 
-    def _at_watch(self, hit: Hit, tick: int) -> Arrival:
-        """Stop at `tick` because of a write; `detail` has the address that is watched."""
-        self.timeline.seek(tick)
-        if hit.write is None:
-            raise MachineFault("a watched write that is none")
-        for watched, patterns in self._targets:
-            if any(touches(pattern, hit.write) for pattern in patterns):
-                return Arrival("watch", tick, {"name": watched.name, "tick": hit.tick})
-        written = hit.write.key.payload
-        near = [address for address, size in self._watches if address - 8 < written < address + size]
-        return Arrival("watch", tick, {"address": near[0] if near else written})
-
     def wheres_at(self, address: int) -> list[int]:
         """The rows of code at an address."""
         return [row.where for row in self._rows.values() if row.address == address and row.is_code]
 
     def apply_breakpoints(self) -> frozenset[int]:
         """Find the rows of every breakpoint; answers those that are new."""
-        self._conditions = {}
+        self._wishes = {}
         for file, wishes in self._lines.items():
             for wish in wishes:
                 for found in self._places(file, wish.line):
-                    self._conditions.setdefault(found["where"], []).append(wish.condition)
+                    self._wishes.setdefault(found["where"], []).append(wish)
         if self._addresses:
             wanted = set(self._addresses)
             for row in self._rows.values():
                 if row.address in wanted and row.is_code:
-                    self._conditions.setdefault(row.where, []).append(None)
-        before, self.breakpoints = self.breakpoints, frozenset(self._conditions)
+                    self._wishes.setdefault(row.where, []).append(_ALWAYS)
+        before, self.breakpoints = self.breakpoints, frozenset(self._wishes)
         self.timeline.set_breakpoints(self.breakpoints)
         return self.breakpoints - before
 
@@ -324,12 +269,22 @@ class Debuggee:
         return hits
 
     def _stops(self) -> bool:
-        """Does a breakpoint whose condition holds lie at the position?"""
-        conditions = self._conditions.get(-1 if self.machine.where is None else self.machine.where, ())
-        if not conditions or None in conditions:
-            return bool(conditions)
-        names = named_values(self.machine.view())
-        return any(condition.holds(names) for condition in conditions if condition is not None)
+        """Does a breakpoint whose condition holds stop this motion at the position?"""
+        names: Mapping[str, Any] | None = None
+        is_stop = False
+        for wish in self._wishes.get(-1 if self.machine.where is None else self.machine.where, ()):
+            if wish.condition is not None:
+                names = named_values(self.machine.view()) if names is None else names
+                if not wish.condition.holds(names):
+                    continue
+            self._met[id(wish)] = self._met.get(id(wish), 0) + 1
+            is_stop = is_stop or self._met[id(wish)] >= wish.hits
+        return is_stop
+
+    def _begin_motion(self) -> None:
+        """From here on it is counted anew how often a breakpoint or a watched write was met."""
+        self._met = {}
+        self._watches.begin_motion()
 
     def _stops_at(self, tick: int) -> bool:
         self.timeline.seek(tick)
@@ -405,44 +360,17 @@ class Debuggee:
 
     def go_on(self) -> Arrival:
         """Run on to a breakpoint, the end, a pause, or input that nobody has given."""
+        self._begin_motion()
         return self._arrive(self._run(None))
 
     def run_back(self) -> Arrival:
         """Run backwards to a breakpoint, a watched write or the start."""
+        self._begin_motion()
         start = self.timeline.position
         arrival = self._back_to_breakpoint()
-        if self._is_watching:
-            arrival = self._back_to_write(arrival, start)
+        if self._watches:
+            arrival = self._watches.back(arrival, start)
         return self._arrive(arrival)
-
-    def _back_to_write(self, arrival: Arrival, last: int) -> Arrival:
-        """Before the last watched write up to step `last`; else where `arrival` says."""
-        search, first = Search(self.timeline), arrival.tick + 1
-        while True:
-            page = search.page(self._patterns(), first, last, 1, newest=True, is_whole=False, poll=self._hear)
-            if page.hits:
-                hit = page.hits[-1]
-                if self._holds(hit):
-                    return self._at_watch(hit, hit.tick - 1)
-                last = hit.tick - 1
-            elif page.is_complete:
-                self.timeline.seek(arrival.tick)
-                return arrival
-            else:
-                self.timeline.seek(page.next or first)
-                return Arrival("pause", self.timeline.position)
-
-    def _holds(self, hit: Hit) -> bool:
-        """Is a condition of what was written met after the write, or has it none?"""
-        write = hit.write
-        if write is None:
-            return False
-        conditions = [one.condition for one, patterns in self._targets if any(touches(p, write) for p in patterns)]
-        if not conditions or None in conditions:
-            return True
-        self.timeline.seek(hit.tick)
-        names = named_values(self.machine.view())
-        return any(condition.holds(names) for condition in conditions if condition is not None)
 
     def _back_to_breakpoint(self) -> Arrival:
         while True:
@@ -466,10 +394,12 @@ class Debuggee:
 
     def step(self, way: Way) -> Arrival:
         """One step forward, over, into or out of calls; a breakpoint on the way ends it."""
+        self._begin_motion()
         return self._arrive(self._run(Goal(way, self._scene(), self._statement)))
 
     def step_back(self) -> Arrival:
         """Back to the beginning of this statement, or of the one before, over calls; a breakpoint ends it earlier."""
+        self._begin_motion()
         timeline, end = self.timeline, self.timeline.position
         if end == 0:
             return self._arrive(Arrival("start", 0))
@@ -520,11 +450,11 @@ class Debuggee:
                 if again > begun and self._stops():
                     return Arrival(StopReason.BREAKPOINT, again)
                 sink = self._sink(goal, max(begun + 1, again))
-            elif isinstance(sink, _WatchSink) and sink.hit is not None:
-                if self._holds(sink.hit):
-                    return self._at_watch(sink.hit, sink.hit.tick)
-                timeline.seek(sink.hit.tick)
-                sink = self._sink(goal, sink.hit.tick + 1)
+            elif isinstance(sink, WatchSink) and sink.hit is not None:
+                stop = self._watches.meet(sink.hit)
+                if stop is not None:
+                    return stop
+                sink = self._sink(goal, timeline.position + 1)
             elif sink is not None and sink.found is not None:
                 timeline.seek(sink.found - 1)
                 return Arrival("step", timeline.position)
@@ -541,13 +471,13 @@ class Debuggee:
             elif arrival.reason != "pause" or self._hear():
                 return arrival
 
-    def _sink(self, goal: Goal | None, after: int) -> _Sink | _WatchSink | None:
+    def _sink(self, goal: Goal | None, after: int) -> _Sink | WatchSink | None:
         """What looks at the steps of a run; a step in progress is not ended by watched memory."""
         if goal is not None:
             return _Sink(goal, after)
-        return _WatchSink(self._patterns()) if self._is_watching else None
+        return self._watches.sink() if self._watches else None
 
-    def _polled(self, sink: _Sink | _WatchSink | None) -> Callable[[], bool]:
+    def _polled(self, sink: _Sink | WatchSink | None) -> Callable[[], bool]:
         # What lies beyond the place that was looked for is not to be shown: found comes first.
         return lambda: (sink is not None and sink.found is not None) or self._poll()
 
@@ -586,47 +516,3 @@ def _row_info(row: Mapping[str, Any], number: int, function: Mapping[str, Any]) 
         bytes_text=bytes_text,
         is_code=not row.get("data"),
     )
-
-
-def sentence_of(error: GlassboxError) -> str:
-    """What to tell a person: the message and the hint; of a source text, every complaint with its place."""
-    sentence = error.message
-    if isinstance(error, SourceError):
-        places = ((d, f"{d.file}:{d.span.line}: " if d.span else "") for d in error.diagnostics)
-        # Some tools put the place into their message.
-        sentence = "\n".join(d.message if d.message.startswith(place) else place + d.message for d, place in places)
-    return f"{sentence} ({error.hint})" if error.hint else sentence
-
-
-def room_for(name: str | None, program: Path) -> Room:
-    """The room called `name`; without a name, the one whose programs end like `program`."""
-    if name is not None:
-        return rooms.room(name)
-    for room in rooms.ROOMS:
-        if program.suffix and program.suffix == Path(room.main_file).suffix:
-            return room
-    hint = "one of " + ", ".join(room.name for room in rooms.ROOMS)
-    raise CommandError(f"which machine runs {program.name}? Name the room", hint=hint)
-
-
-def read_source(path: Path, name: str | None = None) -> SourceFile:
-    """A source file by its name in the program. CommandError if it cannot be read."""
-    try:
-        return SourceFile(name or path.name, path.read_bytes().decode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from error
-
-
-def open_program(
-    room_name: str | None,
-    program: Path,
-    options: Mapping[str, Any],
-    *,
-    on_output: Callable[[str, bytes], None],
-    hear: Callable[[], bool],
-    input_lines: Iterable[bytes] | None = None,
-) -> Debuggee:
-    """A program from a file, at tick 0. Every error of engine/errors.py that building or starting it has."""
-    room = room_for(room_name, program)
-    files = [read_source(program)]
-    return Debuggee(room, files, options, on_output=on_output, hear=hear, input_lines=input_lines)

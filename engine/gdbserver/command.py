@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.debug import Debuggee, open_program
-from engine.debug.debuggee import sentence_of
+from engine.debug.opening import sentence_of
 from engine.debug.serving import parse_address, serve
 from engine.errors import CommandError, SourceError
 from engine.gdbserver.packets import Packets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from engine.debugview import DebugView, Fact, Facts, Frame, Inside, Scope, Thread, Variable
@@ -160,10 +161,12 @@ class LuaDebugView(DebugView):
         def slot(register: Json) -> Json:
             return {"kind": "slot", "thread": thread, "slot": register["slot"]}
 
-        if kind == "locals":
-            return [self._variable(r["name"], r["value"], slot(r)) for r in frame["registers"] if r["name"]]
-        if kind == "registers":
-            return [self._variable(f"R{r['index']}", r["value"], slot(r)) for r in frame["registers"]]
+        if kind in ("locals", "registers"):
+            call = (thread, self.depth(thread) - frame["level"])
+            shown = [r for r in frame["registers"] if r["name"] or kind == "registers"]
+            names = [r["name"] if kind == "locals" else f"R{r['index']}" for r in shown]
+            found = (self._variable(name, r["value"], slot(r)) for name, r in zip(names, shown, strict=True))
+            return [replace(variable, call=call) for variable in found]
         if kind == "upvalues":
             return [self._variable(u["name"] or f"U{u['index']}", u["value"], _upvalue(u)) for u in frame["upvalues"]]
         if kind == "varargs":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.debug import Debuggee
-from engine.debug.debuggee import room_for
+from engine.debug.opening import room_for
 from engine.rooms import SourceFile
 from tests.debuggers.dap_client import Client, start_adapter
 

@@ -82,15 +82,131 @@ def test_a_condition_of_a_data_breakpoint(client: Client, program: Write) -> Non
     assert seen == ["6", "10"]
 
 
+@pytest.mark.parametrize(("hits", "seen"), [("1", ["1", "3", "6", "10"]), ("2", ["3", "10"]), ("3", ["6"])])
+def test_a_hit_count_stops_each_run_at_the_nth_write(
+    client: Client, program: Write, hits: str, seen: list[str]
+) -> None:
+    at_the_loop(client, program, stopAtEnd=True)
+    watch(client, {"name": "total"}, hitCondition=hits)
+    found = []
+    while client.move("continue")["reason"] == "data breakpoint":
+        found.append(client.request("evaluate", expression="total")["result"])
+    assert found == seen
+    before = ["6", "3", "1", "0"]  # backwards it counts from the end, and stops before the write
+    for expected in before[int(hits) - 1 :: int(hits)]:
+        assert client.move("reverseContinue")["reason"] == "data breakpoint"
+        assert client.request("evaluate", expression="total")["result"] == expected
+
+
+def test_a_hit_count_of_a_line_counts_within_one_run(client: Client, program: Write) -> None:
+    path = program("main.lua", LUA)
+    client.launch(path, stopAtEnd=True)
+    assert client.request("initialize", adapterID="glassbox")["supportsHitConditionalBreakpoints"]
+    client.request(
+        "setBreakpoints",
+        source={"path": str(path)},
+        breakpoints=[{"line": 4, "hitCondition": "2", "condition": "i > 1"}],
+    )
+    client.request("configurationDone")
+    assert client.event("stopped")["body"]["reason"] == "breakpoint"
+    assert client.request("evaluate", expression="i")["result"] == "3"
+    with pytest.raises(RequestFailed, match="no count"):
+        client.request("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": 4, "hitCondition": "often"}])
+
+
+CALLS = """\
+local function inner(n) local a, b, c = n, n, n; return a + b + c end
+local function outer(n)
+  local mine = n
+  mine = mine + inner(n)
+  if n > 1 then outer(n - 1) end
+  mine = mine + 1
+  return mine
+end
+for round = 1, 3 do
+  outer(2)
+  inner(round)
+end
+"""
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_local_is_watched_in_the_call_that_was_looked_at(client: Client, program: Write, level: int) -> None:
+    path = program("main.lua", CALLS)
+    client.launch(path, stopAtEnd=True)
+    client.request("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": 4, "condition": "n == 1"}])
+    client.request("configurationDone")
+    assert client.event("stopped")["body"]["reason"] == "breakpoint"
+    client.request("setBreakpoints", source={"path": str(path)}, breakpoints=[])
+    start = client.tick()
+    frame = client.stack()[level]["id"]
+    answer = client.request("dataBreakpointInfo", name="mine", frameId=frame)
+    assert answer["description"] == "mine in this call"
+    watch(client, {"name": "mine", "frameId": frame})
+    lines = []
+    while client.move("continue")["reason"] == "data breakpoint":
+        lines.append(client.stack()[0]["line"])
+    # The outer call has the addition of line 4 behind it; each has that of line 6, and nobody else's writes count.
+    assert len(lines) == (2 if level == 0 else 1), lines
+    ticks = []
+    while client.move("reverseContinue")["reason"] == "data breakpoint":
+        ticks.append(client.tick())
+    assert len([tick for tick in ticks if tick >= start]) == len(lines)
+    assert 1 <= len([tick for tick in ticks if tick < start]) <= 4
+    # The same with the end of the call already known, and found again from the start.
+    again = []
+    while client.move("continue")["reason"] == "data breakpoint":
+        again.append(client.tick() - 1)
+    assert sorted(ticks) == again
+
+
+def test_a_watched_call_may_end_by_an_error_or_wait_in_a_coroutine(client: Client, program: Write) -> None:
+    text = """\
+local function work(fails)
+  local mine = 1
+  coroutine.yield()
+  mine = 2
+  if fails then error("over") end
+  mine = 3
+end
+local function user() local a, b, c, d = 7, 7, 7, 7; return a + b + c + d end
+for round = 1, 2 do
+  local thread = coroutine.create(function() print(pcall(work, round == 1)); user() end)
+  coroutine.resume(thread)
+  user()
+  coroutine.resume(thread)
+end
+"""
+    path = program("main.lua", text)
+    client.launch(path, stopAtEnd=True)
+    lines = []
+    client.request("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": 3}])
+    client.request("configurationDone")
+    assert client.event("stopped")["body"]["reason"] == "breakpoint"
+    for _ in range(2):
+        watch(client, {"name": "mine"})
+        while client.move("continue")["reason"] == "data breakpoint":
+            lines.append(client.stack()[0]["line"])
+    assert lines == [5, 5, 7]
+
+
 def test_what_cannot_be_watched_is_said(client: Client, program: Write) -> None:
     at_the_loop(client, program)
     assert client.request("dataBreakpointInfo", name="tick")["dataId"] is None
     good = client.request("dataBreakpointInfo", name="total")["dataId"]
     found = client.request(
         "setDataBreakpoints",
-        breakpoints=[{"dataId": good, "accessType": "read"}, {"dataId": "x"}, {"dataId": '{"kind": "moon"}'}],
+        breakpoints=[
+            {"dataId": good, "accessType": "read"},
+            {"dataId": "x"},
+            {"dataId": '{"kind": "moon"}'},
+            {"dataId": '{"kind": "slot", "thread": 1, "slot": 1, "call": {"thread": 1}}'},
+            {"dataId": good, "hitCondition": ">= 3"},
+        ],
     )["breakpoints"]
-    assert [point["verified"] for point in found] == [False, False, False]
+    assert [point["verified"] for point in found] == [False] * 5
+    assert "none of ours" in found[3]["message"]
+    assert "no count" in found[4]["message"]
     assert "reads are not recorded" in found[0]["message"]
     assert "no target of kind" in found[2]["message"]
 
