@@ -33,7 +33,9 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
+    Table,
     Text,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -84,6 +86,16 @@ class Report(Base):
     link_id: Mapped[str] = mapped_column(String(ID_LENGTH), index=True)
     reason: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+_LINKS = Link.__table__
+assert isinstance(_LINKS, Table)  # noqa: S101 (it is mapped to one)
+#: What saving says to a database, made once: a new row, unless its content is there, by dialect; the id of a content.
+INSERTS: dict[str, Executable] = {
+    "sqlite": sqlite.insert(_LINKS).on_conflict_do_nothing(index_elements=["sha256"]),
+    "postgresql": postgresql.insert(_LINKS).on_conflict_do_nothing(index_elements=["sha256"]),
+}
+ID_OF = select(_LINKS.c.id).where(_LINKS.c.sha256 == bindparam("digest"))
 
 
 @dataclass(frozen=True)
@@ -266,10 +278,14 @@ class Store:
         body = canonical(payload, self.link_bytes)
         digest = hashlib.sha256(body).digest()
         with self._explained("stored"):
-            known = self._id_of(digest)
-            if known is None:
+            try:
                 known = self._keep(Row(new_id(), digest, body))
                 self.is_writable = True
+            except (OSError, DBAPIError):
+                before = self._id_of(digest)  # of a database that takes nothing now it may be there already
+                if before is None:
+                    raise
+                known = before
         return Shared(known, payload)
 
     def _keep(self, row: Row) -> str:
@@ -299,15 +315,9 @@ class Store:
         with self._writing() as connection:
             for row in rows:
                 values = {"id": row.id, "sha256": row.sha256, "payload": row.payload, "created_at": now}
-                made = connection.execute(self._insert_new(values))
+                made = connection.execute(INSERTS[self.engine.dialect.name], values)
                 if made.rowcount == 0:
-                    query = select(Link.id).where(Link.sha256 == row.sha256)
-                    row.id = connection.execute(query).scalar_one()
-
-    def _insert_new(self, values: Mapping[str, Any]) -> Executable:
-        if self._is_file:
-            return sqlite.insert(Link).values(values).on_conflict_do_nothing(index_elements=["sha256"])
-        return postgresql.insert(Link).values(values).on_conflict_do_nothing(index_elements=["sha256"])
+                    row.id = connection.execute(ID_OF, {"digest": row.sha256}).scalar_one()
 
     def load(self, link_id: str) -> Shared | None:
         """The link, or None if there is none. HostUnavailable when the database is away."""
@@ -325,7 +335,8 @@ class Store:
 
     def _id_of(self, digest: bytes) -> str | None:
         with self.engine.connect() as connection:
-            return connection.scalar(select(Link.id).where(Link.sha256 == digest))
+            found: str | None = connection.scalar(ID_OF, {"digest": digest})
+            return found
 
     def report(self, link_id: str, reason: str) -> bool:
         """Note what somebody says about a link; False if there is no such link."""
