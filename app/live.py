@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Response, abort, current_app, request
@@ -25,14 +26,14 @@ from app.catalogue import Language, language_of
 from app.handover import RemoteConnection, hand_over
 from app.jsontext import parse
 from app.line import Connection, Line
-from app.livesocket import CloseReason, ConnectionClosed, LiveSocket, Opcode, SocketLimits
+from app.livesocket import Allowance, CloseReason, ConnectionClosed, LiveSocket, Opcode, SocketLimits
 from app.logs import log
 from app.security import origin_is_allowed
 from app.services import Services, services
 from app.sessions import Worker, network_of
 from app.settings import Settings
 from engine.errors import CommandError, GlassboxError, HostUnavailable, LimitExceeded
-from engine.wire import MAX_COMMAND_BYTES, MAX_SHORT_COMMAND_BYTES, RELAY_BY_NAME, VERSION, validate
+from engine.wire import COMMAND_BY_NAME, MAX_COMMAND_BYTES, MAX_SHORT_COMMAND_BYTES, RELAY_BY_NAME, VERSION, validate
 from engine.worker.client import Closed
 from engine.worker.frames import BINARY, JSON, Frame
 
@@ -40,6 +41,8 @@ from engine.worker.frames import BINARY, JSON, Frame
 OPCODES = {JSON: Opcode.TEXT, BINARY: Opcode.BINARY}
 #: Commands that are no commands which one session may send before it is ended.
 MAX_BAD_COMMANDS = 32
+#: What a command that may come at any time (`credit`) counts of an allowance: a stream asks for many.
+ANYTIME_COST = 0.1
 #: Of the spare threads, one in so many may wait for a browser that was refused to close.
 SPARE_PER_REFUSAL = 4
 
@@ -75,6 +78,7 @@ def socket_limits(settings: Settings) -> SocketLimits:
         ping_s=settings.ping_s,
         message_s=settings.message_s,
         unread_s=settings.unread_s,
+        messages_per_s=settings.commands_per_s,
     )
 
 
@@ -219,7 +223,7 @@ class LiveSession:
 
     def _listen(self, socket: LiveSocket) -> None:
         socket.on_lost = lambda: self._connection_lost(socket)
-        socket.on_message = self._pass_on
+        socket.on_message = partial(self._pass_on, socket.allowance)
 
     def _connection_lost(self, socket: LiveSocket) -> None:
         """A connection is over: if nobody comes back, the thread that waits for the worker has to be woken."""
@@ -229,7 +233,7 @@ class LiveSession:
     def _worker_must_go(self) -> None:
         self._worker.kill(self.ending.reason if self.ending else "ended")
 
-    def _pass_on(self, message: str | bytes) -> bool:
+    def _pass_on(self, allowance: Allowance, message: str | bytes) -> bool:
         """In the reader's thread: hand a command over that the worker takes at once; False leaves it to `run`."""
         if self.ending is not None or not isinstance(message, str):
             return False
@@ -239,6 +243,8 @@ class LiveSession:
             return False
         if command is None or not self._worker.try_send(command.text):
             return False
+        if COMMAND_BY_NAME[command.name].anytime:
+            allowance.spend(ANYTIME_COST - 1)
         self._received += 1
         self._count_command(command.name)
         return True

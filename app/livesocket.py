@@ -45,7 +45,33 @@ READ_BYTES = 16 << 10
 #: So much later than a deadline the kernel may wake the reader; never earlier.
 CLOCK_S = 0.01
 #: Bytes that a closing connection may still send while we wait for its side of the closing handshake.
-CLOSING_BYTES = 1 << 20
+CLOSING_BYTES = 256 << 10
+
+
+class Allowance:
+    """How many messages a connection may send: so many a second, and twice as many at once after a silence.
+
+    A flood is slowed down to that. It waits in its own connection, and not everybody else behind it.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        """`per_second` 0: no limit. For one thread."""
+        self._per_second = per_second
+        self._left = 2 * per_second
+        self._at = monotonic()
+
+    def spend(self, messages: float) -> None:
+        """Count so many; what costs less than a message is given back in part."""
+        self._left -= messages
+
+    def rest_s(self) -> float:
+        """How long to read nothing."""
+        if not self._per_second:
+            return 0.0
+        now = monotonic()
+        self._left = min(2 * self._per_second, self._left + self._per_second * (now - self._at))
+        self._at = now
+        return max(0.0, -self._left / self._per_second)
 
 
 @dataclass(frozen=True)
@@ -58,6 +84,7 @@ class SocketLimits:
     ping_s: float
     message_s: float
     unread_s: float
+    messages_per_s: float = 0.0
     linger_s: float = 1.0
 
 
@@ -90,6 +117,9 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
         self._part_bytes = 0
         self._incomplete_since: float | None = None
         self._boundary = Boundary()
+        #: Every message counts as one; whoever handles it may give some of that back.
+        self.allowance = Allowance(limits.messages_per_s)
+        self._is_over = threading.Event()
         self._ping_at = monotonic() + limits.ping_s
         self._unanswered_pings = 0
         self._pong_due: bytes | None = None
@@ -221,6 +251,7 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
                 self.close_reason, self.close_message = code, message
                 self.is_broken = self.is_broken or code == CloseReason.ABNORMAL_CLOSURE
             self.connected = False
+            self._is_over.set()
             self._inbox.clear()
             self._inbox_changed.notify_all()
 
@@ -243,6 +274,9 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
                     discarded += len(data)
                 if not self._take(data) or not self._keep_deadlines():
                     return
+                rest_s = self.allowance.rest_s()
+                if rest_s > 0:
+                    self._is_over.wait(rest_s)
             # Still talking after all that: closing must reset the connection, or its end would linger in the kernel.
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         except (OSError, ValueError, ProtocolError, ConnectionClosed):
@@ -300,6 +334,8 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
                         self._deliver(message)
                 return True
         self._boundary.follow(data)
+        if self._closing_at is not None:
+            return not self._boundary.is_closed  # all else that comes now is of no interest, however much it is
         self.ws.receive_data(data)
         completed = False
         for event in self.ws.events():
@@ -351,6 +387,7 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
     def _deliver(self, message: str | bytes) -> None:
         """Hand over a whole message, or put it where `receive` finds it."""
         self._heard_at = monotonic()
+        self.allowance.spend(1)
         # Only this thread adds messages, so nothing can overtake what it handles itself while none waits.
         if self.on_message is not None and not self._inbox and not self._is_handling and self.on_message(message):
             return

@@ -134,6 +134,11 @@ class Settings:
         "for one; 0: not at all.",
     )
     idle_s: float = _setting(900.0, "A session without a command for this long is ended.")
+    commands_per_s: int = _setting(
+        100,
+        "Commands of one session in a second, and twice as many at once; more wait in their connection. `credit` and "
+        "`pause` count a tenth. 0: no limit.",
+    )
     ping_s: float = _setting(25.0, "Time between pings to a quiet browser; two without any answer end the session.")
     message_s: float = _setting(15.0, "A message that a browser has begun to send must be complete after this time.")
     unread_s: float = _setting(

@@ -58,12 +58,14 @@ def unmasked(mask: bytes, payload: bytes) -> bytes:
 
 
 class Boundary:
-    """Follows a stream of frames through their heads: is it between two messages now?"""
+    """Follows a stream of frames through their heads: is it between two messages now? Nothing is unpacked for it."""
 
     def __init__(self) -> None:
         self._head = b""
         self._left = 0  # of the frame in progress
         self._is_fragmented = False
+        #: Has the frame begun that closes the conversation?
+        self.is_closed = False
 
     @property
     def is_here(self) -> bool:
@@ -81,8 +83,11 @@ class Boundary:
                 self._head = data[at:]
                 self._left = 0
                 return
-            if data[at] & 0x0F < Opcode.CLOSE:
+            opcode = data[at] & 0x0F
+            if opcode < Opcode.CLOSE:
                 self._is_fragmented = not data[at] & FINAL
+            elif opcode == Opcode.CLOSE:
+                self.is_closed = True
             at += length
         self._left = at - len(data)
 

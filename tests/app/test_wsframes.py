@@ -98,3 +98,12 @@ def test_the_boundary_is_between_messages_and_nowhere_else(seed: int) -> None:
         boundary.follow(data[at : at + step])
         at = min(len(data), at + step)
         assert boundary.is_here == (at in ends)
+
+
+def test_the_frame_that_closes_is_found_behind_a_flood_and_not_inside_a_payload() -> None:
+    boundary = Boundary()
+    flood = frame(0x81, b"\x88\x82" * 60) * 50
+    boundary.follow(flood)
+    assert not boundary.is_closed
+    boundary.follow(flood + frame(0x88, b"\x03\xe8"))
+    assert boundary.is_closed

@@ -48,6 +48,16 @@ def test_one_command_too_many_ends_the_session_with_a_reason(server):
         assert (close.close_code, close.payload[2:]) == (1008, b"too many commands are waiting")
 
 
+def test_commands_beyond_the_rate_wait_and_are_all_carried_out(start_server):
+    server = start_server(commands_per_s=40, inbox_messages=200)
+    with server.connect() as client:
+        for _ in range(120):
+            client.ask("echo")
+        for _ in range(120):
+            assert client.message().event["event"] == "inspected"
+    assert "Traceback" not in server.log
+
+
 def test_compression_is_not_negotiated(server):
     offer = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
     with server.connect(headers=offer) as client:
