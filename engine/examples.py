@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.machine import Journal, Limits, Machine
 from engine.rooms import ROOMS, Room, SourceFile, room
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
@@ -52,6 +53,22 @@ class Example:
             "options": self.options,
             "tick": self.tick,
         }
+
+
+def start_example(example: Example, *, is_waiting: bool = False) -> Machine:
+    """The example at its first instruction, as the page starts it, with somebody who types what it expects.
+
+    Behind that the input ends, or nobody types: with `is_waiting` nobody does in front of a game, and time goes by.
+    """
+    module, comment = room(example.room).module, room(example.room).comment
+    typed = iter([f"{line}\n".encode() for line in example.expectation.input])
+    plays = is_waiting and example.expectation.plays
+    rest = b"\0" if plays else b"" if example.expectation.input else None
+    files = [SourceFile(each.name, without_marks(each.text, comment)) for each in example.files]
+    machine: Machine = module.start(
+        module.build(files, example.options), Journal(source=lambda _: next(typed, rest)), Limits()
+    )
+    return machine
 
 
 def without_marks(text: str, comment: str) -> str:

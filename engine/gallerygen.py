@@ -9,10 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.events import StepFlag
-from engine.examples import Example, load_examples, without_marks
+from engine.examples import Example, load_examples, start_example
 from engine.gallery import FILE, Picture
-from engine.machine import Journal, Limits, StopReason
-from engine.rooms import SourceFile, room
+from engine.machine import StopReason
 from engine.trace import TraceBatch
 
 #: Stretches that a run's picture has.
@@ -25,11 +24,7 @@ MARKED = (StepFlag.OUTPUT, StepFlag.ERROR, StepFlag.EXIT, StepFlag.COROUTINE, St
 
 def run(example: Example) -> tuple[list[int], list[int], int]:
     """Call depth and StepFlag bits of every step of an example, run as the page runs it, and the line it opens on."""
-    machine_room = room(example.room)
-    typed = iter([f"{line}\n".encode() for line in example.expectation.input])
-    journal = Journal(source=lambda _channel: next(typed, b"") if example.expectation.input else None)
-    files = [SourceFile(each.name, without_marks(each.text, machine_room.comment)) for each in example.files]
-    machine = machine_room.module.start(machine_room.module.build(files, example.options), journal, Limits())
+    machine = start_example(example)
     columns: dict[str, list[int]] = {"depth": [], "flags": [], "where": []}
     try:
         while len(columns["where"]) < MAX_STEPS:

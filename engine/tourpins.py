@@ -11,9 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.examples import Example, load_examples, without_marks
-from engine.machine import Journal, Limits, StopReason
-from engine.rooms import SourceFile, room
+from engine.examples import Example, load_examples, start_example
+from engine.machine import StopReason
 from engine.tours import FOLDER, Note, Tour, parse
 from engine.trace import TraceBatch
 
@@ -37,12 +36,7 @@ class Step:
 
 def executed(example: Example) -> list[Step]:
     """Every step of an example, the first one at index 1 (index 0 is nothing: the state before it)."""
-    machine_room = room(example.room)
-    module = machine_room.module
-    typed = iter([f"{line}\n".encode() for line in example.expectation.input])
-    journal = Journal(source=lambda _channel: next(typed, b"") if example.expectation.input else None)
-    main = SourceFile(example.files[0].name, without_marks(example.files[0].text, machine_room.comment))
-    machine = module.start(module.build((main,), example.options), journal, Limits())
+    machine = start_example(example)
     try:
         wheres: list[int] = []
         while len(wheres) < MAX_STEPS:

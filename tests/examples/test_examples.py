@@ -3,19 +3,15 @@
 import pytest
 
 from engine.events import Event
-from engine.examples import Example, load_examples
-from engine.machine import Journal, Limits, Machine, Stop, StopReason
-from engine.rooms import ROOMS, room
+from engine.examples import Example, load_examples, start_example
+from engine.machine import Machine, Stop, StopReason
+from engine.rooms import ROOMS
 
 EXAMPLES = load_examples()
 
 
 def run_to_end(example: Example) -> tuple[Machine, Stop, list[Event]]:
-    module = room(example.room).module
-    typed = iter([f"{line}\n".encode() for line in example.expectation.input])
-    rest = b"\0" if example.expectation.plays else b"" if example.expectation.input else None
-    journal = Journal(source=lambda channel: next(typed, rest))
-    machine = module.start(module.build(example.files, example.options), journal, Limits())
+    machine = start_example(example, is_waiting=True)
     events: list[Event] = []
     for _ in range(2000):
         stop = machine.run(100_000)

@@ -14,7 +14,7 @@
  * A register that had no value in this activation (assigned.h) has an ABSENT old value; so have the results of a native
  * that called back into Lua, whose arguments are gone by then.
  */
-#include "record.h"
+#include "record_parts.h"
 
 #include <string.h>
 
@@ -22,134 +22,9 @@
 #include "opcodes_gen.h"
 #include "watch.h"
 
-#define MAX_OLD 200
-#define TEXT_BYTES 60
-#define STRINGS 32
-
-/* What the step in progress needs. Lives in Control.recorder, so it travels with the state; the host addresses in it
- * are refreshed when a run begins (record_resume). */
-typedef struct Step {
-  uint8_t active;
-  uint8_t op;
-  uint8_t old_count;
-  uint8_t hook_due;        /* a hook function may come next, between two steps of the frame it looks at */
-  uint8_t paused;          /* the machine has left the VM in the middle of this step */
-  uint16_t caller_status;  /* RETURN: the caller's callstatus: does a hook or a finalizer return? */
-  uint32_t index;          /* entry in the batch */
-  uint32_t first_write;
-  uint32_t depth;
-  uint32_t where, base, thread_id; /* of a paused step: what it ran may be collected by the time it goes on */
-  uint64_t tick;
-  Thread *thread;
-  CallInfo *ci, *caller;
-  const Instruction *pc;
-  const Proto *proto;
-  ptrdiff_t old_first;     /* slot of old[0] */
-  const Proto *analysed;   /* whose analysis `assigned` is; NULL after a resume */
-  const Assigned *assigned;
-  uint64_t begun_collections;
-  uint64_t collections;    /* strings below are valid until the next collection */
-  uint64_t old[MAX_OLD];
-  uint8_t old_tag[MAX_OLD];
-  const TString *string[STRINGS];
-  uint32_t string_at[STRINGS];
-} Step;
-_Static_assert(sizeof(Step) <= sizeof(CTL->recorder), "a step does not fit into the control block");
-
-/* The compiler must not know that the address is a constant: one register serves all accesses better. */
-static inline __attribute__((always_inline)) Step *the_step(void) {
-  Step *step = (Step *)CTL->recorder;
-  __asm__("" : "+r"(step));
-  return step;
-}
-#define STEP the_step()
-
 static const uint8_t MODES[] = {OPCODE_MODES};
 
-/* ---- values ---- */
-
-static const uint8_t TAGS[0x80] = {
-    [V_NIL] = TAG_NIL,         [V_EMPTY] = TAG_ABSENT,     [V_ABSENT] = TAG_ABSENT,    [V_FALSE] = TAG_FALSE,
-    [V_TRUE] = TAG_TRUE,       [V_LIGHT] = TAG_USERDATA,   [V_INT] = TAG_INTEGER,      [V_FLT] = TAG_FLOAT,
-    [V_NATIVE] = TAG_NATIVE,   [V_SHORT] = TAG_STRING,     [V_LONG] = TAG_STRING,      [V_TABLE] = TAG_TABLE,
-    [V_LCLOSURE] = TAG_FUNCTION, [V_NCLOSURE] = TAG_NATIVE, [V_USERDATA] = TAG_USERDATA, [V_THREAD] = TAG_THREAD,
-    [V_DEAD] = TAG_NIL,
-};
-
-/* The string's first bytes in the batch's text, once for several values in a row that are the same string. */
-static uint64_t string_payload(TraceBatch *batch, const TString *s) {
-  Step *step = STEP;
-  size_t length = string_length(s);
-  uint64_t high = (uint64_t)(length < UINT32_MAX ? length : UINT32_MAX) << 32;
-  unsigned slot = (unsigned)((uintptr_t)s >> 5) % STRINGS;
-  if (unlikely(step->collections != G->collections)) {
-    memset(step->string, 0, sizeof step->string);
-    step->collections = G->collections;
-  }
-  if (step->string[slot] == s) return high | step->string_at[slot];
-  uint32_t count = length < TEXT_BYTES ? (uint32_t)length : TEXT_BYTES;
-  uint32_t at = batch->text_bytes;
-  if (at + 1 + count > batch->text_capacity) { /* only a step that wrote more than any margin gets here */
-    CTL->step_flags |= STEP_TRUNCATED;
-    return high; /* offset 0: some other string's bytes; TRUNCATED says so */
-  }
-  batch->text[at] = (uint8_t)count;
-  memcpy(batch->text + at + 1, s->bytes, count);
-  batch->text_bytes = at + 1 + count;
-  step->string[slot] = s;
-  step->string_at[slot] = at;
-  return high | at;
-}
-
-static uint64_t object_payload(TraceBatch *batch, const TValue *v) {
-  switch (v->tag) {
-    case V_SHORT:
-    case V_LONG: return string_payload(batch, string_of(v));
-    case V_TABLE: return table_of(v)->id;
-    case V_LCLOSURE: return lclosure_of(v)->id;
-    case V_NCLOSURE: return nclosure_of(v)->native;
-    case V_USERDATA: return userdata_of(v)->id;
-    case V_THREAD: return thread_of(v)->id;
-    default: return 0;
-  }
-}
-
-static inline uint64_t payload(TraceBatch *batch, const TValue *v) {
-  if (v->tag == V_INT || v->tag == V_FLT || v->tag == V_NATIVE) return v->v.bits;
-  return is_collectable(v) ? object_payload(batch, v) : 0;
-}
-
-/* ---- entries ---- */
-
-/* The next write entry, or -1 when there is no room: the step is then marked. */
-static inline int32_t new_write(TraceBatch *batch) {
-  if (unlikely(batch->write_count >= batch->write_capacity || batch->write_count - STEP->first_write >= UINT16_MAX)) {
-    CTL->step_flags |= STEP_TRUNCATED;
-    return -1;
-  }
-  return (int32_t)batch->write_count++;
-}
-
-static inline void put_slot(TraceBatch *batch, uint32_t thread, uint64_t slot, uint64_t old, uint8_t old_tag,
-                            const TValue *value) {
-  int32_t w = new_write(batch);
-  if (unlikely(w < 0)) return;
-  batch->w_kind[w] = WRITE_SLOT;
-  batch->w_owner[w] = thread;
-  batch->w_key_tag[w] = TAG_INTEGER;
-  batch->w_key[w] = slot;
-  batch->w_old_tag[w] = old_tag;
-  batch->w_old[w] = old;
-  batch->w_new_tag[w] = TAGS[value->tag & 0x7F];
-  batch->w_new[w] = payload(batch, value);
-}
-
-/* Instructions begun so far; the checked loop counts one just before it calls record_step_begin. */
-static inline uint64_t current_tick(void) { return CTL->tick_end - (uint64_t)CTL->left[LOOP_CHECKED]; }
-
-/* A step that was interrupted by a stop goes on: in its entry if that is still the last one of the batch, else, in an
- * empty batch, in a second entry with the same tick. Answers 0 if neither can be. */
-static int take_up(Step *step, TraceBatch *batch) {
+int record_take_up(Step *step, TraceBatch *batch) {
   step->paused = 0;
   if (batch->step_count == step->index + 1 && batch->first_tick + step->index == step->tick) return 1;
   step->old_count = 0; /* their texts are in the old batch */
@@ -169,94 +44,6 @@ static int take_up(Step *step, TraceBatch *batch) {
   step->first_write = 0;
   memset(step->string, 0, sizeof step->string);
   return 1;
-}
-
-/* A write that the kernel reports: never before the first step of a batch, which would have nobody to belong to. */
-static TraceBatch *open_batch(void) {
-  Step *step = STEP;
-  TraceBatch *batch = CTL->trace;
-  if (!step->active || batch == NULL || (step->paused && !take_up(step, batch))) return NULL;
-  return batch;
-}
-
-static void put_value(TraceBatch *batch, int kind, uint32_t owner, const TValue *key, const TValue *old,
-                      const TValue *value) {
-  int32_t w = new_write(batch);
-  if (w < 0) return;
-  batch->w_kind[w] = (uint8_t)kind;
-  batch->w_owner[w] = owner;
-  batch->w_key_tag[w] = TAGS[key->tag & 0x7F];
-  batch->w_key[w] = payload(batch, key);
-  batch->w_old_tag[w] = TAGS[old->tag & 0x7F];
-  batch->w_old[w] = payload(batch, old);
-  batch->w_new_tag[w] = TAGS[value->tag & 0x7F];
-  batch->w_new[w] = payload(batch, value);
-}
-
-void record_table_write(Thread *L, Table *t, const TValue *key, const TValue *old, const TValue *new_value) {
-  (void)L;
-  if (is_nil(key) || (is_float(key) && flt_of(key) != flt_of(key))) return; /* the error comes next */
-  if (watching()) return watch_object(WRITE_FIELD, t->id, key);
-  TraceBatch *batch = open_batch();
-  if (batch) put_value(batch, WRITE_FIELD, t->id, key, old, new_value);
-}
-
-/* Its number in the running closure, -1 if it is none of its own. */
-static Integer upvalue_index(const Thread *L, const UpVal *uv) {
-  if (!ci_is_lua(L->ci)) return -1;
-  const LClosure *closure = ci_closure(L->ci);
-  for (int i = 0; i < closure->nupvalues; i++) {
-    if (closure->upvals[i] == uv) return i;
-  }
-  return -1;
-}
-
-void record_upvalue_write(Thread *L, UpVal *uv, const TValue *new_value) {
-  if (watching()) {
-    watch_object(WRITE_UPVALUE, uv->id, NULL);
-    if (upval_is_open(uv)) watch_slots(uv->u.open.thread, uv->v, 1);
-    return;
-  }
-  TraceBatch *batch = open_batch();
-  if (!batch) return;
-  TValue key;
-  set_int(&key, upvalue_index(L, uv));
-  put_value(batch, WRITE_UPVALUE, uv->id, &key, uv->v, new_value);
-  if (upval_is_open(uv)) record_slot_write(uv->u.open.thread, uv->v, new_value);
-}
-
-void record_slot_write(Thread *of, StkId slot, const TValue *new_value) {
-  if (watching()) return watch_slots(of, slot, 1);
-  TraceBatch *batch = open_batch();
-  if (!batch) return;
-  uint8_t old_tag = TAGS[slot->tag & 0x7F];
-  put_slot(batch, of->id, (uint64_t)(slot - of->stack), payload(batch, slot), old_tag, new_value);
-}
-
-void record_metatable_write(Thread *L, GCObject *object, Table *old, Table *new_value) {
-  (void)L;
-  uint32_t owner = object->tag == V_TABLE ? ((Table *)object)->id : ((Userdata *)object)->id;
-  if (watching()) return watch_object(WRITE_METATABLE, owner, NULL);
-  TraceBatch *batch = open_batch();
-  if (!batch) return;
-  TValue key, before, after;
-  set_nil(&key);
-  set_nil(&before);
-  set_nil(&after);
-  if (old) set_tbl(&before, old);
-  if (new_value) set_tbl(&after, new_value);
-  put_value(batch, WRITE_METATABLE, owner, &key, &before, &after);
-}
-
-void record_upvalue_closed(Thread *L, UpVal *uv) {
-  if (watching()) return watch_object(WRITE_UPVALUE, uv->id, NULL);
-  TraceBatch *batch = open_batch();
-  CTL->step_flags |= STEP_UPVALUE_CLOSE;
-  if (!batch) return;
-  TValue key, none;
-  set_int(&key, upvalue_index(L, uv));
-  none.tag = V_ABSENT;
-  put_value(batch, WRITE_UPVALUE, uv->id, &key, &none, uv->v);
 }
 
 /* ---- a step begins ---- */
@@ -280,7 +67,7 @@ static void remember(Step *step, TraceBatch *batch, Thread *L, StkId first, int 
     const TValue *slot = first + n;
     ptrdiff_t reg = slot - origin;
     int known = reg < 0 || assigned == NULL || (reg < 64 * assigned->words && assigned_has(assigned, pc, (int)reg));
-    step->old_tag[n] = known ? TAGS[slot->tag & 0x7F] : TAG_ABSENT;
+    step->old_tag[n] = known ? tag_of(slot) : TAG_ABSENT;
     step->old[n] = known ? payload(batch, slot) : 0;
   }
 }
@@ -431,7 +218,7 @@ static inline void begin(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci,
     int known = a == NULL || !a->fresh[pc - p->code];
     step->old_first = ra - L->stack;
     step->old_count = 1;
-    step->old_tag[0] = known ? TAGS[ra->tag & 0x7F] : TAG_ABSENT;
+    step->old_tag[0] = known ? tag_of(ra) : TAG_ABSENT;
     step->old[0] = known ? payload(batch, ra) : 0;
   } else if (is_return(step->op)) {
     remember_result(step, batch, L, ci, pc);
@@ -585,7 +372,7 @@ static inline void put_register(Step *step, TraceBatch *batch, const Instruction
 
 static __attribute__((noinline)) void finish(Step *step, TraceBatch *batch, Thread *L, CallInfo *ci, const Instruction *pc) {
   step->active = 0;
-  if (unlikely(step->paused) && !take_up(step, batch)) return;
+  if (unlikely(step->paused) && !record_take_up(step, batch)) return;
   if (ci == step->ci && L == step->thread && !is_entry(step, L, ci, pc) && !is_return(step->op)) {
     if (!SPECIAL[step->op]) {
       put_register(step, batch, pc);
@@ -633,7 +420,7 @@ void record_pause(void) {
   Step *step = STEP;
   TraceBatch *batch = CTL->trace;
   step->analysed = NULL;
-  if (!step->active || batch == NULL || (step->paused && !take_up(step, batch))) return;
+  if (!step->active || batch == NULL || (step->paused && !record_take_up(step, batch))) return;
   int reason = CTL->exit_reason;
   if (reason == EXIT_HALT) CTL->step_flags |= STEP_HALT;
   if (reason == EXIT_FAULT || reason == EXIT_LIMIT) CTL->step_flags |= STEP_FAULT;
