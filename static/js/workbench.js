@@ -12,7 +12,7 @@ const MIDDLE = ["state", "memory"];
 const PHONE = ["listing", "source", "state", "memory", "output", "narration", "extra"];
 
 export class Workbench {
-  /** `head`: of a pane that shows the last view. @type {{place: string, mounted: import("./panes/index.js").Mounted, head: HTMLElement | null}[]} */
+  /** `head`: of a pane that shows the last view. @type {{section: HTMLElement, meta: HTMLElement, mounted: import("./panes/index.js").Mounted, head: HTMLElement | null}[]} */
   #panes = [];
   #room = "";
 
@@ -54,6 +54,8 @@ export class Workbench {
       void this.#mount(state.room);
     }
     for (const { mounted } of this.#panes) mounted.update(state, changed);
+    // Each says in words that it shows the program before the edit.
+    for (const { section, meta } of this.#panes) if (section.classList.contains("stale")) setText(meta, t("pane.stale"));
     this.#markKept(state);
     // Who reads geometry does it when everybody has written: the page is laid out once.
     for (const { mounted } of this.#panes) mounted.settle?.();
@@ -109,7 +111,7 @@ export class Workbench {
         section,
         nonce: this.nonce,
       });
-      this.#panes.push({ place, mounted, head: row.ofView ? head : null });
+      this.#panes.push({ section, meta, mounted, head: row.ofView ? head : null });
       tabs.push({ place, title: t(row.tabKey ?? row.titleKey), short: t(row.shortKey ?? row.titleKey) });
     });
     const titled = (/** @type {string[]} */ places) => places.flatMap((place) => tabs.filter((tab) => tab.place === place));
@@ -172,6 +174,18 @@ function markMain(shell) {
 }
 
 /**
+ * Add what a machine's message means.
+ * @param {HTMLElement} node
+ * @param {any} room
+ * @param {string} message
+ */
+async function explainIn(node, room, message) {
+  const { adapter } = await machine(room);
+  const words = await adapter.explain(message);
+  if (words) append(node, [" ", h("span", { class: "why" }, words.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part)))]);
+}
+
+/**
  * The line over the timeline that says what went wrong or what to know; it stays until it is dismissed or replaced.
  * @param {HTMLElement} root
  * @param {import("./store.js").Store} store
@@ -197,7 +211,9 @@ export function mountNotice(root, store, session) {
               notice.run?.();
             } } }, t(notice.label))
           : null;
-    fill(root, h("span", { class: "text" }, notice.key ? t(notice.key, notice.args ?? {}) : (notice.text ?? "")), act,
+    const text = h("span", { class: "text" }, notice.key ? t(notice.key, notice.args ?? {}) : (notice.text ?? ""));
+    if (notice.action === "seek") void explainIn(text, state.room, String(notice.args?.text ?? ""));
+    fill(root, text, act,
       h("button", { type: "button", class: "btn", "aria-label": t("notice.dismiss"), on: { click: () => store.set({ notice: null }) } }, "×"));
   });
 }

@@ -212,7 +212,7 @@ export default {
         else if (MARKED_BY.some((name) => changed.has(name))) due ||= "marks";
         if (changed.has("diagnostics")) {
           problems.hidden = !state.diagnostics.length;
-          fill(problems, state.diagnostics.map((d) => problem(d, () => show(d))));
+          fill(problems, state.diagnostics.map((d) => problem(d, () => show(d), ctx.adapter().explain)));
           const first = state.diagnostics.find((d) => d.span && d.file === file.name);
           if (first?.span) editor?.reveal(first.span[0]);
         }
@@ -247,12 +247,15 @@ function fileTab(name, shown, show) {
 /**
  * @param {import("../store.js").Diagnostic} d
  * @param {() => void} go
+ * @param {(message: string) => Promise<string>} explain
  */
-function problem(d, go) {
+function problem(d, go, explain) {
   const text = d.hint ? `${d.message} (${d.hint})` : d.message;
-  if (!d.span) return h("li", {}, text);
+  const why = h("p", { class: "why" });
+  void explain(d.message).then((words) => fill(why, marked(words)));
+  if (!d.span) return h("li", {}, text, why);
   const [line] = d.span;
-  return h("li", {}, h("button", { type: "button", on: { click: go } }, h("b", {}, t("source.line", { n: String(line) })), " ", text));
+  return h("li", {}, h("button", { type: "button", on: { click: go } }, h("b", {}, t("source.line", { n: String(line) })), " ", text), why);
 }
 
 /**

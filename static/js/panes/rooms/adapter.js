@@ -36,6 +36,7 @@
  * @property {(state: import("../../store.js").State, write: StepWrite, step: Step) => string} place  a written place's name
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine, step: Step) => [string, import("../../trace.js").Value][]} [read]  what a step read: names and values
  * @property {(view: any) => [string, import("../../trace.js").Value][]} [brief]  what a view holds, name by name, for comparing two
+ * @property {(message: string) => Promise<string>} explain         what a message of its compiler or of a run means, "" if unknown
  * @property {(row: Row) => string} tip                           what the pointer shows on an opcode
  * @property {(state: import("../../store.js").State, row: Row, routine: Routine) => string} cue   class of the row's comment
  * @property {(state: import("../../store.js").State, file: import("../../store.js").SourceFile) => Promise<Mark[]>} [marks]  names in a text

@@ -237,6 +237,10 @@ export const lua = {
   columns: ["pc", "line", "op", "args", "comment"],
   moduleEnding: ".lua",
   stackOrder: true,
+  async explain(message) {
+    const [{ explained }, { KNOWN }] = await Promise.all([import("./explaining.js"), import("./lua-messages.js")]);
+    return explained(KNOWN, message);
+  },
   cell(row, column) {
     if (column === "pc") return String(row.pc);
     if (column === "args") return row.args;

@@ -47,6 +47,10 @@ export const x86 = {
   columns: ["address", "line", "bytes", "op", "operands"],
   moduleEnding: "",
   stackOrder: false,
+  async explain(message) {
+    const [{ explained }, { KNOWN }] = await Promise.all([import("./explaining.js"), import("./x86-messages.js")]);
+    return explained(KNOWN, message);
+  },
   cell(row, column) {
     if (column === "address") return hex4(row.address ?? 0);
     if (column === "bytes") {
