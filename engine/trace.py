@@ -84,6 +84,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("w_new_tag", "uint8_t", "B", "write", "ValueTag of the value after"),
 )
 
+COLUMN_BY_NAME = {column.name: column for column in COLUMNS}
+
 #: version u8, frame kind u8 (1 = trace), reserved u16, steps u32, writes u32, text bytes u32, first tick u64
 HEADER = struct.Struct("<BBHIIIQ")
 FRAME_TRACE = 1
@@ -120,7 +122,7 @@ class TraceBatch:
 
     def column(self, name: str) -> memoryview[int]:
         """The used part of one column as a typed memoryview."""
-        spec = next(c for c in COLUMNS if c.name == name)
+        spec = COLUMN_BY_NAME[name]
         count = self.step_count if spec.per == "step" else self.write_count
         return memoryview(self.columns[name]).cast(spec.code)[:count]  # type: ignore[call-overload, no-any-return]
 

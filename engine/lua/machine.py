@@ -139,7 +139,10 @@ class LuaMachine:
         self._pointer = self._ffi.new("uint8_t **")
         self._size = self._ffi.new("size_t *")
         self._recent: LuaCheckpoint | None = None
+        #: Instructions executed so far, as the core counts them.
+        self.tick = 0
         self._load(program)
+        self.tick = int(self._lib.machine_tick(self._machine))
         self.save()
 
     def _native_count(self) -> int:
@@ -169,11 +172,6 @@ class LuaMachine:
         return b"" if bytes_ == self._ffi.NULL else bytes(self._ffi.buffer(bytes_, size[0]))
 
     # -- where it is -------------------------------------------------------------------------------------------------
-
-    @property
-    def tick(self) -> int:
-        """Instructions executed so far."""
-        return int(self._lib.machine_tick(self._machine))
 
     @property
     def where(self) -> int | None:
@@ -245,7 +243,7 @@ class LuaMachine:
                 trace.text_bytes, trace.first_tick = columns.text_bytes, columns.first_tick
             self._held.clear()
             self._take_output()
-            tick = lib.machine_tick(machine)
+            tick = self.tick = lib.machine_tick(machine)
             if reason == "compile":
                 self._compile()
             elif reason == "journal":
@@ -268,8 +266,10 @@ class LuaMachine:
                 return self._stop_for(reason, tick)
 
     def _stop_for(self, reason: str, tick: int) -> Stop:
-        if reason in ("budget", "breakpoint"):
-            return Stop(StopReason(reason), tick)
+        if reason == "budget":
+            return Stop(StopReason.BUDGET, tick)
+        if reason == "breakpoint":
+            return Stop(StopReason.BREAKPOINT, tick)
         first, second = (self._request(n).decode("utf-8", "backslashreplace") for n in (0, 1))
         if reason == "halt":
             # os.exit leaves its status; a program that ends by itself leaves nothing.
@@ -400,6 +400,7 @@ class LuaMachine:
         self._lib.inspect_forget(self._machine)
         self._events.clear()
         self._stop, self._unwound = checkpoint.stop, checkpoint.unwound
+        self.tick = checkpoint.tick
         self._is_last_known = checkpoint.last != _NO_ROW
         self._last = checkpoint.last if self._is_last_known else None
         self._recent = checkpoint
