@@ -137,6 +137,18 @@ class Hue extends GutterMarker {
   }
 }
 
+/**
+ * What is seen of marks when the lines `from` to `to` are in sight.
+ * @param {Marks} marks
+ * @param {number} from
+ * @param {number} to
+ */
+function appearance({ counts, breakpoints, hues, ...rest }, from, to) {
+  const counted = [];
+  for (let line = from; line <= to; line++) counted.push(compact(counts.get(line) ?? 0));
+  return [counted, [...breakpoints], [...hues], rest];
+}
+
 /** @param {import("@codemirror/view").ViewUpdate} update */
 const marksChanged = (update) =>
   update.startState.field(marksField) !== update.state.field(marksField) || update.startState.field(sightField) !== update.state.field(sightField);
@@ -290,7 +302,21 @@ export class Editor {
       }),
     ];
     this.view = new EditorView({ parent, state: EditorState.create({ extensions: this.extensions }) });
+    const { scrollDOM } = this.view;
+    this.#resizer = new ResizeObserver(() => {
+      this.#room = scrollDOM.clientHeight;
+    });
+    this.#resizer.observe(scrollDOM);
+    scrollDOM.addEventListener("scroll", () => {
+      this.#top = scrollDOM.scrollTop;
+    }, { passive: true });
   }
+
+  /** How far the text is scrolled, and the height of what is visible: asking the document would lay it out. */
+  #top = 0;
+  #room = 0;
+  /** @type {ResizeObserver} */
+  #resizer;
 
   /** The line of the cursor. */
   get line() {
@@ -326,14 +352,22 @@ export class Editor {
     const kept = this.#others.get(file);
     this.#file = file;
     this.#quiet = true;
+    this.#looks = "";
     this.view.setState(kept?.doc.toString() === text ? kept : EditorState.create({ doc: text, extensions: this.extensions }));
     this.#quiet = false;
   }
 
-  /** @param {Marks} marks */
+  /** Show marks, unless they look as those that are shown. @param {Marks} marks */
   setMarks(marks) {
+    const [from, to] = this.view.state.field(sightField);
+    const looks = JSON.stringify([this.#file, from, to, appearance(marks, from, to)]);
+    if (looks === this.#looks) return;
+    this.#looks = looks;
     this.view.dispatch({ effects: setMarks.of(marks) });
   }
+
+  /** What the marks in sight look like. */
+  #looks = "";
 
   /**
    * Bring a line into sight unless it is.
@@ -343,13 +377,13 @@ export class Editor {
     const { doc } = this.view.state;
     if (line < 1 || line > doc.lines) return;
     const block = this.view.lineBlockAt(doc.line(line).from);
-    const { scrollTop, clientHeight } = this.view.scrollDOM;
-    if (block.top < scrollTop + 20 || block.bottom > scrollTop + clientHeight - 20) {
-      this.view.scrollDOM.scrollTop = block.top - clientHeight * 0.4;
+    if (block.top < this.#top + 20 || block.bottom > this.#top + this.#room - 20) {
+      this.view.scrollDOM.scrollTop = block.top - this.#room * 0.4;
     }
   }
 
   destroy() {
+    this.#resizer.disconnect();
     this.view.destroy();
   }
 }

@@ -323,8 +323,18 @@ export class Session {
     this.#movedAt = now;
     this.#rest();
     const tells = (target === 0 || trace.has(target)) && (trace.has(target + 1) || (ended !== null && target === frontier));
-    if (moving && tells) this.#resting = setTimeout(() => void this.arrive(), REST);
+    if (moving && tells) this.#resting = setTimeout(() => this.#rested(now), REST);
     else void this.arrive();
+  }
+
+  /**
+   * Time is up; but on a busy page moves may have come already that nobody has heard of yet.
+   * @param {number} since
+   */
+  #rested(since) {
+    this.#resting = setTimeout(() => {
+      if (this.#movedAt === since) void this.arrive();
+    }, 0);
   }
 
   /** Nobody waits for a rest any more. */

@@ -119,6 +119,8 @@ export class Store {
   #listeners = new Set();
   /** @type {Set<string>} */
   #changed = new Set();
+  /** @type {Set<() => void>} */
+  #settlers = new Set();
   #scheduled = false;
 
   /**
@@ -146,14 +148,21 @@ export class Store {
     const changed = this.#changed;
     this.#changed = new Set();
     for (const listener of this.#listeners) listener(this.state, changed);
+    // Who reads geometry does it when everybody has written: the page is laid out once.
+    for (const settle of this.#settlers) settle();
   }
 
   /**
    * @param {(state: State, changed: Set<string>) => void} listener
+   * @param {() => void} [settle]   called when all listeners have heard of a change
    * @returns {() => void} stop listening
    */
-  subscribe(listener) {
+  subscribe(listener, settle) {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    if (settle) this.#settlers.add(settle);
+    return () => {
+      this.#listeners.delete(listener);
+      if (settle) this.#settlers.delete(settle);
+    };
   }
 }

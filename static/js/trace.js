@@ -231,6 +231,7 @@ export class TraceWindow {
    * @param {number} depth
    */
   callerOf(tick, thread, depth) {
+    if (depth <= 1) return null;
     const from = this.knownFrom(tick);
     for (let c = this.#chunk(tick); c && c.last >= from; c = this.#chunk(c.first - 1)) {
       const { depth: depths, thread: threads } = c.cols;

@@ -34,6 +34,8 @@ const LEVEL = 12;
 export class Track {
   #width = 0;
   #height = 0;
+  /** Where the track begins in the window, as of the last press or turn of the wheel: asking lays the page out. */
+  #left = 0;
   /** What the pictures and marks were drawn from. */
   #drawn = "";
   /** Redrawn when the theme changes. */
@@ -97,9 +99,8 @@ export class Track {
 
   /** @param {PointerEvent | WheelEvent} event */
   #tickAt(event) {
-    const r = this.node.getBoundingClientRect();
     const { from, to } = shownSpan(this.store.state);
-    return Math.round(from + Math.min(1, Math.max(0, (event.clientX - r.left) / r.width)) * (to - from));
+    return Math.round(from + Math.min(1, Math.max(0, (event.clientX - this.#left) / this.#width)) * (to - from));
   }
 
   #listen() {
@@ -121,6 +122,7 @@ export class Track {
     node.addEventListener("pointerdown", (event) => {
       if (/** @type {Element} */ (event.target).closest(".ev") || event.button !== 0) return;
       session.stop();
+      this.#left = node.getBoundingClientRect().left;
       node.setPointerCapture(event.pointerId);
       down.set(event.pointerId, event.clientX);
       this.slider.focus({ preventScroll: true });
@@ -150,6 +152,7 @@ export class Track {
       const scrolls = document.documentElement.scrollHeight > innerHeight + 1;
       if (scrolls && !event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
+      this.#left = node.getBoundingClientRect().left;
       const { state } = store;
       if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
         store.set({ span: movedSpan(state, (event.deltaX || event.deltaY) / Math.max(200, this.#width)) });

@@ -27,7 +27,9 @@ export class Workbench {
     this.nonce = nonce;
     this.shell = byId("workbench");
     this.panes = byId("panes");
-    this.stop = store.subscribe((state, changed) => this.#update(state, changed));
+    this.stop = store.subscribe((state, changed) => this.#update(state, changed), () => {
+      for (const { mounted } of this.#panes) mounted.settle?.();
+    });
   }
 
   destroy() {
@@ -57,8 +59,6 @@ export class Workbench {
     // Each says in words that it shows the program before the edit.
     for (const { section, meta } of this.#panes) if (section.classList.contains("stale")) setText(meta, t("pane.stale"));
     this.#markKept(state);
-    // Who reads geometry does it when everybody has written: the page is laid out once.
-    for (const { mounted } of this.#panes) mounted.settle?.();
     // What would move before the step that the program opens at is there is shown from then on.
     this.shell.classList.toggle("arriving", state.arriving);
     const busy = state.arriving || state.phase === "opening" || state.phase === "running";

@@ -179,15 +179,15 @@ export default {
         h("span", { class: "gap" }), opens ? open : null, ending ? rename : null, file > 0 ? remove : null);
     }
 
-    /** What is left to do when the other panes are up to date: the editor asks for geometry whenever it is changed. */
-    let due = "";
+    /** The line to bring into sight when everybody has written, 0 = none. */
+    let reveals = 0;
     return {
       settle() {
-        if (!due) return;
-        const now = marks(store.state);
-        if (!store.state.stale && due === "reveal" && (now || store.state.tick === 0)) editor?.reveal(now || 1);
-        due = "";
+        if (reveals) editor?.reveal(reveals);
+        reveals = 0;
       },
+      // The editor asks for geometry whenever it is changed: this pane is the first that writes in a frame, so that the
+      // page is still laid out then.
       update(state, changed) {
         follow(state, changed);
         const file = state.files[state.file];
@@ -208,8 +208,11 @@ export default {
         ctx.section.classList.toggle("edited", state.stale);
         if (state.stale) ctx.meta(t("source.edited"));
         if (changed.has("view") || changed.has("program") || changed.has("file") || changed.has("stale")) void findNames(state);
-        if (changed.has("tick") || changed.has("trace")) due = "reveal";
-        else if (MARKED_BY.some((name) => changed.has(name))) due ||= "marks";
+        const moved = changed.has("tick") || changed.has("trace");
+        if (moved || MARKED_BY.some((name) => changed.has(name))) {
+          const now = marks(state);
+          if (moved && !state.stale && (now || state.tick === 0)) reveals = now || 1;
+        }
         if (changed.has("diagnostics")) {
           problems.hidden = !state.diagnostics.length;
           fill(problems, state.diagnostics.map((d) => problem(d, () => show(d), ctx.adapter().explain)));
