@@ -328,13 +328,15 @@ export class Session {
   }
 
   /**
-   * Time is up; but on a busy page moves may have come already that nobody has heard of yet.
+   * Time is up; but on a busy page moves may have come that nobody has heard of yet: a frame must pass without any.
    * @param {number} since
    */
   #rested(since) {
-    this.#resting = setTimeout(() => {
-      if (this.#movedAt === since) void this.arrive();
-    }, 0);
+    const look = () => {
+      this.#resting = setTimeout(() => this.#movedAt === since && void this.arrive(), 0);
+    };
+    if (document.hidden) look();
+    else requestAnimationFrame(() => this.#movedAt === since && look());
   }
 
   /** Nobody waits for a rest any more. */
