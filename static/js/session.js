@@ -389,10 +389,10 @@ export class Session {
     this.store.touch("trace", "tick");
   }
 
-  /** What the recording looks like where the trace window has nothing; only long recordings need it. */
+  /** What the recording looks like from afar: its families of instructions, and what the trace window does not have. */
   async #fetchSummary() {
-    const { frontier, trace, summary } = this.state;
-    if (!frontier || trace.knowsAll(frontier) || summary?.to === frontier) return;
+    const { frontier, summary } = this.state;
+    if (!frontier || summary?.to === frontier) return;
     const seen = await this.ask("summary", { from: 1, to: frontier, buckets: 1024 });
     if (seen) this.store.set({ summary: seen });
   }

@@ -47,7 +47,8 @@ import { TraceWindow } from "./trace.js";
  * @property {number} thread        whose frames the state pane shows, 0 = of what runs
  * @property {{id: number, kind: string} | null} object   what the heap pane is about, null = what the frames reach
  * @property {number} level         the call frame that the state pane shows, 0 = innermost
- * @property {{from: number, to: number, width: number, high: number[], flags: number[]} | null} summary  the recording from afar
+ * @property {{from: number, to: number, width: number, high: number[], flags: number[],
+ *   families: {names: string[], counts: number[][]} | null} | null} summary  the recording from afar
  * @property {PinnedNote[]} notes   by tick
  * @property {Branch[]} branches    recordings that leave another one at a tick; the trunk is the first
  * @property {number} branch        the shown one, 0 = the trunk

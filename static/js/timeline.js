@@ -123,10 +123,10 @@ export function mountTimeline(root, store, session) {
     slider.setAttribute("aria-valuenow", String(state.tick));
     slider.setAttribute("aria-valuetext", valueText(state));
     slider.setAttribute("aria-disabled", String(state.phase !== "ready"));
-    const counts = JSON.stringify([...totals]);
+    const counts = JSON.stringify([...totals, track.families !== null]);
     if (counts === counted) return;
     counted = counts;
-    fill(legend, ["breakpoint", ...KINDS.map(([kind]) => kind)].filter((kind) => totals.has(kind)).map((kind) => legendItem(kind, totals.get(kind) ?? 0, session)));
+    fill(legend, ["breakpoint", ...KINDS.map(([kind]) => kind)].filter((kind) => totals.has(kind)).map((kind) => legendItem(kind, totals.get(kind) ?? 0, session)), track.families?.button ?? null);
   }
 
   const stop = store.subscribe(update);

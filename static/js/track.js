@@ -4,7 +4,7 @@
 // a frame of scrubbing copies them and moves the head.
 import { fill, h, patch } from "./dom.js";
 import { Flag } from "./gen/protocol.js";
-import { number, t } from "./i18n.js";
+import { laterWords, number, t } from "./i18n.js";
 import { markShape } from "./icons.js";
 import { shownSpan, spanWith, ticksOf, zoomedSpan, movedSpan } from "./span.js";
 
@@ -48,6 +48,8 @@ export class Track {
   #past = h("canvas");
   /** @type {HTMLCanvasElement} */
   #future = h("canvas");
+  /** The band of instruction families, once it has arrived. @type {import("./families.js").Families | null} */
+  families = null;
   /** How many steps there are of each kind. @type {Map<string, number>} */
   totals = new Map();
 
@@ -68,6 +70,12 @@ export class Track {
     this.overview = h("div", { class: "overview", "aria-hidden": "true", hidden: true }, h("i", {}));
     this.node = h("div", { class: "track" }, this.slider, this.canvas, this.row, this.window, this.overview, this.axis, this.head);
     this.#listen();
+    void Promise.all([import("./families.js"), laterWords()]).then(([{ Families }]) => {
+      this.families = new Families(store);
+      this.canvas.after(this.families.canvas);
+      this.node.before(this.families.list);
+      store.touch("summary");
+    });
     this.resizer = new ResizeObserver(() => {
       this.#width = this.node.clientWidth;
       this.#height = this.canvas.clientHeight;
@@ -185,6 +193,7 @@ export class Track {
         part.style.width = `${(100 * (span.to - span.from)) / frontier}%`;
       }
     }
+    this.families?.draw(state, this.#width, String(this.#theme));
     this.#drawFocus(focus, state);
     this.#drawHead(state);
   }

@@ -70,6 +70,8 @@ export class Workbench {
     const kept = view !== null && viewTick !== tick && phase === "ready" ? viewTick : null;
     if (kept === this.#kept) return;
     this.#kept = kept;
+    // Marks that the view has put into other panes are taken back by the style sheet.
+    this.shell.classList.toggle("moving", kept !== null);
     for (const { head } of this.#panes) {
       if (kept === null) delete head?.dataset.asof;
       else if (head) head.dataset.asof = t("pane.asof", { n: kept });

@@ -1,9 +1,9 @@
 """The stream into the page, and scrubbing within its trace window, in Chromium without a GPU against a real server.
 
 The program has 1,100,000 steps and its call frames show 250 registers. `run` has streamed 500,000 of them already. The
-stream is `trace` of the next 500,000, asked for on the page's own socket: each frame is decoded and kept, and the timeline
-is drawn meanwhile; then somebody drags and steps within these 1,000,000 steps. A frame counts as arrived
-when the page's handler is through with it. References of the same run: a bare WebSocket client in Python that takes the
+stream is `trace` of the next 500,000, asked for on the page's own socket: each frame is decoded and kept, and the
+timeline is drawn meanwhile; then somebody drags and steps within these 1,000,000 steps. A frame counts as arrived when
+the page's handler is through with it. References of the same run: a bare WebSocket client in Python that takes the
 same frames and only counts them, and the frames of an empty page.
 """
 

@@ -265,3 +265,83 @@ def test_a_cpu_register_can_be_changed_with_the_keyboard(bench: Callable[..., Be
     one.at(2)
     expect(one.register("AX")).to_contain_text("beef")
     expect(one.page.locator(".branchmark b")).to_be_visible()
+
+
+#: Counts the commands that the page sends.
+SENT = """
+window.sent = [];
+window.WebSocket = class extends WebSocket {
+  send(data) { sent.push(JSON.parse(data).do); super.send(data); }
+};
+"""
+
+
+def test_a_drag_asks_for_nothing_until_it_rests_and_says_what_is_of_another_step(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.page.add_init_script(SENT)
+    one.open("/?example=closure")
+    meta = one.pane("state").locator(".ph .meta").first
+    expect(meta).to_have_text("after step 124")
+    head = one.page.locator("#pane-memory > .ph")
+    box = one.page.locator(".track").bounding_box()
+    assert box is not None
+    # No time passes for the page's clocks while the pointer is down.
+    one.page.clock.install()
+    one.page.clock.pause_at(one.page.evaluate("Date.now()") + 1000)
+    one.page.evaluate("sent.length = 0")
+    mouse = one.page.mouse
+    mouse.move(box["x"] + 200, box["y"] + 50)
+    mouse.down()
+    for x in range(200, 620, 6):
+        mouse.move(box["x"] + x, box["y"] + 50)
+        one.page.clock.run_for(17)
+    shown = one.tick
+    assert shown != 124
+    expect(meta).to_have_text(f"after step {shown}")
+    expect(head).to_have_attribute("data-asof", "as of step 124")
+    assert one.page.evaluate("sent") == []
+    made = one.pane("state").locator(".b-regs tr").all_text_contents()
+    one.page.clock.run_for(400)
+    one.page.clock.resume()
+    expect(head).not_to_have_attribute("data-asof", re.compile(""))
+    assert one.page.evaluate("sent") == ["seek"]
+    mouse.up()
+    assert one.tick == shown
+    assert one.pane("state").locator(".b-regs tr").all_text_contents() == made
+
+
+def test_families_of_instructions_are_drawn_and_told_in_words(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/?example=closure")
+    band = one.page.locator("canvas.fam")
+    expect(band).to_have_attribute("aria-label", re.compile(r"Families of instructions: upvalue \d+ %, .*others \d+ %"))
+    painted = (
+        "(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((v, i) => i % 4 === 3 && v).length"
+    )
+    assert band.evaluate(painted) > 1000
+    band.hover(position={"x": 300, "y": 5})
+    expect(band).to_have_attribute("title", re.compile(r"\d+ %"))
+    button = one.page.get_by_role("button", name="Families")
+    rows = one.page.locator(".famlist li")
+    expect(rows.first).to_be_hidden()
+    button.click()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(rows.first).to_contain_text("upvalue")
+    assert rows.count() == 6
+    assert Axe().run(one.page).response["violations"] == []
+
+
+def test_steps_beyond_the_window_come_with_their_state_in_one_round_trip(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.page.add_init_script(SENT)
+    one.open("/play?new=lua", ready=False)
+    one.type_program("local n = 0\nfor i = 1, 400000 do\n  n = n + i\nend\nprint(n)\n")
+    one.run()
+    one.at(0)
+    end = one.frontier
+    assert end > 700_000
+    one.page.evaluate("sent.length = 0")
+    one.go_to(700_000)
+    expect(one.pane("listing").locator("tr.now")).to_have_count(1)
+    expect(one.pane("state").locator(".ph .meta").first).to_have_text("after step 700,000")
+    asked = one.page.evaluate("sent.filter((name) => name !== 'credit')")
+    assert asked == ["seek"], asked
