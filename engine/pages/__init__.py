@@ -28,11 +28,13 @@ class PageImage:
     `extra` carries the small state of a machine that lies outside the ranges (registers, counters).
     """
 
-    __slots__ = ("_image", "extra")
+    __slots__ = ("_image", "extra", "lengths")
 
-    def __init__(self, image: Any, extra: bytes) -> None:  # noqa: ANN401 - cffi data
+    def __init__(self, image: Any, extra: bytes, lengths: tuple[int, ...]) -> None:  # noqa: ANN401 - cffi data
         self._image = image
         self.extra = extra
+        #: The lengths of the ranges at the time of the capture.
+        self.lengths = lengths
 
     @property
     def size_bytes(self) -> int:
@@ -46,12 +48,6 @@ class PageImage:
     def copied_bytes(self) -> int:
         """How much the capture had to copy because `previous` did not have it."""
         return int(_core().lib.pages_copied(self._image))
-
-    @property
-    def lengths(self) -> tuple[int, ...]:
-        """The lengths of the ranges at the time of the capture."""
-        count = _core().lib.pages_region_count(self._image)
-        return tuple(int(_core().lib.pages_region_length(self._image, region)) for region in range(count))
 
     def read(self, region: int, offset: int, length: int) -> bytes:
         """Bytes out of the copy of range number `region`; ValueError if they are not all inside it."""
@@ -82,7 +78,7 @@ def capture(regions: Sequence[MemoryRegion], previous: PageImage | None = None, 
     )
     if image == _core().ffi.NULL:
         raise MemoryError("no memory for a checkpoint")
-    return PageImage(_core().ffi.gc(image, _core().lib.pages_free), extra)
+    return PageImage(_core().ffi.gc(image, _core().lib.pages_free), extra, tuple(lengths))
 
 
 def restore(image: PageImage, regions: Sequence[MemoryRegion]) -> int:
