@@ -81,7 +81,7 @@ def build(room: str, text: str, cpu: str) -> Any:
 
 
 LUA_SUBJECT = Subject(
-    "lua", LUA, ("", "i > 5", "total >= 6"), {"kind": "slot", "thread": 1, "slot": 3}, ({"t": "integer", "s": "5"},)
+    "lua", LUA, ("", "i > 5", "total >= 6"), {"kind": "slot", "thread": 1, "slot": 6}, ({"t": "integer", "s": "5"},)
 )
 UNICORN = Subject("x86", X86, ("", "cx < 20"), {"kind": "register", "register": "cx"}, ({"t": "bits", "s": "0003"},))
 KVM = Subject(UNICORN.room, X86, UNICORN.conditions, UNICORN.target, UNICORN.values, "kvm")

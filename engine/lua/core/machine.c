@@ -233,9 +233,14 @@ static size_t message_length(void) {
 
 const NativeReg kernel_natives[] = {{"[host]", host_frame, NULL}, {"[message handler]", message_handler, NULL}, {NULL, NULL, NULL}};
 
+/* What lies below a script on the stock interpreter's stack: its own C function and that one's two arguments. Nil here, so
+ * that the limit of the stack falls at the same call. */
+enum { BELOW_MAIN = 3 };
+
 static void load_main(Thread *L, void *argument) {
   const LoadTask *task = argument;
   L = G->main_thread;
+  for (int n = 0; n < BELOW_MAIN; n++) push_nil(L);
   push_native(L, message_handler, 0);
   LClosure *c = undump(L, task->bytes, task->size, task->name);
   if (c->nupvalues >= 1) {
@@ -304,8 +309,8 @@ static void vm_main(void) {
   Thread *L = G->main_thread;
   push_arguments(L);
   L->ccalls = 1; /* as deep as the stock interpreter calls a script, so that the limits fall at the same depth */
-  StkId func = L->stack + 2; /* the handler lies below it */
-  int status = protected_call(L, call_main, func, stack_offset(L, func), stack_offset(L, L->stack + 1));
+  StkId handler = L->stack + 1 + BELOW_MAIN, func = handler + 1;
+  int status = protected_call(L, call_main, func, stack_offset(L, func), stack_offset(L, handler));
   int reason = EXIT_HALT;
   if (status != STATUS_OK) {
     const TValue *error = L->top - 1;

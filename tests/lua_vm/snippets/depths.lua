@@ -15,3 +15,19 @@ local function eh(n) d=n error("x") end print(xpcall(function() error("a") end,f
 local function cl(n) d=n local x<close> =setmetatable({},{__close=function() cl(n+1) end}) end print(pcall(cl,1)) print(d)
 local function ip(n) d=n for k,v in pairs(setmetatable({},{__pairs=function() ip(n+1) end})) do end end print(pcall(ip,1)) print(d)
 local function f(n) d=n if n<195 then return pcall(f,n+1) else return load("return "..("("):rep(n-150).."1"..(")"):rep(n-150)) end end print(f(1))
+
+-- how many calls endless recursion gets, from the main program and in a coroutine
+local function endless(shape)
+  local n = 0
+  local bodies = {
+    function(f) n = n + 1; return 1 + f(f) end,
+    function(f, a, b, c) n = n + 1; local x = f(f, a, b, c); return x end,
+    function(f, ...) n = n + 1; return (f(f, ...)) end,
+  }
+  local ok, message = pcall(bodies[shape], bodies[shape], 1, 2)
+  return ok, message, n
+end
+for shape = 1, 3 do
+  print(shape, endless(shape))
+  print(coroutine.wrap(endless)(shape))
+end
