@@ -72,6 +72,8 @@ VARIANTS = {
     ],
     "heap.": ["added", "changed", "removed"],
     "diff.": ["path", "value"],
+    # Of every machine that has families of instructions.
+    "family.": sorted({name for room in ROOMS for name in getattr(room.module, "FAMILIES", ())}),
 }
 
 
