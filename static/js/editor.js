@@ -149,17 +149,31 @@ function appearance({ counts, breakpoints, hues, ...rest }, from, to) {
   return [counted, [...breakpoints], [...hues], rest];
 }
 
-/** @param {import("@codemirror/view").ViewUpdate} update */
-const marksChanged = (update) =>
-  update.startState.field(marksField) !== update.state.field(marksField) || update.startState.field(sightField) !== update.state.field(sightField);
+/**
+ * The map of before if the one of now says the same: what depends on it alone is left as it is.
+ * @template T
+ * @param {Map<number, T>} now
+ * @param {Map<number, T>} before
+ */
+function steady(now, before) {
+  if (now.size !== before.size) return now;
+  for (const [key, value] of now) if (before.get(key) !== value) return now;
+  return before;
+}
 
 /**
  * A gutter that asks for each line's mark.
  * @param {string} name
+ * @param {(keyof Marks)[]} of   what its marks depend on
  * @param {(marks: Marks, line: number) => GutterMarker | null} pick
  * @param {Record<string, any>} [more]
  */
-function marked(name, pick, more = {}) {
+function marked(name, of, pick, more = {}) {
+  /** @param {import("@codemirror/view").ViewUpdate} update */
+  const marksChanged = ({ startState, state }) => {
+    const [before, now] = [startState.field(marksField), state.field(marksField)];
+    return startState.field(sightField) !== state.field(sightField) || of.some((part) => before[part] !== now[part]);
+  };
   return gutter({
     class: `gb-${name}`,
     lineMarker: (view, block) => {
@@ -193,19 +207,24 @@ const gutterNow = gutterLineClass.compute(["doc", marksField], (state) => {
   return now > 0 && now <= state.doc.lines ? RangeSet.of(nowLine.range(state.doc.line(now).from)) : RangeSet.empty;
 });
 
+/** The hues of a text's lines change with the program only. */
+const hueField = StateField.define({
+  create: () => Decoration.none,
+  update(value, tr) {
+    const { hues } = tr.state.field(marksField);
+    if (!tr.docChanged && tr.startState.field(marksField).hues === hues) return value;
+    const { doc } = tr.state;
+    const lines = [...hues].filter(([n]) => n >= 1 && n <= doc.lines).sort(([a], [b]) => a - b);
+    return Decoration.set(lines.map(([n, hue]) => Decoration.line({ class: `h${hue}` }).range(doc.line(n).from)));
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
 const decorations = EditorView.decorations.compute(["doc", marksField], (state) => {
   const marks = state.field(marksField);
   const set = [];
-  for (let n = 1; n <= state.doc.lines; n++) {
-    const names = [];
-    if (n === marks.now) names.push("now");
-    if (n === marks.pair) names.push("pair");
-    const hue = marks.hues.get(n);
-    if (hue) names.push(`h${hue}`);
-    if (names.length) {
-      const at = state.doc.line(n).from;
-      set.push(Decoration.line({ class: names.join(" ") }).range(at));
-    }
+  for (const [n, name] of /** @type {[number, string][]} */ ([[marks.now, "now"], [marks.pair, "pair"]])) {
+    if (n >= 1 && n <= state.doc.lines) set.push(Decoration.line({ class: name }).range(state.doc.line(n).from));
   }
   for (const { from, to, kind, title } of marks.names) {
     if (to <= state.doc.length) set.push(Decoration.mark({ class: kind, attributes: { title } }).range(from, to));
@@ -271,19 +290,20 @@ export class Editor {
       EditorView.cspNonce.of(options.nonce),
       EditorView.contentAttributes.of({ "aria-label": options.label, tabindex: "0" }),
       marksField,
+      hueField,
       followSight(),
-      marked("bp", (m, n) => (m.breakpoints.get(n) ? dotIf : m.breakpoints.has(n) ? dot : null), {
+      marked("bp", ["breakpoints"], (m, n) => (m.breakpoints.get(n) ? dotIf : m.breakpoints.has(n) ? dot : null), {
         domEventHandlers: press,
         initialSpacer: () => dot,
       }),
-      marked("hits", (m, n) => (m.counts.get(n) ? new Text(`${compact(m.counts.get(n) ?? 0)}${m.counted ? "×" : "+"}`) : null), {
+      marked("hits", ["counts", "counted"], (m, n) => (m.counts.get(n) ? new Text(`${compact(m.counts.get(n) ?? 0)}${m.counted ? "×" : "+"}`) : null), {
         domEventHandlers: pressCount,
       }),
-      marked("no", (_m, n) => new Text(String(n)), {
+      marked("no", [], (_m, n) => new Text(String(n)), {
         domEventHandlers: press,
         initialSpacer: () => new Text("00"),
       }),
-      marked("hue", (m, n) => (m.hues.get(n) ? new Hue(m.hues.get(n) ?? 0) : null), { domEventHandlers: pressCount }),
+      marked("hue", ["hues"], (m, n) => (m.hues.get(n) ? new Hue(m.hues.get(n) ?? 0) : null), { domEventHandlers: pressCount }),
       decorations,
       gutterNow,
       history(),
@@ -302,6 +322,9 @@ export class Editor {
       }),
     ];
     this.view = new EditorView({ parent, state: EditorState.create({ extensions: this.extensions }) });
+    // While nothing is selected in the document the editor looks for that with every change, which lays the page out.
+    const selection = getSelection();
+    if (selection && !selection.rangeCount) selection.collapse(document.body, 0);
     const { scrollDOM } = this.view;
     this.#resizer = new ResizeObserver(() => {
       this.#room = scrollDOM.clientHeight;
@@ -363,7 +386,11 @@ export class Editor {
     const looks = JSON.stringify([this.#file, from, to, appearance(marks, from, to)]);
     if (looks === this.#looks) return;
     this.#looks = looks;
-    this.view.dispatch({ effects: setMarks.of(marks) });
+    const before = this.view.state.field(marksField);
+    const breakpoints = steady(marks.breakpoints, before.breakpoints);
+    const counts = steady(marks.counts, before.counts);
+    const hues = steady(marks.hues, before.hues);
+    this.view.dispatch({ effects: setMarks.of({ ...marks, breakpoints, counts, hues }) });
   }
 
   /** What the marks in sight look like. */
