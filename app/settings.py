@@ -135,7 +135,7 @@ class Settings:
     )
     idle_s: float = _setting(900.0, "A session without a command for this long is ended.")
     commands_per_s: int = _setting(
-        100,
+        200,
         "Commands of one session in a second, and twice as many at once; more wait in their connection. `credit` and "
         "`pause` count a tenth. 0: no limit.",
     )

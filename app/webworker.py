@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import select
 import socket
@@ -143,6 +144,9 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except SandboxMissing as error:
             self.log.critical("%s (%s)", error.message, error.hint)
             raise SystemExit(APP_LOAD_ERROR) from error
+        # What is there now stays: looking through it for garbage again and again would stop every session meanwhile.
+        gc.collect()
+        gc.freeze()
 
     # Deadlines of plain requests
 
