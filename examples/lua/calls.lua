@@ -25,6 +25,7 @@ print((pair()))
 --@ about: Look at the call stack: `sum` calls itself ten times, and the depth stays the same, since TAILCALL gives the frame away.
 --@ about.zh: 看调用栈：`sum` 调用自己十次，深度却不变，因为 TAILCALL 把帧让了出去。
 --@ order: 60
+--@ tick: 52
 --> 2	b	c
 --> 55
 --> 1	1	2

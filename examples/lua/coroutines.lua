@@ -30,6 +30,7 @@ print(coroutine.resume(echo))
 --@ about: Every coroutine has a stack of its own. `yield` leaves it as it is and goes back to whoever resumed it; the next `resume` goes on at the same instruction.
 --@ about.zh: 每个协程都有自己的栈。`yield` 让栈保持原样，回到恢复它的人那里；下一次 `resume` 从同一条指令继续。
 --@ order: 50
+--@ tick: 60
 --> 0
 --> 1
 --> 1

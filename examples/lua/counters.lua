@@ -23,5 +23,6 @@ print(late[1](), late[2](), late[3]())
 --@ about: Two counters do not disturb each other, because each call creates its own `n`. The same holds for a loop variable that is captured.
 --@ about.zh: 两个计数器互不干扰，因为每次调用都会创建自己的 `n`。被捕获的循环变量也是如此。
 --@ order: 20
+--@ tick: 32
 --> 1	2	1
 --> 1	4	9

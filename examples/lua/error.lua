@@ -22,6 +22,7 @@ print(take("melon", 1))
 --@ about: Two errors are caught. The last one is not: the program ends, and its traceback is the call stack of that moment. Step back from the end to see how it came.
 --@ about.zh: 前两个错误被捕获，最后一个没有：程序结束，它的回溯就是那一刻的调用栈。从结尾往回走，看看它是怎么来的。
 --@ order: 120
+--@ tick: 53
 --> false	by hand
 --> false	main.lua:4: attempt to perform arithmetic on a nil value (field '?')
 --> false	7

@@ -14,5 +14,6 @@ print(first.count, second.count, count)
 --@ about: The same text is loaded twice, each time with another table as `_ENV`. What the text calls a global is a field of that table.
 --@ about.zh: 同一段文本加载两次，每次都以另一个表作为 `_ENV`。文本里的“全局变量”其实是那个表的字段。
 --@ order: 35
+--@ tick: 44
 --> 1	2	1
 --> 2	1	nil

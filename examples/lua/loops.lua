@@ -40,6 +40,7 @@ print(name or "nobody", name and #name)
 --@ about: Four loops, four patterns of jumps. A compare takes the JMP behind it along in the same step.
 --@ about.zh: 四种循环，四种跳转样式。比较指令会在同一步里把后面的 JMP 一并执行。
 --@ order: 100
+--@ tick: 12
 --> for	22
 --> while	274	20
 --> repeat	5

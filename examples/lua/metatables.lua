@@ -38,5 +38,6 @@ print(squares[7], rawget(squares, 7), rawget(squares, 8))
 --@ about: ADD finds no number, and the next instruction, MMBIN, calls the metamethod: it is a frame of its own on the call stack. SELF looks up `norm` through `__index`.
 --@ about.zh: ADD 没有遇到数字，下一条指令 MMBIN 便调用元方法：它在调用栈上有自己的帧。SELF 通过 `__index` 找到 `norm`。
 --@ order: 40
+--@ tick: 34
 --> (4, 6)	10	true
 --> 49	49	nil

@@ -21,6 +21,7 @@ print(a .. " and " .. b .. " is " .. a + b)
 --@ about: ADD, MODK, SHRI, BAND, UNM, CONCAT …: one opcode for each shape of operands. The compiler has already computed what it could.
 --@ about.zh: ADD、MODK、SHRI、BAND、UNM、CONCAT……每种操作数形式各有一个操作码。能提前算的，编译器已经算好了。
 --@ order: 90
+--@ tick: 34
 --> 9	5	14
 --> 3.5	3	1	49.0
 --> -4	1

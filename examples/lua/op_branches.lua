@@ -24,6 +24,7 @@ print(name, tries)
 --@ about: A compare stands before a JMP and decides whether it is taken. Only the first condition here is false.
 --@ about.zh: 比较指令后面总跟着一条 JMP，由比较决定跳不跳。这里只有第一个条件为假。
 --@ order: 250
+--@ tick: 6
 --> a < b
 --> a <= b
 --> word

@@ -31,6 +31,7 @@ end
 --@ about: A call makes a frame, a return takes it away. At the end of a block, what was captured is saved, and what must be closed is closed.
 --@ about.zh: 调用建立一个帧，返回拆掉它。块结束时，被捕获的变量会被保存，该关闭的会被关闭。
 --@ order: 270
+--@ tick: 44
 --> 8
 --> 4	5
 --> 10

@@ -17,6 +17,7 @@ print(2 + 1 * #"ab")
 --@ about: Behind every arithmetic instruction stands a second one that calls the metamethod. With numbers it is skipped.
 --@ about.zh: 每条算术指令后面都跟着第二条指令，用来调用元方法。操作数是数字时，它会被跳过。
 --@ order: 240
+--@ tick: 12
 --> plus
 --> plus
 --> times

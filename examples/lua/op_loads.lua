@@ -25,5 +25,6 @@ print(load(changed, "changed", "b")())
 --@ about: Ten ways to get a value into a register. The last part makes an instruction that the compiler would only use in a huge function.
 --@ about.zh: 把值放进寄存器的十种方法。最后一段造出一条编译器只在巨大函数里才会用的指令。
 --@ order: 210
+--@ tick: 9
 --> 7	2.0	3.14159	box	false	true	nil	nil	nil	false
 --> far

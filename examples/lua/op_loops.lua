@@ -13,6 +13,7 @@ end
 --@ about: The numeric for counts down the turns that are left. The generic for asks a function for the next values.
 --@ about.zh: 数值 for 会倒数剩余的次数；泛型 for 每次向一个函数要下一组值。
 --@ order: 260
+--@ tick: 12
 --> 6
 --> 1	red
 --> 2	green

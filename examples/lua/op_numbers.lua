@@ -40,4 +40,5 @@ print(r)
 --@ about: Every line is one instruction of its own kind. Watch the register `r`.
 --@ about.zh: 每一行都是一条不同的指令。请看寄存器 `r`。
 --@ order: 230
+--@ tick: 19
 --> ab134

@@ -27,6 +27,7 @@ print(used)
 --@ about: A table is read and written in three ways, by what the key is: any value, a small whole number, a name. Globals and upvalues have opcodes of their own.
 --@ about.zh: 读写表各有三种方式，取决于键是任意值、小整数还是名字。全局变量和上值另有自己的操作码。
 --@ order: 220
+--@ tick: 15
 --> oak	20	3
 --> 5
 --> oak

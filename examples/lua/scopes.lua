@@ -32,6 +32,7 @@ end))
 --@ about: TBC marks a register as to-be-closed. CLOSE, RETURN and an error all call its `__close`, and none forgets it.
 --@ about.zh: TBC 把寄存器标记为待关闭。无论是 CLOSE、RETURN 还是出错，都会调用它的 `__close`，绝不遗漏。
 --@ order: 70
+--@ tick: 46
 --> even	2
 --> even	4
 --> open	first

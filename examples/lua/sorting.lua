@@ -18,6 +18,7 @@ end
 --@ about: The call stack reads main, sort, comparator. Step through every comparison, and back again.
 --@ about.zh: 调用栈依次是 main、sort、比较函数。一步步走过每次比较，也可以一步步退回来。
 --@ order: 110
+--@ tick: 40
 --> 1	fig
 --> 2	kiwi
 --> 3	pear

@@ -27,6 +27,7 @@ print(count)
 --@ about: Watch the sizes in the heap pane: 0, 1, 2, 4, 8. A table grows only when it is full, and counts then which keys are worth an array.
 --@ about.zh: 留意堆面板里的大小：0、1、2、4、8。表只在装满时增长，那时它会统计哪些键值得放进数组。
 --@ order: 80
+--@ tick: 20
 --> 5	list	far away
 --> 4	10 20 30 40
 --> 5 10 20 30 40	40

@@ -3,7 +3,7 @@
 ;@ about: A boot sector goes the whole way by itself: real mode, protected mode, page tables, long mode. Watch CR0, CR4, EFER and cs.
 ;@ about.zh: 一个引导扇区自己走完全程：实模式、保护模式、页表、长模式。请看 CR0、CR4、EFER 和 cs。
 ;@ order: 95
-;@ tick: 0
+;@ tick: 27
 ;@ option.mode: boot16
 ;= rax 4c4f4e47
 

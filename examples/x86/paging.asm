@@ -3,7 +3,7 @@
 ;@ about: A write to where no page is raises #PF: CR2 says where, the error code why. The handler maps a page, and iretq tries again.
 ;@ about.zh: 写到没有页的地方引发 #PF：CR2 说是哪里，错误码说为什么。处理程序映射一页，iretq 之后再试一次。
 ;@ order: 97
-;@ tick: 0
+;@ tick: 7
 ;@ option.mode: long64
 ;= rbx 600d
 ;= rcx 1

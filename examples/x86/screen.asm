@@ -3,7 +3,7 @@
 ;@ about: The text screen is memory at 0xB8000: a character, then its colours. A loop fills it without any BIOS call.
 ;@ about.zh: 文本屏幕就是 0xB8000 处的内存：一个字符，接着是它的颜色。一个循环直接填写，不用 BIOS。
 ;@ order: 91
-;@ tick: 0
+;@ tick: 42
 ;@ option.mode: boot16
 ;= di 0140
 

@@ -3,7 +3,7 @@
 ;@ about: The 8254 timer interrupts every 1,000 clocks; a handler of our own counts. `hlt` waits for the next interrupt.
 ;@ about.zh: 8254 定时器每 1000 个时钟中断一次，由自己的处理程序计数。`hlt` 等待下一次中断。
 ;@ order: 92
-;@ tick: 0
+;@ tick: 15
 ;@ option.mode: boot16
 ;= bx 0005
 

@@ -179,6 +179,7 @@ class MemoryPane {
     this.picked = Number(address);
     this.linear = true;
     this.answered = null;
+    this.goes = true;
     if (!this.body.offsetParent) {
       for (const tab of document.querySelectorAll('[role=tab][data-tab="memory"]')) if (/** @type {HTMLElement} */ (tab).offsetParent) /** @type {HTMLElement} */ (tab).click();
     }
@@ -243,7 +244,14 @@ class MemoryPane {
     this.answered = { base: answer.address, bytes: answer.bytes, tick, linear: this.linear };
     this.pages = answer.pages ?? null;
     this.draw(this.ctx.store.state);
+    if (this.goes) this.body.scrollTop += this.block.getBoundingClientRect().top - this.body.getBoundingClientRect().top;
+    this.goes = false;
+    // The rows that are in sight may be others now, though nobody has scrolled.
+    this.settle();
   }
+
+  /** Somebody asked for an address: its bytes come into sight when they are there. */
+  goes = false;
 
   /** The step that `reads` is of. */
   readAt = -1;
