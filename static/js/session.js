@@ -257,7 +257,10 @@ export class Session {
       const key = ended.reason === "limit" ? "notice.limit" : "notice.fault";
       this.store.set({ notice: { key, args: { n: ended.tick, text }, tone: "error", tick: Math.max(0, ended.tick - 1), action: "seek" } });
     }
-    if (tick !== undefined) return void (await this.goTo(tick));
+    if (tick !== undefined) {
+      this.goTo(tick);
+      return this.arrive();
+    }
     // A program that asks for something is shown where it asks.
     if (this.state.waiting !== null) return;
     await this.wire.send("seek", { tick: 0 }).then((event) => this.#stopped(event));
