@@ -27,6 +27,8 @@ SHOTS: tuple[tuple[str, tuple[int, int], str, str, str, tuple[str, ...]], ...] =
     ("tablet", TABLET, "light", "en", "/play?example=closure", ()),
     ("palette", WIDE, "light", "en", "/play?example=closure", ("Control+k",)),
     ("tour", WIDE, "light", "en", "/play?tour=closures", ()),
+    ("error", WIDE, "light", "zh", "/play?example=error", ()),
+    ("tablet-x86", TABLET, "dark", "en", "/play?room=x86&example=linux", ()),
 )
 #: A picture of each panel of a phone.
 PANELS = ("listing", "source", "state", "memory", "output", "narration", "extra")
