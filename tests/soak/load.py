@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -66,6 +67,12 @@ def processor_s(pids: list[int]) -> float:
     return spent / os.sysconf("SC_CLK_TCK")
 
 
+def steps_of(server: LiveServer) -> float:
+    """How many steps the web processes have passed on."""
+    counted = re.search(r'glassbox_commands_total\{command="step"\} (\S+)', server.get("/metrics")[1].decode())
+    return float(counted[1]) if counted else 0.0
+
+
 def load(server: LiveServer, sessions: int, hz: float, seconds: float) -> dict[str, Any]:
     """Let visitors step for so long; the report. Nothing is raised for what they met: it is in `errors`."""
     shares = [min(PER_PROCESS, sessions - at) for at in range(0, sessions, PER_PROCESS)]
@@ -76,9 +83,10 @@ def load(server: LiveServer, sessions: int, hz: float, seconds: float) -> dict[s
     ]
     time.sleep(seconds / 4)
     webs, workers = server.web_pids(), worker_pids(server)
-    before, began = (processor_s(webs), processor_s(workers)), time.monotonic()
+    before, began, first = (processor_s(webs), processor_s(workers)), time.monotonic(), steps_of(server)
     time.sleep(seconds / 2)
     after, took = (processor_s(webs), processor_s(workers)), time.monotonic() - began
+    counted = max(1.0, steps_of(server) - first)
     sampled = [private_bytes(pid) for pid in random.sample(workers, min(SAMPLED_WORKERS, len(workers)))]
     memory = [size for size in sampled if size is not None]
     reports = [json.loads(crowd.communicate()[0] or b"{}") for crowd in crowds]
@@ -107,6 +115,10 @@ def load(server: LiveServer, sessions: int, hz: float, seconds: float) -> dict[s
             "web": round((after[0] - before[0]) / took, 2),
             "workers": round((after[1] - before[1]) / took, 2),
             "visitors": round(sum(report["cpu_s"] for report in reports) / seconds, 2),
+        },
+        "step_cost_us": {
+            "web": round(1e6 * (after[0] - before[0]) / counted),
+            "worker": round(1e6 * (after[1] - before[1]) / counted),
         },
         "private_mib": round(statistics.median(memory) / (1 << 20), 2) if memory else None,
     }

@@ -54,6 +54,8 @@ def load_rows(r: Report) -> Iterator[Row]:
     yield Row("a step there and back", f"p50 {step['p50']} ms, p99 {step['p99']} ms", "p99 ≤ 50 ms", step["p99"] <= 50)
     yield Row("all open at once, first state", f"p50 {opened['p50']} ms, p99 {opened['p99']} ms")
     yield Row("cores used", f"web {cores['web']}, workers {cores['workers']}, visitors {cores['visitors']}")
+    cost = r["step_cost_us"]
+    yield Row("processor time of a step", f"web {cost['web']} µs, worker {cost['worker']} µs")
     yield Row("private memory of a worker that steps", f"{r['private_mib']} MiB")
 
 
