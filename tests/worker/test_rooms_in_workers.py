@@ -214,8 +214,8 @@ def test_an_assembler_that_works_for_a_session_ends_with_it(long_pool: WorkerPoo
         Visitor(worker).send("open", **x86("unicorn", ENDLESS_TO_ASSEMBLE))
         assert eventually(lambda: len(helpers_of(long_pool, worker)) == 1)
     assert eventually(lambda: helpers_of(long_pool, worker) == [])
-    scratch = Path(tempfile.gettempdir()).glob(f"glassbox-workers-{long_pool.warm()['pid']}-*/*")
-    assert [path.name for path in scratch] == ["empty"]
+    scratch = f"glassbox-workers-{long_pool.warm()['pid']}-*/*"
+    assert eventually(lambda: [path.name for path in Path(tempfile.gettempdir()).glob(scratch)] == ["empty"])
 
 
 def test_more_sessions_assemble_at_once_than_there_may_be_helpers() -> None:
