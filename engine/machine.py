@@ -121,15 +121,17 @@ class WriteTarget:
 class Watch:
     """What an untraced run looks out for, and what it noted: the steps that *may* have written to a target.
 
-    Or that may have one of `flags` (StepFlag bits), or are of one of `rows`. It never misses one that a trace would
-    show, and may note a few that turn out to be none: who asks looks at the trace of `ticks`. Those are the steps
-    noted, ascending: the first `capacity` ones, or with `newest` the last ones. `count` of them were noted in all. A
-    machine that cannot watch for these things, or could not in this run, sets `is_blind`; then the notes say nothing.
+    Or that may have one of `flags` (StepFlag bits), are of one of `rows`, or of `frame` (thread, depth): in that
+    thread, at most so deep; depth 0: in any other thread. It never misses one that a trace would show, and may note a
+    few that turn out to be none: who asks looks at the trace of `ticks`. Those are the steps noted, ascending: the
+    first `capacity` ones, or with `newest` the last ones. `count` of them were noted in all. A machine that cannot
+    watch for these things, or could not in this run, sets `is_blind`; then the notes say nothing.
     """
 
     targets: tuple[WriteTarget, ...] = ()
     rows: frozenset[int] = frozenset()
     flags: int = 0
+    frame: tuple[int, int] | None = None
     capacity: int = 64
     newest: bool = False
     ticks: list[int] = field(default_factory=list)

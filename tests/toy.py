@@ -149,11 +149,12 @@ class ToyMachine:
         if trace is not None:
             self._trace(trace, pc, depth, flags, write)
         if self.watch is not None:
-            self._note(self.watch, pc, flags, write)
+            self._note(self.watch, pc, depth, flags, write)
         return self.final
 
-    def _note(self, watch: Watch, pc: int, flags: int, write: tuple[int, int, int, int] | None) -> None:
+    def _note(self, watch: Watch, pc: int, depth: int, flags: int, write: tuple[int, int, int, int] | None) -> None:
         is_wanted = pc in watch.rows or bool(flags & watch.flags)
+        is_wanted = is_wanted or (watch.frame is not None and watch.frame[0] == 0 and depth <= watch.frame[1])
         for target in watch.targets if write is not None else ():
             key = write[1]
             is_near = target.key - WIDE_OF_THE_MARK <= key < target.key + target.size + WIDE_OF_THE_MARK

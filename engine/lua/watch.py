@@ -16,10 +16,14 @@ _OBJECT_KINDS = (WriteKind.UPVALUE, WriteKind.FIELD, WriteKind.METATABLE)
 _TEXT_BYTES = 60
 
 
+#: The core looks whether a frame is one of so many outermost ones each time it goes on in another.
+MAX_FRAMES = 64
+
+
 class LuaWatch:
     """Lets the core watch for one stack slot and one thing of an object: an upvalue, a field, a metatable.
 
-    Or for flags and rows, any number of them.
+    Or for flags and rows, any number of them, and the outermost frames of one thread.
     """
 
     def __init__(self, lib: Any, ffi: Any) -> None:  # noqa: ANN401 - the extension module's
@@ -42,6 +46,10 @@ class LuaWatch:
         if watch.flags & ~_FLAGS or not all(self._take(target) for target in watch.targets):
             watch.is_blind = True
         struct.flags = watch.flags
+        if watch.frame is not None:
+            struct.has_frame, (struct.frame_thread, struct.frame_depth) = 1, watch.frame
+            if watch.frame[1] > MAX_FRAMES:
+                watch.is_blind = True
         self._take_rows(watch.rows)
         self._lib.machine_watch(machine, struct)
         try:

@@ -136,8 +136,10 @@ class Scanner:
         self.rows = frozenset().union(*(pattern.rows or () for pattern in steps))
         #: Of a pattern with rows and flags the rows alone: they are seldom many.
         self.flags = reduce(or_, (pattern.flags for pattern in steps if pattern.rows is None), 0)
-        #: False when a watch could miss a hit: with patterns that name neither.
-        self.is_watchable = bool(patterns) and all(pattern.rows is not None or pattern.flags for pattern in steps)
+        frames = {pattern.frame for pattern in steps if pattern.rows is None and not pattern.flags}
+        self.frame = next(iter(frames), None)
+        #: False when a watch could miss a hit: with patterns that name nothing, or frames of several threads or depths.
+        self.is_watchable = bool(patterns) and None not in frames and len(frames) <= 1
         self._patterns = self._ffi.new("Pattern[]", max(1, len(patterns)))
         for to, pattern in zip(self._patterns, patterns, strict=False):
             self._fill(to, pattern)

@@ -125,7 +125,7 @@ class Search:
         self._is_paused = False
         if not scanner.is_watchable or last - first < FEW_STEPS:
             return None
-        watch = Watch(scanner.targets, scanner.rows, scanner.flags, notes, newest)
+        watch = Watch(scanner.targets, scanner.rows, scanner.flags, scanner.frame, notes, newest)
         if not self._timeline.watch(first, last, watch, self._noting(poll)):
             if watch.is_blind:
                 self._is_blind, scanner.is_watchable = True, False  # and will be blind again: no use to ask

@@ -102,7 +102,8 @@ def check_steps(machine: LuaMachine, most: int, slices: int) -> None:
     while machine.tick < most:
         batch.clear()
         stop = machine.run(997, batch)
-        steps += zip(range(batch.first_tick, 1 << 63), batch.column("flags"), batch.column("where"), strict=False)
+        columns = (batch.column(name) for name in ("flags", "where", "thread", "depth"))
+        steps += zip(range(batch.first_tick, 1 << 63), *columns, strict=False)
         if stop.is_final:
             break
     last = machine.tick
@@ -114,16 +115,25 @@ def check_steps(machine: LuaMachine, most: int, slices: int) -> None:
             run_watched(machine, min(last, machine.tick + slices), watch)
             if machine.tick == begun:
                 break
-        wanted = {tick for tick, flags, _ in steps if flags & flag}
+        wanted = {tick for tick, flags, *_ in steps if flags & flag}
         assert watch.is_blind or wanted <= set(watch.ticks), (flag, sorted(wanted - set(watch.ticks))[:5])
         assert watch.is_blind or len(watch.ticks) <= 2 * len(wanted) + 5, flag
         assert watch.is_blind or flag not in (StepFlag.JUMP, StepFlag.TRUNCATED)  # debug hooks make it blind, too
-    rows = sorted({where for _, _, where in steps})
+    frames = sorted({(thread, depth) for *_, thread, depth in steps})
+    for thread, depth in {(1, 0), (2, 0), (1, 1), *frames[:: max(1, len(frames) // 8)]}:
+        machine.restore(start)
+        watch = Watch(frame=(thread, depth), capacity=100_000)
+        run_watched(machine, last, watch)
+        own = [step for step in steps if (step[3] == thread and step[4] <= depth if depth else step[3] != thread)]
+        assert watch.is_blind or watch.ticks == sorted({step[0] for step in own}), (thread, depth)
+    rows = sorted({where for _, _, where, *_ in steps})
     for row in rows[:: max(1, len(rows) // 20)]:
         machine.restore(start)
         watch = Watch(rows=frozenset({row, rows[-1]}), capacity=100_000)
         run_watched(machine, last, watch)
-        assert watch.is_blind or watch.ticks == sorted({tick for tick, _, where in steps if where in (row, rows[-1])})
+        assert watch.is_blind or watch.ticks == sorted(
+            {tick for tick, _, where, *_ in steps if where in (row, rows[-1])}
+        )
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))

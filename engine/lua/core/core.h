@@ -29,7 +29,7 @@ int machine_run(Machine *m, uint64_t budget, int breakpoints, TraceBatch *trace)
 
 #define WATCH_ANY_LENGTH 0xFFFFFFFF
 /* What runs without a trace look for, and what they have noted (watch.h): a stack slot and one thing of an object; or
- * steps with one of some flags, or of some rows. */
+ * steps with one of some flags, of some rows, or of the outermost frames of a thread. */
 typedef struct Watch {
   int64_t slot;
   uint64_t key;
@@ -40,6 +40,7 @@ typedef struct Watch {
   uint32_t row_count;          /* bits in it; 0: no rows */
   uint32_t flags;              /* STEP_* bits; 0: none */
   uint32_t capacity, newest;
+  uint32_t has_frame, frame_thread, frame_depth; /* that thread, at most so deep; depth 0: any other thread */
   uint32_t thread;             /* whose slot; 0: none */
   uint32_t kind, owner;        /* WriteKind of the object's write, 0: none; whose identity */
   uint32_t key_tag;            /* FIELD: the ValueTag of its key */

@@ -223,6 +223,7 @@ typedef struct Control {
   int64_t watch_slot;
   const uint64_t *watch_rows; /* host memory: one bit per `where` looked for */
   uint32_t watch_row_count;   /* bits in it */
+  uint32_t watch_has_frame;   /* steps of the outermost frames of a thread are looked for */
   uint8_t *output;            /* host memory: records that the host drains, see core.h */
   size_t output_used, output_capacity;
   uint64_t output_limit; /* bytes that the program may write in all */

@@ -27,9 +27,12 @@
 #else
 #define HOOKED 0
 #endif
-/* LOOP_WATCHED: `distance` is where the slot looked for is, counted from `base`; `rows` are those looked for, or NULL. */
+/* LOOP_WATCHED: `distance` is where the slot looked for is, counted from `base`; `rows` are those looked for, or
+ * NULL; `is_outer`: all steps of this frame are. */
 #if WATCHED
-#define REBASE() (distance = watch_distance(L, base), rows = CTL->watch_rows) /* another run may have begun */
+#define REBASE() /* and another run may have begun */                                                                   \
+  (distance = watch_distance(L, base), rows = CTL->watch_rows,                                                         \
+   is_outer = unlikely(CTL->watch_has_frame) && watch_is_outer(L, ci))
 #define NOTE_RANGE(reg, count)                                                                                         \
   do {                                                                                                                 \
     if (unlikely((uint64_t)(distance - (reg)) < (uint64_t)(count))) watch_note(left);                                  \
@@ -38,8 +41,9 @@
   do {                                                                                                                 \
     if (unlikely(distance == GETARG_A(i))) watch_register(i, left);                                                    \
   } while (0)
-#define NOTE_ROW()                                                                                                     \
+#define NOTE_STEP()                                                                                                    \
   do {                                                                                                                 \
+    if (unlikely(is_outer)) watch_note(left);                                                                          \
     if (rows) {                                                                                                        \
       uint32_t where = cl->p->where + (uint32_t)(pc - 1 - cl->p->code);                                                \
       if (where < CTL->watch_row_count && (rows[where / 64] >> (where % 64) & 1)) watch_note(left);                    \
@@ -47,7 +51,7 @@
   } while (0)
 #define NOTE(statement) statement
 #else
-#define NOTE_ROW() ((void)0)
+#define NOTE_STEP() ((void)0)
 #define REBASE() ((void)0)
 #define NOTE_RANGE(reg, count) ((void)0)
 #define NOTE_REGISTER(i) ((void)0)
@@ -61,7 +65,7 @@
   do {                                                                                                                 \
     if (unlikely(--left < 0)) goto out_of_ticks;                                                                       \
     i = *pc++;                                                                                                         \
-    NOTE_ROW();                                                                                                        \
+    NOTE_STEP();                                                                                                       \
     NOTE_REGISTER(i);                                                                                                  \
     goto *labels[GET_OPCODE(i)];                                                                                       \
   } while (0)
@@ -79,6 +83,7 @@ static int EXECUTE(Thread *L, CallInfo *ci) {
 #if WATCHED
   int64_t distance;
   const uint64_t *rows;
+  int is_outer;
 #endif
 #if CHECKED
   int hook_done = 0; /* the hooks have seen the instruction at pc */
@@ -762,7 +767,7 @@ generic_loop : {
 #undef REBASE
 #undef NOTE_RANGE
 #undef NOTE_REGISTER
-#undef NOTE_ROW
+#undef NOTE_STEP
 #undef NOTE
 #undef LEFT
 #undef RECORD

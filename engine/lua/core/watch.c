@@ -13,6 +13,7 @@ void watch_begin(Watch *watch) {
   CTL->watch_slot = watch->slot;
   CTL->watch_rows = watch->rows;
   CTL->watch_row_count = watch->row_count;
+  CTL->watch_has_frame = watch->has_frame;
 }
 
 void watch_give_up(void) {
@@ -37,6 +38,16 @@ void watch_flag(uint32_t bits) {
 
 void watch_entry(const LClosure *cl, const Instruction *pc, int64_t left) {
   if (pc == cl->p->code && (CTL->watch->flags & STEP_CALL)) watch_note(left);
+}
+
+int watch_is_outer(const Thread *L, const CallInfo *ci) {
+  const Watch *watch = CTL->watch;
+  if (watch->frame_depth == 0) return L->id != watch->frame_thread;
+  if (L->id != watch->frame_thread) return 0;
+  const CallInfo *outer = L->base_ci.next;
+  for (uint32_t depth = 1; outer && depth <= watch->frame_depth; depth++, outer = outer->next)
+    if (outer == ci) return 1;
+  return 0;
 }
 
 void watch_pause(void) {

@@ -29,6 +29,8 @@ void watch_note(int64_t left);
 void watch_flag(uint32_t bits);
 /* A frame goes on at `pc`, perhaps for the first time: then the step before has called it. */
 void watch_entry(const LClosure *cl, const Instruction *pc, int64_t left);
+/* Is the frame one of the outermost ones whose steps are looked for? */
+int watch_is_outer(const Thread *L, const CallInfo *ci);
 /* The machine has left the VM: its last step may have ended the program. */
 void watch_pause(void);
 /* The instruction `i` of a frame has written its register A, or waits to do so, and that is the slot looked for. */
