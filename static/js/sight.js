@@ -21,22 +21,45 @@ export const sightField = StateField.define({
   },
 });
 
-/** @param {EditorView} view */
+/** @type {WeakSet<EditorView>} */
+const destroyed = new WeakSet();
+
+/**
+ * Look which lines are visible when the editor measures itself the next time: asking it at once would lay the page out.
+ * @param {EditorView} view
+ */
 function look(view) {
+  view.requestMeasure({
+    key: look,
+    read: linesInSight,
+    write: (lines) => {
+      // The editor may be changed when it has measured, and only if it is still there.
+      if (lines) queueMicrotask(() => destroyed.has(view) || view.dispatch({ effects: setSight.of(lines) }));
+    },
+  });
+}
+
+/**
+ * The lines to draw completely, null if they are those that are.
+ * @param {EditorView} view
+ * @returns {[number, number] | null}
+ */
+function linesInSight(view) {
   const { scrollDOM, state } = view;
-  if (!view.dom.isConnected || !scrollDOM.clientHeight) return;
+  if (!view.dom.isConnected || !scrollDOM.clientHeight) return null;
   const line = (/** @type {number} */ height) => state.doc.lineAt(view.lineBlockAtHeight(height).from).number;
   // The text begins below the editor's padding.
   const top = scrollDOM.getBoundingClientRect().top - view.documentTop;
   const from = Math.max(1, line(top) - SPARE);
   const to = line(top + scrollDOM.clientHeight) + SPARE;
   const known = state.field(sightField);
-  if (from !== known[0] || to !== known[1]) view.dispatch({ effects: setSight.of([from, to]) });
+  return from !== known[0] || to !== known[1] ? [from, to] : null;
 }
 
 /** Keeps `sightField` right while the visitor scrolls, types and resizes. */
 export function followSight() {
   const follower = ViewPlugin.define((view) => {
+    destroyed.delete(view); // of another text, which has its own followers
     let frame = requestAnimationFrame(() => look(view));
     return {
       update(update) {
@@ -44,7 +67,10 @@ export function followSight() {
         cancelAnimationFrame(frame);
         frame = requestAnimationFrame(() => look(view));
       },
-      destroy: () => cancelAnimationFrame(frame),
+      destroy: () => {
+        destroyed.add(view);
+        cancelAnimationFrame(frame);
+      },
     };
   });
   return [sightField, follower, EditorView.domEventHandlers({ scroll: (_event, view) => look(view) })];
