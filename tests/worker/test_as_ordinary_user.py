@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from engine.rooms import ROOMS
 from engine.worker.limits import WorkerLimits
 from engine.worker.rehearsal import read_all
 from engine.worker.zygote import Zygote
@@ -18,6 +19,7 @@ NOBODY = 65_534
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="whoever is an ordinary user sees this in every other test")
 def test_the_self_test_of_an_ordinary_user_misses_only_what_needs_root() -> None:
+    assert all(room.module for room in ROOMS)  # loaded now: nobody may not be able to read the interpreter's library
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
