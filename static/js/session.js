@@ -557,7 +557,8 @@ export class Session {
     /** @type {Partial<import("./store.js").State>} */
     const patch = { view: event.view, viewTick: event.tick, frontier: event.frontier, ended: event.ended };
     if (moving) patch.arriving = false;
-    else patch.tick = event.tick;
+    // What is shown already has not moved: a visitor may be looking at another file by now.
+    else if (event.tick !== this.state.tick || this.state.arriving) patch.tick = event.tick;
     this.store.set(patch);
   }
 
