@@ -113,7 +113,7 @@ def test_the_drawer_says_what_is_read_and_written_and_names_the_manual(bench: Ca
     one.run()
     one.go_to(3)
     drawer = one.pane("listing").locator(".decode")
-    expect(drawer.locator(".effects dd").first).to_have_text(re.compile("AL 5.*BX c"))
+    expect(drawer.locator(".effects dd").first).to_have_text(re.compile("AL 05.*BX 000c"))
     expect(drawer.locator(".effects dd").nth(1)).to_contain_text("AX")
     expect(drawer.get_by_role("link")).to_have_text("Intel SDM 2A, ADD")
     one.pane("listing").locator("tr[data-where] .op", has_text=re.compile("^j[ez]$")).click()
