@@ -17,8 +17,11 @@ export function openDialog(title, children, extra = "") {
   const dialog = h("dialog", { class: `dialog ${extra}`, "aria-labelledby": id }, h("h2", { id }, title), children);
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
+    // This event comes late: whoever has gone on to something else meanwhile keeps the focus there.
+    const isElsewhere = document.activeElement !== document.body && !dialog.contains(document.activeElement);
     dialog.remove();
-    if (back instanceof HTMLElement && back.isConnected && !document.querySelector("dialog[open]")) back.focus({ preventScroll: true });
+    if (isElsewhere || document.querySelector("dialog[open]")) return;
+    if (back instanceof HTMLElement && back.isConnected) back.focus({ preventScroll: true });
   });
   // A press on the dark around it closes it, too.
   dialog.addEventListener("pointerdown", (event) => {

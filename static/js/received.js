@@ -76,3 +76,11 @@ export class Received {
     }, STREAM_PACE);
   }
 }
+
+/**
+ * What a server's notice says: a sentence, or a catalogue key with arguments.
+ * @param {any} said
+ */
+export function notice(said) {
+  return typeof said === "string" ? { text: said } : { key: `notice.${said.key}`, args: said.args ?? {} };
+}

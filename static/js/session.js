@@ -2,9 +2,9 @@
 // What a visitor can do, as methods: each changes the store and talks to the machine through the wire.
 import { Breakpoints } from "./breakpoints.js";
 import { Program } from "./program.js";
-import { Received } from "./received.js";
+import { Received, notice } from "./received.js";
 import { comeBack } from "./restart.js";
-import { unrecorded } from "./store.js";
+import { defaults, unrecorded } from "./store.js";
 import { Wire, WireError } from "./wire.js";
 
 /** Steps on either side of the position that are fetched when the trace window lacks them. */
@@ -597,20 +597,4 @@ export class Session {
       this.store.set({ phase, notice: { key: "notice.error", args: { text }, tone: "error" } });
     }
   }
-}
-
-/**
- * The first value of each of a room's options.
- * @param {any} room
- */
-function defaults(room) {
-  return Object.fromEntries(room.options.map((/** @type {any} */ o) => [o.name, o.values[0]]));
-}
-
-/**
- * What a server's notice says: a sentence, or a catalogue key with arguments.
- * @param {any} said
- */
-function notice(said) {
-  return typeof said === "string" ? { text: said } : { key: `notice.${said.key}`, args: said.args ?? {} };
 }

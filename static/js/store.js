@@ -167,3 +167,11 @@ export class Store {
     };
   }
 }
+
+/**
+ * The first value of each of a room's options.
+ * @param {any} room
+ */
+export function defaults(room) {
+  return Object.fromEntries(room.options.map((/** @type {any} */ o) => [o.name, o.values[0]]));
+}
