@@ -17,7 +17,8 @@ COUNTER = "local n = 1\nlocal step = 2\nfor i = 1, 3 do n = n + step end\nprint(
 
 
 def axis(one: Bench) -> list[int]:
-    """The steps at the axis' ends."""
+    """The steps at the axis' ends, once the page has drawn what it was told."""
+    one.ready()
     numbers = [int(text.replace(",", "")) for text in one.page.locator(".axis span").all_text_contents()]
     return [numbers[0], numbers[-1]]
 
