@@ -13,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 const BUDGET = 150 * 1024;
 /** First words of the keys of parts that load when they are asked for: they are in `words:en-later`. */
-const LATER = new Set(["share", "export", "replay", "x86", "flag", "memory", "files", "keys", "condition", "inquiry", "edit", "fork", "palette", "saves", "predict", "report", "window", "notes", "image", "diff", "explain", "family"]);
+const LATER = new Set(["share", "export", "replay", "x86", "flag", "memory", "files", "keys", "condition", "inquiry", "edit", "fork", "palette", "saves", "predict", "report", "window", "notes", "image", "diff", "explain"]);
 
 /**
  * `words:en` is the catalogue in one language, {key: sentence}, without what is in `words:en-later`, and with the

@@ -4,7 +4,7 @@
 // a frame of scrubbing copies them and moves the head.
 import { fill, h, patch } from "./dom.js";
 import { Flag } from "./gen/protocol.js";
-import { laterWords, number, t } from "./i18n.js";
+import { number, t } from "./i18n.js";
 import { markShape } from "./icons.js";
 import { shownSpan, spanWith, ticksOf, zoomedSpan, movedSpan } from "./span.js";
 
@@ -70,7 +70,7 @@ export class Track {
     this.overview = h("div", { class: "overview", "aria-hidden": "true", hidden: true }, h("i", {}));
     this.node = h("div", { class: "track" }, this.slider, this.canvas, this.row, this.window, this.overview, this.axis, this.head);
     this.#listen();
-    void Promise.all([import("./families.js"), laterWords()]).then(([{ Families }]) => {
+    void import("./families.js").then(({ Families }) => {
       this.families = new Families(store);
       this.canvas.after(this.families.canvas);
       this.node.before(this.families.list);
