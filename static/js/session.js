@@ -4,7 +4,7 @@ import { Breakpoints } from "./breakpoints.js";
 import { Program } from "./program.js";
 import { Received, notice } from "./received.js";
 import { comeBack } from "./restart.js";
-import { defaults, unrecorded } from "./store.js";
+import { defaults, unopened, unrecorded } from "./store.js";
 import { Wire, WireError } from "./wire.js";
 
 /** Steps on either side of the position that are fetched when the trace window lacks them. */
@@ -72,17 +72,7 @@ export class Session {
       file: 0,
       options: { ...defaults(room), ...options },
       example: example ?? null,
-      phase: "idle",
-      arriving: false,
-      program: null,
-      ...unrecorded(),
-      breakpoints: [],
-      places: [],
-      diagnostics: [],
-      notice: null,
-      stale: false,
-      notes: [],
-      focus: null,
+      ...unopened(),
     });
   }
 

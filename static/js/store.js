@@ -86,6 +86,23 @@ export function unrecorded() {
   };
 }
 
+/** What is known of a program that nobody has run yet. */
+export function unopened() {
+  return {
+    phase: /** @type {State["phase"]} */ ("idle"),
+    arriving: false,
+    program: null,
+    ...unrecorded(),
+    breakpoints: [],
+    places: [],
+    diagnostics: [],
+    notice: null,
+    stale: false,
+    notes: [],
+    focus: null,
+  };
+}
+
 /** @returns {State} */
 function initial() {
   return {
@@ -94,20 +111,10 @@ function initial() {
     file: 0,
     options: {},
     example: null,
-    arriving: false,
-    phase: "idle",
     connection: "closed",
-    program: null,
     trace: new TraceWindow(),
-    ...unrecorded(),
-    breakpoints: [],
-    places: [],
-    diagnostics: [],
-    notice: null,
-    stale: false,
+    ...unopened(),
     playing: false,
-    notes: [],
-    focus: null,
     predict: null,
     slow: "",
     slowAt: null,

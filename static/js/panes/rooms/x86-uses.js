@@ -17,13 +17,17 @@ const MANUAL = "https://www.intel.com/content/www/us/en/developer/articles/techn
 function valuesBefore(state, step) {
   const names = state.program?.listing.registers ?? [];
   const old = new Map(step.writes.filter((w) => w.kind === Write.REGISTER).map((w) => [names[w.index], w.old.s]));
+  /** @type {{name: string, value: string}[]} */
   const registers = (state.view?.registers ?? []).map((/** @type {any} */ r) => ({ ...r, value: old.get(r.name) ?? r.value }));
   const values = registerValues({ registers });
-  return (name) => {
-    const own = registers.find((/** @type {any} */ r) => r.name.toLowerCase() === name);
-    const part = own ? null : registers.flatMap((/** @type {any} */ r) => partsOf(r.name.toLowerCase())).find((/** @type {any} */ p) => p.name === name);
-    return values.get(name)?.toString(16).padStart(own ? own.value.length : (part?.bits ?? 0) / 4, "0");
-  };
+  /** @type {Map<string, number>} */
+  const digits = new Map();
+  for (const { name, value } of registers) {
+    const full = name.toLowerCase();
+    digits.set(full, value.length);
+    for (const part of partsOf(full)) digits.set(part.name, part.bits / 4);
+  }
+  return (name) => values.get(name)?.toString(16).padStart(digits.get(name) ?? 0, "0");
 }
 
 /**
