@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -15,11 +16,12 @@ from app.handover import Handover
 from app.kept import Kept
 from app.metrics import Metrics
 from app.places import Places
-from app.replicas import LinkCache, ReplicaPlaces, SharedStore, is_shared
+from app.replicas import LinkCache, ReplicaPlaces, ReplicaQueue, SharedStore, is_shared
 from app.services import Services
 from app.sessions import Pool, Sessions
 from app.settings import ROOT, Settings
 from app.store import Store
+from app.waiting import Queue
 from engine.worker.client import WorkerPool
 from engine.worker.limits import Limits, WorkerLimits
 
@@ -40,16 +42,19 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
         counts.count("glassbox_ticks_total", by=ticks)
 
     control = Control(settings.data_path)
+
+    def make_room(network: str | None) -> bool:
+        return kept.make_room(network) or control.tell_others({"do": "make_room", "network": network})
+
     shared = SharedStore(settings.limits_url) if is_shared(settings.limits_url) else None
     found = Services(
         settings=settings,
         version=program_version(),
         store=Store(settings, LinkCache(shared, settings.link_cache_s)),
         sessions=Sessions(
-            session_places(settings, shared),
-            Places(settings.data_path / "queue", settings.queue, settings.sessions_per_address),
+            *admission(settings, shared, make_room),
             pool or WorkerPool(worker_limits(settings), on_ticks=count_ticks),
-            lambda network: kept.make_room(network) or control.tell_others({"do": "make_room", "network": network}),
+            make_room,
         ),
         metrics=counts,
         kept=kept,
@@ -79,10 +84,16 @@ def create_app(settings: Settings | None = None, pool: Pool | None = None) -> Fl
     return app
 
 
-def session_places(settings: Settings, shared: SharedStore | None) -> Places | ReplicaPlaces:
-    """The places for sessions: of this server, and where servers share a Redis counted over all of them."""
+def admission(
+    settings: Settings, shared: SharedStore | None, make_room: Callable[[str | None], bool]
+) -> tuple[Places | ReplicaPlaces, Queue]:
+    """The places for sessions and the queue: of this server, and where servers share a Redis over all of them."""
     local = Places(settings.data_path / "places", settings.sessions, settings.sessions_per_address)
-    return local if shared is None else ReplicaPlaces(local, shared, settings.sessions_in_all)
+    waiting = Places(settings.data_path / "queue", settings.queue, settings.sessions_per_address)
+    if shared is None:
+        return local, Queue(waiting)
+    places = ReplicaPlaces(local, shared, settings.sessions_in_all, lambda: make_room(None))
+    return places, ReplicaQueue(waiting, places, shared)
 
 
 def worker_limits(settings: Settings) -> WorkerLimits:

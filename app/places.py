@@ -33,6 +33,9 @@ class Places:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._lock = threading.Lock()
         self._own: dict[int, str] = {}
+        at = os.fstat(self._file)
+        #: The same for all who open this file, different for every other one of this machine.
+        self.identity = f"{at.st_dev:x}.{at.st_ino:x}"
 
     def take(self, network: str, note: str = "") -> int:
         """The number of a place that is now this network's. LimitExceeded if there is none for it.

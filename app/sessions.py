@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from app.places import Places
 from app.replicas import ReplicaPlaces
+from app.waiting import OthersWait, Queue
 from engine.errors import LimitExceeded
 from engine.worker.client import Closed
 from engine.worker.frames import Frame
@@ -60,7 +61,7 @@ class Pool(Protocol):
         ...
 
 
-#: How often a browser in the queue looks whether its turn has come.
+#: How often a browser in the queue asks whether its turn has come, and is found to have left.
 QUEUE_LOOK_S = 0.3
 #: When a session without its browser is let go, its place is looked for so often, at such intervals.
 ROOM_LOOKS = 20
@@ -85,7 +86,7 @@ class Sessions:
     def __init__(
         self,
         places: Places | ReplicaPlaces,
-        queue: Places,
+        queue: Queue,
         pool: Pool,
         make_room: Callable[[str | None], bool] = lambda _: False,
     ) -> None:
@@ -127,7 +128,7 @@ class Sessions:
         if self._draining:
             raise LimitExceeded("sessions", "the server is stopping")
         if self.queue.taken():
-            raise LimitExceeded("sessions", "others wait already")
+            raise OthersWait
         return self.places.take(network)
 
     def _take_or_make_room(self, network: str) -> int:
@@ -135,7 +136,7 @@ class Sessions:
         try:
             return self._take(network)
         except LimitExceeded as full:
-            is_hopeless = self._draining or self.queue.taken() > 0
+            is_hopeless = self._draining or isinstance(full, OthersWait)
             if is_hopeless or not self._make_room(None if full.limit == "sessions" else network):
                 raise
         for _ in range(ROOM_LOOKS):
@@ -145,25 +146,24 @@ class Sessions:
         return self._take(network)
 
     def _queue_for(self, network: str, waiting: Callable[[int], bool]) -> int:
-        """Wait until all who came before have a place, and one is free; the clock is the same for all processes."""
-        mine = f"{time.monotonic_ns():016x}"
-        ticket = self.queue.take(network, mine)
+        """Wait until all who came before have a place, and one is free."""
+        ticket = self.queue.join(network)
         try:
             while not self._draining:
-                before = sum(note < mine for _, note in self.queue.records().values())
-                if before == 0:
+                turn = self.queue.turn(ticket)
+                if turn.has_come:
                     try:
-                        return self.places.take(network)
+                        return self.places.take(network, self.queue.entry(ticket))
                     except LimitExceeded as full:
                         if full.limit != "sessions":
                             raise
                         self._make_room(None)
-                if not waiting(before + 1):
+                if not waiting(turn.before + 1):
                     raise LimitExceeded("left", "the browser left the queue")
                 time.sleep(QUEUE_LOOK_S)
             raise LimitExceeded("sessions", "the server is stopping")
         finally:
-            self.queue.give_back(ticket)
+            self.queue.leave(ticket)
 
     @contextmanager
     def registered(self, session: Endable, number: int = -1) -> Iterator[None]:

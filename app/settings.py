@@ -70,8 +70,9 @@ class Settings:
     )
     limits_url: str = _setting(
         "",
-        "Redis that several servers share, e.g. `redis://host:6379`: requests and sessions are counted there for all "
-        "of them, and links that were read lately are kept. Empty: each server by itself, requests by each process.",
+        "Redis that several servers share, e.g. `redis://host:6379`: requests, sessions and who waits are counted "
+        "there for all of them, and links that were read lately are kept. Empty: each server by itself, requests by "
+        "each process.",
     )
     sessions_in_all: int = _setting(
         0, "Live sessions at once over all servers that share `limits_url`. 0: as many as each has places for."

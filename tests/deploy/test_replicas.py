@@ -23,15 +23,9 @@ from app.replicas import LinkCache, ReplicaPlaces, SharedStore
 from app.settings import ROOT, Settings
 from app.store import Store
 from engine.errors import HostUnavailable, LimitExceeded
+from tests.deploy.conftest import Redis, find, started
 from tests.live.conftest import DEADLINE_S, REAL, LiveServer, free_port, wait_until
 from tests.live.rawclient import RawClient
-
-
-def find(name: str) -> str:
-    folders = [*sorted(str(p) for p in Path("/usr/lib/postgresql").glob("*/bin")), os.environ["PATH"], "/usr/sbin"]
-    path = shutil.which(name, path=":".join(folders))
-    assert path, f"{name} is missing: scripts/setup test installs it"
-    return path
 
 
 class Postgres:
@@ -75,11 +69,8 @@ class Site:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.postgres = Postgres(folder)
         stack.callback(self.postgres.stop)
-        redis_port = free_port()
-        stack.enter_context(
-            self._process([find("redis-server"), "--port", str(redis_port), "--save", "", "--dir", str(folder)])
-        )
-        self.shared = SharedStore(f"redis://127.0.0.1:{redis_port}")
+        redis = stack.enter_context(Redis(folder))
+        self.shared = SharedStore(redis.url)
         stack.callback(self.shared.close)
         self.servers = []
         for name in ("one", "two"):
@@ -88,7 +79,7 @@ class Site:
                 folder / name,
                 REAL,
                 database_url=self.postgres.url,
-                limits_url=f"redis://127.0.0.1:{redis_port}",
+                limits_url=redis.url,
                 trusted_proxies=1,
                 links_per_day=8,
                 sessions=8,
@@ -97,17 +88,8 @@ class Site:
             stack.callback(server.stop)
             self.servers.append(server)
         self.port = free_port()
-        stack.enter_context(self._process([find("nginx"), "-c", str(self._nginx(folder)), "-p", str(folder)]))
+        stack.enter_context(started([find("nginx"), "-c", str(self._nginx(folder)), "-p", str(folder)]))
         wait_until(self._answers, "nginx answers")
-
-    @staticmethod
-    def _process(command: list[str]) -> subprocess.Popen[bytes]:
-        class Process(subprocess.Popen[bytes]):
-            def __exit__(self, *arguments: object) -> None:
-                self.terminate()
-                self.wait(DEADLINE_S)
-
-        return Process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def _nginx(self, folder: Path) -> Path:
         """The configuration that the project ships, with these ports."""
