@@ -33,6 +33,20 @@ def started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(DEADLINE_S)
 
 
+def nginx_configuration(folder: Path, http: str) -> Path:
+    """A whole configuration around what belongs inside of `http`, for an nginx that writes in this folder only."""
+    temporary = "\n".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    path = folder / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""
+    path.write_text(
+        f"daemon off; {user} pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
+        f"events {{}}\nhttp {{ access_log off; {temporary}\n{http}\n}}\n"
+    )
+    return path
+
+
 class Redis:
     """A Redis server of its own, which keeps nothing when it ends."""
 

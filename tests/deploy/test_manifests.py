@@ -14,13 +14,6 @@ from app.settings import ROOT, SETTINGS
 VARIABLES = {row.variable for row in SETTINGS} | {"DATABASE_URL", "PORT"}
 COMPOSE = {path: yaml.safe_load((ROOT / path).read_text()) for path in ("compose.yaml", "deploy/compose.yaml")}
 KUBERNETES = list(yaml.safe_load_all((ROOT / "deploy/kubernetes/glassbox.yaml").read_text()))
-#: What the Kubernetes API calls each kind that may be here, and what its spec must have.
-KINDS = {
-    "Deployment": ("apps/v1", {"selector", "template"}),
-    "Service": ("v1", {"selector", "ports"}),
-    "NetworkPolicy": ("networking.k8s.io/v1", {"podSelector", "policyTypes"}),
-    "PodDisruptionBudget": ("policy/v1", {"selector"}),
-}
 
 
 def containers(kind: str = "Deployment") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -61,11 +54,8 @@ def test_the_proxy_knows_the_servers_of_the_compose_file_and_only_it_is_reached_
     assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
 
 
-def test_every_kubernetes_object_has_the_shape_of_its_kind() -> None:
+def test_every_kubernetes_object_has_a_name_of_its_own() -> None:
     for document in KUBERNETES:
-        version, needed = KINDS[document["kind"]]
-        assert document["apiVersion"] == version
-        assert needed <= set(document["spec"])
         assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", document["metadata"]["name"])
     names = [(document["kind"], document["metadata"]["name"]) for document in KUBERNETES]
     assert len(set(names)) == len(names)

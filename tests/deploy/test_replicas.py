@@ -23,7 +23,7 @@ from app.replicas import LinkCache, ReplicaPlaces, SharedStore
 from app.settings import ROOT, Settings
 from app.store import Store
 from engine.errors import HostUnavailable, LimitExceeded
-from tests.deploy.conftest import Redis, find, started
+from tests.deploy.conftest import Redis, find, nginx_configuration, started
 from tests.live.conftest import DEADLINE_S, REAL, LiveServer, free_port, wait_until
 from tests.live.rawclient import RawClient
 
@@ -97,16 +97,7 @@ class Site:
         for number, server in enumerate(self.servers, 1):
             shipped = shipped.replace(f"glassbox-{number}:8000", f"127.0.0.1:{server.port}")
         shipped = shipped.replace("listen 80;", f"listen 127.0.0.1:{self.port};")
-        temporary = "\n".join(
-            f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        path = folder / "nginx.conf"
-        user = "user root;" if os.geteuid() == 0 else ""
-        path.write_text(
-            f"daemon off; {user} pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
-            f"events {{}}\nhttp {{ access_log off; {temporary}\n{shipped}\n}}\n"
-        )
-        return path
+        return nginx_configuration(folder, shipped)
 
     def _answers(self) -> bool:
         try:
