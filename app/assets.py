@@ -13,6 +13,8 @@ from engine.errors import HostUnavailable
 
 blueprint = Blueprint("assets", __name__)
 ONE_YEAR_S = 365 * 24 * 3600
+#: (content coding, ending of the compressed twin), the smallest first.
+TWINS = (("br", ".br"), ("gzip", ".gz"))
 
 
 class Assets:
@@ -33,19 +35,26 @@ class Assets:
         """The built file of that name, or None; never a path outside of the folder."""
         joined = safe_join(str(self.folder), name)
         path = Path(joined) if joined else None
-        return path if path and path.is_file() and name != "manifest.json" and path.suffix != ".gz" else None
+        return path if path and path.is_file() and path.suffix in (".js", ".css") else None
+
+
+def packed(path: Path) -> tuple[str, Path]:
+    """The coding of this request's answer ("" for none) and the file to send."""
+    for coding, ending in TWINS:
+        twin = path.with_name(path.name + ending)
+        if request.accept_encodings[coding] > 0 and twin.is_file():
+            return coding, twin
+    return "", path
 
 
 @blueprint.get("/static/<path:name>")
 def asset(name: str) -> Response:
-    """One built file, compressed when the browser takes gzip. Its name changes with its content: cached for ever."""
+    """One built file, compressed as the browser takes it. Its name changes with its content: cached for ever."""
     assets: Assets = current_app.extensions["glassbox"].assets
     path = assets.find(name)
     if path is None:
         abort(404)
-    packed = path.with_name(path.name + ".gz")
-    use_packed = packed.is_file() and request.accept_encodings["gzip"] > 0
-    sent = packed if use_packed else path
+    coding, sent = packed(path)
     mimetype = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     response = Response(sent.read_bytes(), mimetype=mimetype)
     response.set_etag(sent.name)
@@ -53,7 +62,7 @@ def asset(name: str) -> Response:
     response.cache_control.public = True
     response.cache_control.immutable = True
     response.headers["Vary"] = "Accept-Encoding"
-    if use_packed:
-        response.headers["Content-Encoding"] = "gzip"
+    if coding:
+        response.headers["Content-Encoding"] = coding
     response.make_conditional(request)
     return response

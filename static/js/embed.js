@@ -13,9 +13,6 @@ const SHOWN = ["listing", "state"];
 
 const boot = JSON.parse(byId("boot").textContent ?? "{}");
 const { moment, room, language, open } = boot;
-await setLanguage(language);
-await laterWords();
-
 const store = new Store();
 const session = new Session(store, `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
 
@@ -49,26 +46,33 @@ function tellHeight() {
   parent.postMessage({ glassbox: "height", height: Math.ceil(document.documentElement.scrollHeight) }, "*");
 }
 
-byId("heading").textContent = t("embed.heading");
-byId("timeline").setAttribute("aria-label", t("timeline.label"));
-fill(byId("title"), boot.title ?? moment.files[0].name);
-const link = h("a", { href: open, target: "_blank", rel: "noopener" }, t("embed.open"));
-byId("head").append(link);
-await mountPanes();
-mountTimeline(byId("timeline"), store, session);
-mountNotice(byId("notice"), store, session);
-store.subscribe(({ tick, phase }) => {
-  document.body.setAttribute("aria-busy", String(phase === "opening" || phase === "running"));
-  link.href = boot.stepped ? `${open}&tick=${tick}` : open;
-});
-session.load({ room, files: moment.files, options: moment.options });
-if (moment.breakpoints) store.set({ breakpoints: moment.breakpoints });
-new ResizeObserver(tellHeight).observe(document.documentElement);
+/** Not awaited by this module: what it fetches imports from the file that this module is in. */
+async function start() {
+  await setLanguage(language);
+  await laterWords();
+  byId("heading").textContent = t("embed.heading");
+  byId("timeline").setAttribute("aria-label", t("timeline.label"));
+  fill(byId("title"), boot.title ?? moment.files[0].name);
+  const link = h("a", { href: open, target: "_blank", rel: "noopener" }, t("embed.open"));
+  byId("head").append(link);
+  await mountPanes();
+  mountTimeline(byId("timeline"), store, session);
+  mountNotice(byId("notice"), store, session);
+  store.subscribe(({ tick, phase }) => {
+    document.body.setAttribute("aria-busy", String(phase === "opening" || phase === "running"));
+    link.href = boot.stepped ? `${open}&tick=${tick}` : open;
+  });
+  session.load({ room, files: moment.files, options: moment.options });
+  if (moment.breakpoints) store.set({ breakpoints: moment.breakpoints });
+  new ResizeObserver(tellHeight).observe(document.documentElement);
 
-// A machine is asked for when somebody sees this: a long article may have many.
-const seen = new IntersectionObserver((entries) => {
-  if (!entries.some((entry) => entry.isIntersecting)) return;
-  seen.disconnect();
-  void session.run(moment.tick || undefined, moment.input);
-});
-seen.observe(document.body);
+  // A machine is asked for when somebody sees this: a long article may have many.
+  const seen = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    seen.disconnect();
+    void session.run(moment.tick || undefined, moment.input);
+  });
+  seen.observe(document.body);
+}
+
+void start();

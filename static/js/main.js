@@ -221,25 +221,33 @@ function roomRank(example) {
   return boot.rooms.findIndex((/** @type {any} */ r) => r.name === example.room);
 }
 
-const asked = new URLSearchParams(location.search);
-restoreLayout();
-setTheme(asked.get("theme") ?? remembered("theme") ?? "system");
-await setLanguage(asked.get("lang") ?? remembered("language") ?? boot.language ?? "en");
-let tours = boot.tour ? await import("./tour.js") : null;
-build();
-listenToKeys(actions);
+/** Guide through a tour: fetched with the first one. @type {typeof import("./tour.js") | null} */
+let tours = null;
 const autosave = keepWork(store, actions);
-if (asked.has("predict")) actions.predict();
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) session.stop();
-});
-document.addEventListener("glassbox-tour", (event) => {
-  const { tour: own, number } = /** @type {CustomEvent} */ (event).detail;
-  void playTour(own).then(() => {
-    byId("tour").dataset.note = String(number);
-    mountTour();
+
+/** Not awaited by this module: what it fetches imports from the file that this module is in. */
+async function start() {
+  const asked = new URLSearchParams(location.search);
+  restoreLayout();
+  setTheme(asked.get("theme") ?? remembered("theme") ?? "system");
+  await setLanguage(asked.get("lang") ?? remembered("language") ?? boot.language ?? "en");
+  tours = boot.tour ? await import("./tour.js") : null;
+  build();
+  listenToKeys(actions);
+  if (asked.has("predict")) actions.predict();
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) session.stop();
   });
-});
-// A link pasted over the shown one.
-addEventListener("hashchange", () => location.hash.startsWith("#v1=") && location.reload());
-first();
+  document.addEventListener("glassbox-tour", (event) => {
+    const { tour: own, number } = /** @type {CustomEvent} */ (event).detail;
+    void playTour(own).then(() => {
+      byId("tour").dataset.note = String(number);
+      mountTour();
+    });
+  });
+  // A link pasted over the shown one.
+  addEventListener("hashchange", () => location.hash.startsWith("#v1=") && location.reload());
+  first();
+}
+
+void start();

@@ -139,6 +139,18 @@ def test_over_https_browsers_are_told_to_stay_there(client):
     assert "Strict-Transport-Security" in client.get("/", base_url="https://localhost").headers
 
 
+def test_built_files_go_out_as_small_as_the_browser_takes_them(app, client):
+    folder = app.extensions["glassbox"].assets.folder
+    (folder / "workbench-1a2b.js.br").write_bytes(b"as Brotli packed it")
+    small = client.get("/static/workbench-1a2b.js", headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    assert (small.headers["Content-Encoding"], small.data) == ("br", b"as Brotli packed it")
+    assert small.headers["ETag"] == '"workbench-1a2b.js.br"'
+    refused = client.get("/static/workbench-1a2b.js", headers={"Accept-Encoding": "gzip, br;q=0"})
+    assert refused.headers["Content-Encoding"] == "gzip"
+    sheet = client.get("/static/workbench-3c4d.css", headers={"Accept-Encoding": "gzip, br"})
+    assert "Content-Encoding" not in sheet.headers  # without twins it goes out as it is
+
+
 def test_built_files_are_compressed_and_kept_for_ever(client):
     packed = client.get("/static/workbench-1a2b.js", headers={"Accept-Encoding": "gzip, br"})
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -155,7 +167,16 @@ def test_built_files_are_compressed_and_kept_for_ever(client):
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest.json", "workbench-1a2b.js.gz", "../pyproject.toml", "..%2f..%2fpyproject.toml", "none.js", "%00"]
+    "name",
+    [
+        "manifest.json",
+        "workbench-1a2b.js.gz",
+        "loads.json",
+        "../pyproject.toml",
+        "..%2f..%2fpyproject.toml",
+        "none.js",
+        "%00",
+    ],
 )
 def test_nothing_but_built_files_is_served(client, name):
     assert client.get(f"/static/{name}").status_code == 404
