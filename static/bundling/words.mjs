@@ -9,9 +9,8 @@ const LATER = new Set(["share", "export", "replay", "x86", "flag", "memory", "fi
 
 /**
  * `words:en` is the catalogue in one language, {key: sentence}, without what is in `words:en-later`, and with the
- * opcode table's sentences as `op.NAME`; the table itself goes into the bundle without them. `article.…` `front.…` and
- * `picture.…` are for what the server makes: no script asks for it. Fails when a language lacks a key.
- * @param {string} root the folder with js/ and i18n/
+ * opcode table's sentences as `op.NAME`; the table itself goes into the bundle without them. `article.…` `front.…`
+ * `picture.…` `goodbye.…` and `error.…` are for what the server says: no script asks for it.
  */
 export function words(root) {
   const opcodes = join(root, "js", "gen", "opcodes.js");
@@ -32,7 +31,7 @@ export function words(root) {
       const catalogue = JSON.parse(readFileSync(join(root, "i18n", "catalogue.json"), "utf8"));
       const missing = Object.keys(catalogue).filter((key) => typeof catalogue[key][language] !== "string");
       if (missing.length) throw new Error(`no text in ${language} for ${missing.join(", ")}: add it to static/i18n/catalogue.json`);
-      const asked = Object.entries(catalogue).filter(([key]) => !/^(article|front|picture)\./.test(key));
+      const asked = Object.entries(catalogue).filter(([key]) => !/^(article|front|picture|goodbye|error)\./.test(key));
       const wanted = asked.filter(([key]) => LATER.has(key.split(".")[0]) === (later !== undefined));
       const texts = Object.fromEntries(wanted.map(([key, entry]) => [key, entry[language]]));
       if (!later) for (const row of OPCODES) texts[`op.${row.name}`] = row[language];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -85,3 +86,33 @@ def test_what_the_server_says_to_visitors_is_there_in_their_other_language():
     keys = {f"goodbye.{ending.reason}" for ending in (SHUTDOWN, IDLE, BUSY, ADDRESS, BAD_COMMANDS, AWAY, GONE)}
     for key in keys | {"goodbye.limit", "goodbye.crashed", "error.no_link"}:
         assert re.search("[\u4e00-\u9fff]", catalogue.say(key, "zh", "")), key
+
+
+def in_chinese(reason: str, message: str) -> str:
+    return Catalogue.read(ROOT / "static" / "i18n" / "catalogue.json").say(f"goodbye.{reason}", "zh", message)
+
+
+def test_a_budget_that_ran_out_is_named_in_the_other_language_too():
+    said = {
+        in_chinese("limit", "The session reached its limit of 2700 s."),
+        in_chinese("limit", "The session used up its 600 s of processor time."),
+        in_chinese("limit", "The session's process reached its limit of 512 MiB of memory."),
+        in_chinese("limit", "The session's process ran out of memory."),
+        in_chinese("limit", "A limit that nobody has named."),
+    }
+    assert len(said) == 5
+    assert {number for text in said for number in re.findall(r"\d+", text)} == {"2700", "600", "512"}
+
+
+def bare(sentence: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", sentence)
+
+
+def test_every_sentence_about_the_end_of_a_worker_has_its_own_in_the_catalogue():
+    source = (ROOT / "engine" / "worker" / "zygote.py").read_text()
+    found = re.findall(r'(?:self\._kill\(child, |return )"(\w+)", (f?"[^"]+")', source)
+    assert {reason for reason, _ in found} == {"limit", "killed", "crashed"}
+    catalogue = json.loads((ROOT / "static" / "i18n" / "catalogue.json").read_text())
+    for reason, literal in found:
+        ours = [words["en"] for key, words in catalogue.items() if key.startswith(f"goodbye.{reason}.")]
+        assert bare(literal.strip('f"')) in map(bare, ours), literal
