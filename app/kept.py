@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from app.line import Connection
+from app.livesocket import CloseReason, LiveSocket
 
 
 class Resumable(Protocol):
@@ -70,3 +73,32 @@ class Kept:
             return False
         min(waiting)[2].give_up()
         return True
+
+
+class Returning:
+    """Connections that want to go on with a session and have not said yet with which. Thread-safe.
+
+    Each takes a thread. A browser says it in its first message, so when there is one connection too many the one that
+    has been silent longest is ended; a browser on a slow line tries again.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._silent: dict[LiveSocket, None] = {}
+
+    @contextmanager
+    def admitted(self, socket: LiveSocket) -> Iterator[None]:
+        """While the block runs the connection is one of them, and may be closed."""
+        with self._lock:
+            too_many = next(iter(self._silent)) if len(self._silent) >= self._most else None
+            if too_many is not None:
+                del self._silent[too_many]
+            self._silent[socket] = None
+        if too_many is not None:
+            too_many.close(CloseReason.TRY_AGAIN_LATER, "too many connections are silent")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._silent.pop(socket, None)

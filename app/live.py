@@ -25,6 +25,7 @@ from wsproto.utilities import ProtocolError
 from app.catalogue import Language, language_of
 from app.handover import RemoteConnection, hand_over
 from app.jsontext import parse
+from app.kept import Returning
 from app.line import Connection, Line
 from app.livesocket import Allowance, CloseReason, ConnectionClosed, LiveSocket, Opcode, SocketLimits
 from app.logs import log
@@ -444,6 +445,7 @@ class Refusals:
 def install(sock: LiveSock, settings: Settings) -> None:
     """Add `/live` to the application."""
     refusals = Refusals(settings)
+    returning = Returning(max(1, settings.spare_threads // 2))
 
     @sock.route("/live")
     def live(socket: LiveSocket) -> None:
@@ -458,7 +460,9 @@ def install(sock: LiveSock, settings: Settings) -> None:
             return wait_in_queue(socket, place)
 
         if "resume" in request.args:
-            come_back(found, socket, lambda: refusals.explain(socket, GONE, say(GONE)))
+            with returning.admitted(socket):
+                message = first_message(socket, settings.message_s)
+            come_back(found, socket, message, lambda: refusals.explain(socket, GONE, say(GONE)))
             return
         address = request.remote_addr or "unknown"
         try:
@@ -525,9 +529,17 @@ def begin(found: Services, undoing: ExitStack, start: LiveStart) -> LiveSession:
     return session
 
 
-def come_back(found: Services, socket: LiveSocket, refuse: Callable[[], None]) -> None:
-    """A browser wants to go on with its session: here, or in the web process that has it."""
-    message = socket.receive(found.settings.message_s)
+def first_message(socket: LiveSocket, timeout_s: float) -> str | bytes | None:
+    """What a connection says first; one that ends before gets no time to close its side. ConnectionClosed then."""
+    try:
+        return socket.receive(timeout_s)
+    except ConnectionClosed:
+        socket.finish(linger_s=0.0)
+        raise
+
+
+def come_back(found: Services, socket: LiveSocket, message: str | bytes | None, refuse: Callable[[], None]) -> None:
+    """A browser wants to go on with its session, says `message`: here, or in the web process that has it."""
     asked = resume_request(message)
     if asked is None or not isinstance(message, str):
         refuse()

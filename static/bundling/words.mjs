@@ -11,6 +11,8 @@ const LATER = new Set(["share", "export", "replay", "x86", "flag", "memory", "fi
  * `words:en` is the catalogue in one language, {key: sentence}, without what is in `words:en-later`, and with the
  * opcode table's sentences as `op.NAME`; the table itself goes into the bundle without them. `article.…` `front.…`
  * `picture.…` `goodbye.…` and `error.…` are for what the server says: no script asks for it.
+ * Fails when a language lacks a key.
+ * @param {string} root the folder with js/ and i18n/
  */
 export function words(root) {
   const opcodes = join(root, "js", "gen", "opcodes.js");

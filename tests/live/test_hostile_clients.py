@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import struct
 import zlib
 
@@ -211,6 +212,45 @@ def test_half_sent_requests_do_not_keep_the_threads(start_server, case):
         server.raw(HALF_SENT[case])
     assert server.get("/health")[0] == 200
     assert "Traceback" not in server.log
+
+
+def test_a_request_that_trickles_in_is_given_up(start_server):
+    server = start_server(sessions=1, spare_threads=2, request_s=1)
+    slow = [server.raw(b"POST /api/links HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n") for _ in range(3)]
+    ended = 0
+    while ended < len(slow):  # each sends on as long as it may
+        for connection in slow:
+            try:
+                connection.sendall(b"x")
+            except OSError:
+                ended += 1
+        ended = sum(is_over(connection) for connection in slow)
+    assert server.get("/health")[0] == 200
+
+
+def is_over(connection):
+    with contextlib.suppress(BlockingIOError):
+        try:
+            return not connection.recv(65536, socket.MSG_DONTWAIT)
+        except ConnectionError:
+            return True
+    return False
+
+
+def test_answers_that_nobody_reads_do_not_keep_the_threads(start_server):
+    server = start_server(sessions=1, spare_threads=3, request_s=1)
+    many = b"GET /examples HTTP/1.1\r\nHost: x\r\n\r\n" * 400
+    for _ in range(5):
+        server.raw(many)
+    assert server.get("/health")[0] == 200
+    assert "Traceback" not in server.log
+
+
+def test_connections_that_want_to_go_on_and_do_not_say_with_what_do_not_keep_the_threads(start_server):
+    server = start_server(sessions=1, spare_threads=4, message_s=300)
+    for _ in range(12):
+        server.connect(path="/live?resume")
+    assert server.get("/health")[0] == 200
 
 
 def test_whoever_comes_when_all_places_are_taken_is_told_and_pages_are_still_served(start_server):

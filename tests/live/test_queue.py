@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import subprocess
 import sys
+import threading
 
 from app.settings import ROOT
 from tests.live.conftest import wait_until
+from tests.live.rawclient import CLOSE, RawClient
 
 
 def test_browsers_wait_in_the_order_in_which_they_came(start_server):
@@ -43,6 +46,42 @@ def test_whoever_leaves_the_queue_makes_way(start_server):
     assert third.message().event["place"] == 2
     second.close()
     assert third.message().event["place"] == 1
+
+
+def moves_up_to(client: RawClient, place: int) -> None:
+    while client.message().event["place"] != place:
+        pass
+
+
+def test_who_floods_and_who_says_goodbye_leaves_the_queue(start_server):
+    server = start_server(sessions=1, queue=3)
+    server.connect().ask("echo")
+    server.wait_for_sessions(1)
+    flood, polite, last = (server.connect() for _ in range(3))
+    moves_up_to(last, 3)
+    for _ in range(100):
+        flood.ask("echo")
+    assert flood.until_close()[1].close_code == 1008
+    moves_up_to(last, 2)
+    polite.send_frame(CLOSE, (1001).to_bytes(2, "big"))
+    moves_up_to(last, 1)
+    assert server.health()["queue"] == 1
+
+
+def test_who_answers_no_ping_leaves_the_queue(start_server):
+    server = start_server(sessions=1, queue=2, ping_s=0.3)
+    inside = server.connect()
+    threading.Thread(target=answer_pings, args=(inside,), daemon=True).start()
+    server.wait_for_sessions(1)
+    gone, last = server.connect(), server.connect()
+    moves_up_to(last, 1)
+    assert gone.until_close()[1].close_code == 1008
+
+
+def answer_pings(client: RawClient) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            client.message()
 
 
 def test_a_server_that_stops_tells_the_queue(start_server):
