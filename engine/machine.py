@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from engine.errors import LimitExceeded
 from engine.events import Event
@@ -31,8 +32,12 @@ class StopReason(StrEnum):
     LIMIT = "limit"  # a limit of the machine (memory, output) ended the program
 
 
-@dataclass(frozen=True)
-class Stop:
+_FINAL = (StopReason.HALT, StopReason.FAULT, StopReason.LIMIT)
+#: Nothing to add.
+NO_DETAIL: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Stop(NamedTuple):
     """The answer of `run`. HALT, FAULT and LIMIT are final: further runs return the same Stop and execute nothing.
 
     detail: FAULT {message, traceback}; LIMIT {limit, message}; others empty; INPUT {channel}, and `polls` true when the
@@ -41,12 +46,12 @@ class Stop:
 
     reason: StopReason
     tick: int
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = NO_DETAIL
 
     @property
     def is_final(self) -> bool:
         """True when the program is over, whatever the budget."""
-        return self.reason in (StopReason.HALT, StopReason.FAULT, StopReason.LIMIT)
+        return self.reason in _FINAL
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from engine.events import Event
 from engine.inquiry import SEARCHES, Families, Inquiry, direction
 from engine.machine import Journal, JsonText, Limits, Machine, StopReason, WritesViews
 from engine.moment import moment
-from engine.rooms import Room, SourceFile
+from engine.rooms import Room, RoomModule, SourceFile
 from engine.targets import plain_value
 from engine.timeline import Arrival, Branch, Timeline
 from engine.trace import TraceBatch
@@ -79,6 +79,7 @@ class Opened:
     """The program of a session and what belongs to it."""
 
     room: Room
+    module: RoomModule
     main_file: str
     machine: Machine
     timeline: Timeline
@@ -339,7 +340,7 @@ class Session:
         names = getattr(room.module, "FAMILIES", ())
         families = Families(names, room.module.family_of) if names else None  # type: ignore[attr-defined]
         inquiry = Inquiry(machine, timeline, files[0].name, self._poll, families)
-        self._opened = Opened(room, files[0].name, machine, timeline, inquiry)
+        self._opened = Opened(room, room.module, files[0].name, machine, timeline, inquiry)
         self._as_text = machine if self._takes_text and isinstance(machine, WritesViews) else None
         limits, listing = self._limits, machine.listing()
         self._listed = listing_size(listing)
@@ -419,7 +420,7 @@ class Session:
             "ended": {"reason": str(ended.reason), "tick": ended.tick, "detail": dict(ended.detail)} if ended else None,
             "flags": timeline.step_flags(),
             "view": self._view(),
-            "notice": opened.room.module.notice(opened.machine),
+            "notice": opened.module.notice(opened.machine),
         }
 
     def _set_breakpoints(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -528,7 +529,7 @@ class Session:
 
 def number_of(message: object) -> int | None:
     """The id of a command, however malformed the rest is."""
-    number = message.get("id") if isinstance(message, Mapping) else None
+    number = message.get("id") if type(message) is dict or isinstance(message, Mapping) else None
     return number if type(number) is int else None
 
 

@@ -89,6 +89,7 @@ COLUMN_BY_NAME = {column.name: column for column in COLUMNS}
 #: version u8, frame kind u8 (1 = trace), reserved u16, steps u32, writes u32, text bytes u32, first tick u64
 HEADER = struct.Struct("<BBHIIIQ")
 FRAME_TRACE = 1
+_U32 = struct.Struct("=I")
 
 
 class TraceBatch:
@@ -125,6 +126,11 @@ class TraceBatch:
         spec = COLUMN_BY_NAME[name]
         count = self.step_count if spec.per == "step" else self.write_count
         return memoryview(self.columns[name]).cast(spec.code)[:count]  # type: ignore[call-overload, no-any-return]
+
+    def last(self, name: str) -> int:
+        """What a step column of 32 bits says of the last step; there must be one."""
+        entry: int = _U32.unpack_from(self.columns[name], _U32.size * (self.step_count - 1))[0]
+        return entry
 
     def encode(self) -> bytes:
         """The batch as one binary frame (layout in docs/protocol.md)."""

@@ -39,7 +39,6 @@ MAX_BOUND = 4
 
 _RECORD = struct.Struct("<QII")
 _STREAMS = {1: "stdout", 2: "stderr"}
-_ROW = struct.Struct("=I")
 _NO_ROW = -1
 #: What `inspect` shows, by number of the core's InspectKind.
 _KINDS = ("table", "function", "upvalue", "thread")
@@ -223,7 +222,7 @@ class LuaMachine:
 
     def _learn_last(self, batch: TraceBatch, begun: int) -> None:
         if batch.step_count:
-            self._last = _ROW.unpack_from(batch.columns["where"], _ROW.size * (batch.step_count - 1))[0]
+            self._last = batch.last("where")
             self._is_last_known = True
         elif self.tick != begun:
             self._is_last_known = False
@@ -241,9 +240,12 @@ class LuaMachine:
             if trace is not None:
                 trace.step_count, trace.write_count = columns.step_count, columns.write_count
                 trace.text_bytes, trace.first_tick = columns.text_bytes, columns.first_tick
-            self._held.clear()
+            if self._held:
+                self._held.clear()
             self._take_output()
             tick = self.tick = lib.machine_tick(machine)
+            if reason == "budget":
+                return Stop(StopReason.BUDGET, tick)
             if reason == "compile":
                 self._compile()
             elif reason == "journal":
@@ -266,8 +268,6 @@ class LuaMachine:
                 return self._stop_for(reason, tick)
 
     def _stop_for(self, reason: str, tick: int) -> Stop:
-        if reason == "budget":
-            return Stop(StopReason.BUDGET, tick)
         if reason == "breakpoint":
             return Stop(StopReason.BREAKPOINT, tick)
         first, second = (self._request(n).decode("utf-8", "backslashreplace") for n in (0, 1))
@@ -300,10 +300,10 @@ class LuaMachine:
                 keep.append(view_)
             text = self._ffi.from_buffer("uint8_t[]", trace.text)
             struct_.text = text
+            struct_.step_capacity, struct_.write_capacity = trace.step_capacity, trace.write_capacity
+            struct_.text_capacity = trace.text_capacity
             bound = self._columns[id(trace)] = (struct_, [*keep, text, trace, trace.text])
         struct_ = bound[0]
-        struct_.step_capacity, struct_.write_capacity = trace.step_capacity, trace.write_capacity
-        struct_.text_capacity = trace.text_capacity
         struct_.step_count, struct_.write_count = trace.step_count, trace.write_count
         struct_.text_bytes, struct_.first_tick = trace.text_bytes, trace.first_tick
         return struct_
@@ -503,15 +503,14 @@ class LuaMachine:
     def _view_text(self) -> bytes:
         """The view of what is in the machine now; what an uncaught error unwound is not in it."""
         last = _NO_ROW if self._last is None else self._last
-        return self._inspect(
-            "view", last, _NO_ROW if self._stop is not None else self._lib.machine_where(self._machine)
-        )
+        where = _NO_ROW if self._stop is not None else self._lib.machine_where(self._machine)
+        return self._inspect(self._lib.inspect_view, last, where)
 
-    def _inspect(self, what: str, *numbers: int) -> bytes:
-        """JSON text that the core writes."""
+    def _inspect(self, look: Callable[..., Any], *numbers: int) -> bytes:
+        """JSON text that the core writes: the answer of one of its `inspect_…`."""
         size = self._size
         names, count = self.functions.c_names(self._ffi)
-        text = getattr(self._lib, f"inspect_{what}")(self._machine, names, count, *numbers, size)
+        text = look(self._machine, names, count, *numbers, size)
         if text == self._ffi.NULL:
             raise MachineFault("no memory to look into the machine")
         return bytes(self._ffi.buffer(text, size[0]))
@@ -558,7 +557,9 @@ class LuaMachine:
             if type(first) is not int or not 0 <= first < 1 << 24:
                 raise CommandError("`offset` is the level of the first frame wanted, from 0")
             numbers.append(first)
-        found: dict[str, Any] | None = orjson.loads(self._inspect("graph" if is_graph else kind, *numbers))
+        found: dict[str, Any] | None = orjson.loads(
+            self._inspect(getattr(self._lib, f"inspect_{'graph' if is_graph else kind}"), *numbers)
+        )
         if found is None:
             raise CommandError(f"there is no {kind} #{number} at tick {self.tick}")
         return found

@@ -46,27 +46,23 @@ class Pace:
         self._on_the_wall = _Speed()
         self._working = _Speed()
         self.save_s = 100e-6
+        self._learn()
 
     def ran(self, ticks: int, seconds: float, work_seconds: float) -> None:
         """Learn from one run, which took so long by the clock and so much processor time."""
         self._on_the_wall.ran(ticks, seconds)
         self._working.ran(ticks, work_seconds)
+        self._learn()
 
     def saved(self, work_seconds: float) -> None:
         """Learn from one checkpoint, by its processor time."""
         self.save_s += 0.5 * (work_seconds - self.save_s)
+        self._learn()
 
-    @property
-    def slice_ticks(self) -> int:
-        """Ticks to run between two looks up."""
-        return max(1, int(self._on_the_wall.ticks_per_s * SLICE_S))
-
-    @property
-    def interval_ticks(self) -> int:
-        """Ticks between two checkpoints while recording."""
-        return max(1, int(self._working.ticks_per_s * max(INTERVAL_S, SAVE_SHARE * self.save_s)))
-
-    @property
-    def near_ticks(self) -> int:
-        """A distance so short that replaying it costs about as much as saving and restoring a checkpoint."""
-        return max(16, int(self._working.ticks_per_s * 4 * self.save_s))
+    def _learn(self) -> None:
+        #: Ticks to run between two looks up.
+        self.slice_ticks = max(1, int(self._on_the_wall.ticks_per_s * SLICE_S))
+        #: Ticks between two checkpoints while recording.
+        self.interval_ticks = max(1, int(self._working.ticks_per_s * max(INTERVAL_S, SAVE_SHARE * self.save_s)))
+        #: A distance so short that replaying it costs about as much as saving and restoring a checkpoint.
+        self.near_ticks = max(16, int(self._working.ticks_per_s * 4 * self.save_s))

@@ -96,3 +96,13 @@ void scan_summary(const TraceBatch *batch, Bucket *buckets, uint32_t count, uint
     bucket->flags |= batch->flags[i];
   }
 }
+
+/* Slot n is of the ticks from first + n * width on: the row + 1 of the first of them that was executed. */
+void scan_rows(const TraceBatch *batch, uint32_t *slots, uint32_t count, uint64_t first, uint64_t width) {
+  uint64_t past = batch->first_tick < first ? first - batch->first_tick : (batch->first_tick - first) % width;
+  uint64_t skipped = batch->first_tick < first ? past : past ? width - past : 0;
+  for (uint64_t i = skipped; i < batch->step_count; i += width) {
+    uint64_t slot = (batch->first_tick + i - first) / width;
+    if (slot < count) slots[slot] = batch->where[i] + 1;
+  }
+}

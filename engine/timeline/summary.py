@@ -6,7 +6,6 @@ known. So the picture is complete in its events and in the traced parts, and rou
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from engine.trace import TraceBatch
 KEPT = 4096
 #: Of each bucket, the executed rows of so many of its steps are kept, evenly spread.
 SAMPLES = 16
-#: So many more than needed are made at a time.
+#: So many more than needed are made at least.
 GROWTH = 256
 _EVENT_FLAGS = {"output": StepFlag.OUTPUT, "error": StepFlag.ERROR, "exit": StepFlag.EXIT}
 
@@ -41,6 +40,7 @@ class Buckets:
         self._count = count
         self.first = first
         self.width = width
+        self._lib = core().lib
         self._buckets = core().ffi.new("Bucket[]", count)
         self._bound: tuple[TraceBatch, Any, list[Any]] | None = None
         self._batch: TraceBatch | None = None
@@ -53,12 +53,17 @@ class Buckets:
 
     def deliver(self, batch: TraceBatch) -> None:
         """Count every step of `batch`."""
+        self.count(batch)
+
+    def count(self, batch: TraceBatch) -> Any:  # noqa: ANN401 - cffi data
+        """As `deliver`; answers the C struct of the batch, for whoever wants to count more of it."""
         if self._bound is None or self._bound[0] is not batch:
             keep: list[Any] = []
             self._bound = batch, bound(batch, keep), keep
         columns = self._bound[1]
         columns.step_count, columns.first_tick = batch.step_count, batch.first_tick
-        core().lib.scan_summary(columns, self._buckets, self._count, self.first, self.width)
+        self._lib.scan_summary(columns, self._buckets, self._count, self.first, self.width)
+        return columns
 
     def add(self, tick: int, depth: int, flags: int) -> None:
         """Count one step; `depth` 0: not known."""
@@ -102,34 +107,35 @@ class Summary:
     """The picture of one recording, built as it grows."""
 
     def __init__(self) -> None:
+        self._lib = core().lib
         self._buckets = Buckets(KEPT, 1, 1)
         #: Row + 1 of the step in each sixteenth of a bucket; 0: not known. While buckets are narrow, one for each step.
         #: As long as what was reached, so that a short run costs little.
-        self._rows = array("I")
-
-    @property
-    def _slot_width(self) -> int:
-        return max(1, self._buckets.width // SAMPLES)
+        self._rows = core().ffi.new("uint32_t[]", GROWTH)
+        self._slots = GROWTH
+        self._slot_width = 1
+        #: The first tick for which there is no slot yet.
+        self._end = self._buckets.first + GROWTH
 
     def _reach(self, tick: int) -> None:
+        """Make room for a tick that lies beyond what was reached."""
+        rows = self._kept_rows(0, self._slots)
         while tick >= self._buckets.first + KEPT * self._buckets.width:
-            before = self._slot_width
             self._buckets.join_pairs()
-            if self._slot_width > before:
-                self._rows = self._rows[::2]
-        missing = (tick - self._buckets.first) // self._slot_width + 1 - len(self._rows)
-        if missing > 0:
-            self._rows.extend(array("I", bytes(4 * (missing + GROWTH))))
+            if self._buckets.width // SAMPLES > self._slot_width:
+                self._slot_width *= 2
+                rows = rows[::2]
+        needed = (tick - self._buckets.first) // self._slot_width + 1
+        self._slots = max(len(rows), needed + max(GROWTH, needed // 4))
+        self._rows = core().ffi.new("uint32_t[]", self._slots)
+        self._rows[0 : len(rows)] = rows
+        ticks = self._slots * self._slot_width
+        self._end = self._buckets.first + min(ticks, KEPT * self._buckets.width)
 
-    def _note_rows(self, batch: TraceBatch) -> None:
-        """Keep the rows of the steps at which a slot begins."""
-        width, first = self._slot_width, self._buckets.first
-        rows = batch.column("where")
-        skipped = -(batch.first_tick - first) % width
-        slot = (batch.first_tick + skipped - first) // width
-        for step in range(skipped, batch.step_count, width):
-            self._rows[slot] = rows[step] + 1
-            slot += 1
+    def _kept_rows(self, begin: int, end: int) -> list[int]:
+        begin, end = max(0, begin), min(end, self._slots)
+        rows: list[int] = core().ffi.unpack(self._rows + begin, end - begin) if begin < end else []
+        return rows
 
     def rows(self, first: int, width: int, count: int) -> list[Counter[int]]:
         """Of `count` stretches of `width` ticks from tick `first` on, how often each row was among the kept steps."""
@@ -137,7 +143,7 @@ class Summary:
         for n in range(count):
             begin = (first + n * width - self._buckets.first) // self._slot_width
             last = (first + (n + 1) * width - 1 - self._buckets.first) // self._slot_width
-            counter = Counter(self._rows[max(0, begin) : last + 1])
+            counter = Counter(self._kept_rows(begin, last + 1))
             counter.pop(0, None)
             found.append(Counter({row - 1: times for row, times in counter.items()}))
         return found
@@ -145,14 +151,17 @@ class Summary:
     def add_steps(self, batch: TraceBatch) -> None:
         """Steps that were traced; seeing the same ones again changes nothing."""
         if batch.step_count:
-            self._reach(batch.first_tick + batch.step_count - 1)
-            self._buckets.deliver(batch)
-            self._note_rows(batch)
+            last = batch.first_tick + batch.step_count - 1
+            if last >= self._end:
+                self._reach(last)
+            columns = self._buckets.count(batch)
+            self._lib.scan_rows(columns, self._rows, self._slots, self._buckets.first, self._slot_width)
 
     def add_sample(self, tick: int, depth: int, where: int | None = None) -> None:
         """Where an untraced slice ended: call depth, and the row that comes next."""
         if tick >= 1:
-            self._reach(tick)
+            if tick >= self._end:
+                self._reach(tick)
             self._buckets.add(tick, depth, 0)
             slot = (tick - self._buckets.first) // self._slot_width
             if where is not None and not self._rows[slot]:
@@ -161,15 +170,18 @@ class Summary:
     def add_event(self, event: Event) -> None:
         """Something that the program did."""
         if event.tick >= 1 and event.kind in _EVENT_FLAGS:
-            self._reach(event.tick)
+            if event.tick >= self._end:
+                self._reach(event.tick)
             self._buckets.add(event.tick, 0, _EVENT_FLAGS[event.kind])
 
     def fork(self, tick: int, events: Iterable[Event]) -> Summary:
         """The picture up to `tick`, to be continued differently; `events` are those up to there."""
         other = Summary()
         other._buckets = self._buckets.fork(tick)
-        count = max(0, min(len(self._rows), (tick - self._buckets.first + 1) // self._slot_width))
-        other._rows[:count] = self._rows[:count]
+        other._rows = core().ffi.new("uint32_t[]", self._slots)
+        other._slots, other._slot_width, other._end = self._slots, self._slot_width, self._end
+        rows = self._kept_rows(0, (tick - self._buckets.first + 1) // self._slot_width)
+        other._rows[0 : len(rows)] = rows
         begin = tick - self._buckets.width
         for event in events:
             if event.tick > begin:  # the bucket in which the pictures part shows its events only

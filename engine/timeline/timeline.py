@@ -10,12 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from engine.errors import CommandError, MachineFault
 from engine.events import Event
-from engine.machine import Checkpoint, LooksUp, Machine, PausedError, Plain, Stop, StopReason, Watch
+from engine.machine import NO_DETAIL, Checkpoint, LooksUp, Machine, PausedError, Plain, Stop, StopReason, Watch
 from engine.timeline.branches import MAX_BRANCHES, TRUNK, Branch, Recording
 from engine.timeline.checkpoints import Checkpoints
 from engine.timeline.eventlog import EventLog
@@ -36,13 +35,12 @@ MAX_TICK = 1 << 63
 Poll = Callable[[], bool]
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(NamedTuple):
     """Where a motion ended and why: a StopReason's word, or `seek`, `step`, `start`, `pause`."""
 
     reason: str
     tick: int
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = NO_DETAIL
 
 
 class TraceSink(Protocol):
@@ -194,7 +192,7 @@ class Timeline:
                 return Arrival(self.ended.reason, at, self.ended.detail)
             if at >= goal:
                 return Arrival(StopReason.BUDGET, at)
-            if poll():
+            if goal - at > NEAR_STEPS and poll():
                 return Arrival("pause", at)
             batch = trace.batch() if trace else None
             if batch is not None:
@@ -429,8 +427,11 @@ class Timeline:
         """
         machine, at = self._machine, self._machine.tick
         is_recording = at == self.frontier
-        goal = to if is_recording else min([to, self.frontier, *(fork for fork in self.branch.forks if fork > at)])
-        started, work_started = self._clock(), self._work_clock()
+        goal = to if is_recording else self._replay_goal(at, to)
+        # A few steps say more about the clocks than about the machine, and asking them costs as much as the steps.
+        is_timed = goal - at > NEAR_STEPS
+        if is_timed:
+            started, work_started = self._clock(), self._work_clock()
         try:
             stop = self._run(goal - at, batch, breakpoints, watch, poll)
         except PausedError:
@@ -443,23 +444,33 @@ class Timeline:
                 self._announce(self.hear_growth())
                 self.frontier = machine.tick
             raise
-        self._pace.ran(machine.tick - at, self._clock() - started, self._work_clock() - work_started)
+        now = machine.tick
+        if is_timed:
+            self._pace.ran(now - at, self._clock() - started, self._work_clock() - work_started)
         if self._on_ticks:
-            self._on_ticks(machine.tick - at)
+            self._on_ticks(now - at)
         if batch is not None:
             self.summary.add_steps(batch)
         elif is_recording:
-            self.summary.add_sample(machine.tick, machine.depth, machine.where)
+            self.summary.add_sample(now, machine.depth, machine.where)
         if is_recording:
             self._record(stop)
         else:
             self.hear_growth()
-            if machine.tick in self.branch.forks and machine.tick > at:
+            if now > at and now in self.branch.forks:
                 return self._cross(stop)
-            if machine.tick < goal and stop.reason not in (StopReason.BUDGET, StopReason.BREAKPOINT):
-                raise MachineFault(f"the replay stopped with {stop.reason} at tick {machine.tick}; the run had not")
+            if now < goal and stop.reason not in (StopReason.BUDGET, StopReason.BREAKPOINT):
+                raise MachineFault(f"the replay stopped with {stop.reason} at tick {now}; the run had not")
             self._settle_at_end()
         return stop
+
+    def _replay_goal(self, at: int, to: int) -> int:
+        """How far a replay from `at` may run in one go: not across the frontier, nor to where a branch parts."""
+        goal = min(to, self.frontier)
+        for fork in self.branch.forks:
+            if at < fork < goal:
+                goal = fork
+        return goal
 
     def _run(self, budget: int, batch: TraceBatch | None, breakpoints: bool, watch: Watch | None, poll: Poll) -> Stop:
         """The machine's `run`, which may look up by `poll` inside of long instructions."""
@@ -503,8 +514,7 @@ class Timeline:
             self.hear_growth()
 
     def _learn_flags(self, batch: TraceBatch) -> None:
-        last = batch.step_count - 1
-        self._flags = (batch.first_tick + last, batch.column("flags")[last])
+        self._flags = (batch.first_tick + batch.step_count - 1, batch.last("flags"))
 
     # -- going to a recorded tick ------------------------------------------------------------------------------------
 
@@ -522,17 +532,16 @@ class Timeline:
             if not is_passing:
                 self._leave()
             self._restore(base)
-        mark = target if is_passing else self._halfway(target)
+        # How near the target is worth no thought.
+        mark = target if is_passing or target - self.position <= NEAR_STEPS else self._halfway(target)
         try:
-            while self.position < target - NEAR_STEPS:
+            while (at := self.position) < target - NEAR_STEPS:
                 if poll():
                     return False
-                self._advance(min(target - 1, self.position + self._pace.slice_ticks, mark), None, False, poll=poll)
+                self._advance(min(target - 1, at + self._pace.slice_ticks, mark), None, False, poll=poll)
                 if self.position == mark and not is_passing:
                     self.keep(is_local=True)
                     mark = self._halfway(target)
-            if self.position < target - 1 and poll():
-                return False
             self._replay_steps(target, poll)
         except PausedError:
             return False
@@ -546,14 +555,13 @@ class Timeline:
     def _replay_steps(self, target: int, poll: Poll = never) -> None:
         """The last few steps, traced: of the very last one the flags are wanted."""
         steps = self._nearby.steps
-        while self.position < target:
+        at, before = self.position, -1
+        while before < at < target:
             steps.clear()
-            at = self.position
             self._advance(target, steps, False, poll=poll)
             if steps.step_count:
                 self._learn_flags(steps)
-            if self.position == at:
-                return
+            before, at = at, self.position
 
     def _leave(self) -> None:
         """Before going elsewhere: a checkpoint here, if coming back would take long."""

@@ -18,6 +18,7 @@ from engine.wire import MAX_COMMAND_BYTES
 
 HEADER = struct.Struct("<IB")
 JSON = "J"
+_TIMEVAL = struct.Struct("@ll")  # seconds, microseconds
 BINARY = "B"
 
 #: The largest payload by kind, towards the worker and towards the web process.
@@ -25,6 +26,8 @@ TO_WORKER = {JSON: MAX_COMMAND_BYTES}
 TO_WEB = {JSON: 16 << 20, BINARY: 1 << 20}
 
 _READ_BYTES = 1 << 16
+#: A session that was asked nothing for so long gives back what memory it has left over.
+REST_S = 2.0
 _AT_ONCE = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
 #: A local stream socket takes a message of less than half its buffer (some 100 KB) whole or not at all.
 SHORT_BYTES = 4096
@@ -42,11 +45,17 @@ class Frame(NamedTuple):
 
 
 class FrameSocket:
-    """Frames over a stream socket. One thread may receive while others send; it owns the socket."""
+    """Frames over a stream socket. One thread may receive while others send; it owns the socket.
 
-    def __init__(self, stream: socket.socket, accepts: dict[str, int]) -> None:
+    `rest_s`: how long `receive_or_rest` waits.
+    """
+
+    def __init__(self, stream: socket.socket, accepts: dict[str, int], rest_s: float | None = None) -> None:
         # Blocking, so that waiting for a frame and reading it are one call; sending never waits in the kernel.
         stream.setblocking(True)
+        self._rest_s = rest_s
+        if rest_s is not None:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(*divmod(int(rest_s * 1e6), 10**6)))
         self._stream = stream
         self._accepts = accepts
         self._received = bytearray()
@@ -59,14 +68,21 @@ class FrameSocket:
 
         After a TimeoutError part of the frame may be sent: the connection is then of no more use.
         """
-        message = memoryview(HEADER.pack(len(payload), ord(kind)) + payload)
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        message = HEADER.pack(len(payload), ord(kind)) + payload
         with self._sending:
-            while message:
-                try:
-                    message = message[self._stream.send(message, _AT_ONCE) :]
-                except BlockingIOError:
-                    self._wait_to_send(deadline)
+            try:
+                sent = self._stream.send(message, _AT_ONCE)
+            except BlockingIOError:
+                sent = 0
+            if sent != len(message):
+                self._send_rest(memoryview(message)[sent:], timeout_s)
+
+    def _send_rest(self, message: memoryview[int], timeout_s: float | None) -> None:
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while message:
+            self._wait_to_send(deadline)
+            with contextlib.suppress(BlockingIOError):
+                message = message[self._stream.send(message, _AT_ONCE) :]
 
     def try_send(self, kind: str, payload: bytes) -> bool:
         """Send a short frame whole and at once, or nothing of it: False. OSError if the other side is gone."""
@@ -101,17 +117,27 @@ class FrameSocket:
             if frame is not None:
                 return frame
             if deadline is None:
+                if self._rest_s is not None:
+                    self._poll.poll()
                 self._read(0)
                 continue
             if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 return None
             self._read(socket.MSG_DONTWAIT)
 
-    def _read(self, flags: int) -> None:
+    def receive_or_rest(self) -> Frame | None:
+        """The next frame, or None when nothing has come for `rest_s`; else as `receive`. One call of the kernel."""
+        while (frame := self._take()) is None:
+            if not self._read(0):
+                return None
+        return frame
+
+    def _read(self, flags: int) -> bool:
+        """Take in what is there; False if there was nothing."""
         try:
             data = self._stream.recv(_READ_BYTES, flags)
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             raise EOFError(str(error)) from error
         if not data:
@@ -119,6 +145,7 @@ class FrameSocket:
                 raise FrameError("the connection ended inside a frame")
             raise EOFError("the other side closed the connection")
         self._received += data
+        return True
 
     def _take(self) -> Frame | None:
         """The first whole frame of what is received, or None; checks the length as soon as it is known."""

@@ -37,9 +37,6 @@ _ENCODER = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False, default=_parsed
 )
 
-#: A session that was asked nothing for so long gives back what memory it has left over.
-REST_S = 2.0
-
 
 def give_back_memory() -> None:
     """Hand free pages of the C heap to the kernel, if this C library can (glibc)."""
@@ -83,7 +80,7 @@ def serve(
 
     def next_message(timeout_s: float | None) -> object | Closed | None:
         try:
-            frame = frames.receive(REST_S if timeout_s is None else timeout_s)
+            frame = frames.receive_or_rest() if timeout_s is None else frames.receive(timeout_s)
             if frame is None and timeout_s is None:
                 give_back_memory()
                 frame = frames.receive(None)

@@ -32,7 +32,7 @@ from typing import Any
 from engine.rooms import ROOMS
 from engine.worker.calls import worker_filter
 from engine.worker.cgroup import Cgroup
-from engine.worker.frames import TO_WORKER, FrameSocket
+from engine.worker.frames import REST_S, TO_WORKER, FrameSocket
 from engine.worker.limits import WorkerLimits
 from engine.worker.outside import ANSWERS, HELPER_S, REQUESTS, Outside, answer_one
 from engine.worker.rehearsal import practise, read_all, rehearse, warm_rooms
@@ -297,7 +297,7 @@ class Zygote:
         """The child's whole life; its exit status."""
         signal.set_wakeup_fd(-1)
         try:
-            pipe = FrameSocket(socket.socket(fileno=descriptor), TO_WORKER)
+            pipe = FrameSocket(socket.socket(fileno=descriptor), TO_WORKER, REST_S)
             Outside(FrameSocket(answers, ANSWERS)).install()
             confine(self._limits, number, self._empty, None, [descriptor, answers.fileno(), *self._keep], parent)
             self._entry(pipe, self._limits, tally)
