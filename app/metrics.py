@@ -13,6 +13,7 @@ import os
 import struct
 import threading
 import time
+import weakref
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -94,14 +95,20 @@ def _time_steps(name: str, seconds: float) -> tuple[tuple[int, float], ...]:
     return (first + bisect_left(BUCKETS_S, seconds), 1.0), (total, seconds), (total + 1, 1.0)
 
 
+def _forget(metrics: Metrics | None) -> None:
+    if metrics is not None:
+        metrics.forget()
+
+
 class Metrics:
     """The numbers of this process, made at its first count, and the sums over all. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._pid = 0
-        self._memory: mmap.mmap | bytearray = bytearray()
+        self._memory: mmap.mmap | bytearray | None = None
+        kept = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _forget(kept()))
 
     def count(self, name: str, label: str = "", by: float = 1.0) -> None:
         """Add to a counter; `label` is the value of its label. A label that is not in the table is not counted."""
@@ -120,22 +127,26 @@ class Metrics:
 
     def _add(self, steps: Iterable[tuple[int, float]]) -> None:
         with self._lock:
-            if self._pid != os.getpid():
-                self._open()
+            if self._memory is None:
+                self._memory = self._opened()
             for row, by in steps:
                 at = row * _DOUBLE.size
                 _DOUBLE.pack_into(self._memory, at, _DOUBLE.unpack_from(self._memory, at)[0] + by)
 
-    def _open(self) -> None:
+    def _opened(self) -> mmap.mmap | bytearray:
         """The file of this process; counts stay in its memory where none can be made."""
-        self._pid = os.getpid()
         size = len(ROWS) * _DOUBLE.size
-        self._memory = bytearray(size)
         with contextlib.suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(self._folder / f"{self._pid}-{time.time_ns()}", "w+b") as file:
+            with open(self._folder / f"{os.getpid()}-{time.time_ns()}", "w+b") as file:
                 file.truncate(size)
-                self._memory = mmap.mmap(file.fileno(), size)
+                return mmap.mmap(file.fileno(), size)
+        return bytearray(size)
+
+    def forget(self) -> None:
+        """This process was forked: it counts in a file of its own, and what its parent held is not its concern."""
+        self._memory = None
+        self._lock = threading.Lock()
 
     def sums(self) -> list[float]:
         """Every row's sum over all processes."""

@@ -52,19 +52,26 @@ SCRATCH_PREFIX = "glassbox-workers-"
 _WATCH_S = 0.25
 _SELF_TEST_S = 10.0
 _DATAGRAM = 1 << 16
+_STATM_BYTES = 256
+#: What the zygote has open: besides, and for each worker (its second pipe, its size, one that is being forked).
+DESCRIPTORS, DESCRIPTORS_PER_WORKER = 64, 3
 
 Entry = Callable[[FrameSocket, WorkerLimits, Tally], None]
 
 
 @dataclass
 class Child:
-    """One living worker, and what to report when it ends. `asks` is the zygote's end of its second pipe."""
+    """One living worker, and what to report when it ends.
+
+    `asks` is the zygote's end of its second pipe, `memory` its open `/proc/PID/statm` (-1: there is none).
+    """
 
     number: int
     pid: int
     deadline: float
     asks: socket.socket
     tally: Tally
+    memory: int
     helper: int | None = None
     reason: str | None = None
     message: str | None = None
@@ -78,6 +85,21 @@ class Helper:
     owner: int
     deadline: float
     scratch: str
+
+
+def _open_statm(pid: int) -> int:
+    try:
+        return os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def allow_descriptors(wanted: int) -> None:
+    """Let this process have so many descriptors open, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if most > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def load_entry(name: str) -> Entry:
@@ -196,7 +218,7 @@ class Zygote:
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         self._cgroup.add(number, pid)
-        self._children[pid] = Child(number, pid, now + self._limits.wall_s, asks, tally)
+        self._children[pid] = Child(number, pid, now + self._limits.wall_s, asks, tally, _open_statm(pid))
         self._poll.register(asks, select.POLLIN)
         self._report({"event": "forked", "id": number, "pid": pid})
 
@@ -324,7 +346,7 @@ class Zygote:
         for child in self._children.values():
             if now > child.deadline:
                 self._kill(child, "limit", f"The session reached its limit of {self._limits.wall_s} s.")
-            elif self._resident_bytes(child.pid) > self._limits.resident_bytes:
+            elif self._resident_bytes(child) > self._limits.resident_bytes:
                 limit = self._limits.resident_bytes >> 20
                 self._kill(child, "limit", f"The session's process reached its limit of {limit} MiB of memory.")
         for helper in self._helpers.values():
@@ -333,12 +355,13 @@ class Zygote:
                     os.killpg(helper.pid, signal.SIGKILL)
 
     @staticmethod
-    def _resident_bytes(pid: int) -> int:
+    def _resident_bytes(child: Child) -> int:
+        if child.memory < 0:
+            child.memory = _open_statm(child.pid)
         try:
-            with open(f"/proc/{pid}/statm", "rb") as stream:
-                return int(stream.read().split()[1]) * resource.getpagesize()
+            return int(os.pread(child.memory, _STATM_BYTES, 0).split()[1]) * resource.getpagesize()
         except (OSError, IndexError):
-            return 0
+            return 0  # it has ended
 
     def _bury(self) -> None:
         """Reap what ended, sweep up what it left running in its group, and report."""
@@ -360,6 +383,8 @@ class Zygote:
             with contextlib.suppress(KeyError):
                 self._poll.unregister(child.asks)
             child.asks.close()
+            if child.memory >= 0:
+                os.close(child.memory)
             if child.helper is not None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(child.helper, signal.SIGKILL)
@@ -410,6 +435,8 @@ def main(arguments: list[str]) -> None:
     control.set_inheritable(False)
     # Ctrl-C in a terminal is the web process's to handle; it ends us by closing the control socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limits = WorkerLimits.from_json(arguments[1])
+    allow_descriptors(DESCRIPTORS + DESCRIPTORS_PER_WORKER * limits.workers)
     entry = load_entry(arguments[2])
     rooms, keep = warm_rooms()
     for room in ROOMS:
@@ -418,7 +445,7 @@ def main(arguments: list[str]) -> None:
     tempfile.gettempdir()
     os.environ.clear()
     settled = settle(practise)
-    Zygote(control, WorkerLimits.from_json(arguments[1]), entry, keep).serve(rooms)
+    Zygote(control, limits, entry, keep).serve(rooms)
     del settled  # kept for as long as there are children
 
 

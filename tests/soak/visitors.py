@@ -38,7 +38,8 @@ SEED = 4711
 HEAD = re.compile(rb'\{"v":1,"re":(-?\d+|null),"event":"(\w+)"')
 #: An answer that takes longer than this is an error.
 ANSWER_S = 120.0
-READ_BYTES = 1 << 18
+#: Much more than an answer to a step, and so little that it need not be mapped for each.
+READ_BYTES = 1 << 15
 
 
 class Broken(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -211,7 +212,7 @@ def test_every_motion_pauses_when_asked_and_goes_on_later() -> None:
     assert timeline.run_back() == Arrival("start", 0)
     # A few steps are not worth a look: far from every checkpoint it is.
     ticks = timeline.checkpoint_ticks
-    gap, begin = max((b - a, a) for a, b in zip(ticks, ticks[1:], strict=False))
+    gap, begin = max((b - a, a) for a, b in pairwise(ticks))
     assert timeline.seek(begin + gap // 2, lambda: True).reason == "pause"
     assert timeline.seek(begin + gap // 2) == Arrival("seek", begin + gap // 2)
 
