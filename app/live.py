@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response, abort, current_app, request
 from flask_sock import Sock
@@ -83,8 +83,7 @@ def socket_limits(settings: Settings) -> SocketLimits:
     )
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """A command for the worker: its name, and the bytes as the browser sent them."""
 
     name: str
@@ -342,10 +341,12 @@ def check_files(message: str, arguments: dict[str, Any], settings: Settings) -> 
 
     LimitExceeded for source text of more than `source_bytes`, or other files of more than `upload_bytes`.
     """
+    if "files" not in arguments:
+        if len(message) > MAX_SHORT_COMMAND_BYTES:
+            raise CommandError(f"a command has {MAX_SHORT_COMMAND_BYTES >> 10} KiB at most")
+        return
     source_bytes, upload_bytes = settings.source_bytes, settings.upload_bytes
-    files = arguments.get("files") or []
-    if "files" not in arguments and len(message) > MAX_SHORT_COMMAND_BYTES:
-        raise CommandError(f"a command has {MAX_SHORT_COMMAND_BYTES >> 10} KiB at most")
+    files = arguments["files"] or []
     contents = [file.get("base64") for file in files if isinstance(file, dict)]
     if sum(len(content) // 4 * 3 - 2 for content in contents if isinstance(content, str) and content) > upload_bytes:
         raise LimitExceeded("upload", f"the file is longer than {upload_bytes:,} bytes")

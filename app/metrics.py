@@ -39,7 +39,7 @@ REASONS = (
 )
 COMMAND_NAMES = tuple(command.name for command in COMMANDS)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_DOUBLE = struct.Struct("<d")
+_DOUBLE = struct.Struct("=d")
 
 #: (name, label name, label values, help)
 COUNTERS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
@@ -106,7 +106,7 @@ class Metrics:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._memory: mmap.mmap | bytearray | None = None
+        self._numbers: memoryview[float] | None = None
         kept = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _forget(kept()))
 
@@ -127,25 +127,25 @@ class Metrics:
 
     def _add(self, steps: Iterable[tuple[int, float]]) -> None:
         with self._lock:
-            if self._memory is None:
-                self._memory = self._opened()
+            if self._numbers is None:
+                self._numbers = self._opened()
+            numbers = self._numbers
             for row, by in steps:
-                at = row * _DOUBLE.size
-                _DOUBLE.pack_into(self._memory, at, _DOUBLE.unpack_from(self._memory, at)[0] + by)
+                numbers[row] += by
 
-    def _opened(self) -> mmap.mmap | bytearray:
+    def _opened(self) -> memoryview[float]:
         """The file of this process; counts stay in its memory where none can be made."""
         size = len(ROWS) * _DOUBLE.size
         with contextlib.suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(self._folder / f"{os.getpid()}-{time.time_ns()}", "w+b") as file:
                 file.truncate(size)
-                return mmap.mmap(file.fileno(), size)
-        return bytearray(size)
+                return memoryview(mmap.mmap(file.fileno(), size)).cast("d")
+        return memoryview(bytearray(size)).cast("d")
 
     def forget(self) -> None:
         """This process was forked: it counts in a file of its own, and what its parent held is not its concern."""
-        self._memory = None
+        self._numbers = None
         self._lock = threading.Lock()
 
     def sums(self) -> list[float]:
