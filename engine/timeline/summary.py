@@ -149,13 +149,12 @@ class Summary:
         return found
 
     def add_steps(self, batch: TraceBatch) -> None:
-        """Steps that were traced; seeing the same ones again changes nothing."""
-        if batch.step_count:
-            last = batch.first_tick + batch.step_count - 1
-            if last >= self._end:
-                self._reach(last)
-            columns = self._buckets.count(batch)
-            self._lib.scan_rows(columns, self._rows, self._slots, self._buckets.first, self._slot_width)
+        """At least one step that was traced; seeing the same ones again changes nothing."""
+        last = batch.first_tick + batch.step_count - 1
+        if last >= self._end:
+            self._reach(last)
+        columns = self._buckets.count(batch)
+        self._lib.scan_rows(columns, self._rows, self._slots, self._buckets.first, self._slot_width)
 
     def add_sample(self, tick: int, depth: int, where: int | None = None) -> None:
         """Where an untraced slice ended: call depth, and the row that comes next."""

@@ -202,7 +202,6 @@ class Timeline:
             except PausedError:
                 return Arrival("pause", at)
             if trace and batch is not None and batch.step_count:
-                self._learn_flags(batch)
                 trace.deliver(batch)
             if stop.reason in (StopReason.INPUT, StopReason.BREAKPOINT):
                 return Arrival(stop.reason, self.position, stop.detail)
@@ -450,7 +449,9 @@ class Timeline:
         if self._on_ticks:
             self._on_ticks(now - at)
         if batch is not None:
-            self.summary.add_steps(batch)
+            if batch.step_count:
+                self._flags = (now, batch.last("flags"))
+                self.summary.add_steps(batch)
         elif is_recording:
             self.summary.add_sample(now, machine.depth, machine.where)
         if is_recording:
@@ -513,9 +514,6 @@ class Timeline:
             self._machine.run(1)
             self.hear_growth()
 
-    def _learn_flags(self, batch: TraceBatch) -> None:
-        self._flags = (batch.first_tick + batch.step_count - 1, batch.last("flags"))
-
     # -- going to a recorded tick ------------------------------------------------------------------------------------
 
     def _go(self, target: int, poll: Poll, *, is_passing: bool = False) -> bool:
@@ -559,8 +557,6 @@ class Timeline:
         while before < at < target:
             steps.clear()
             self._advance(target, steps, False, poll=poll)
-            if steps.step_count:
-                self._learn_flags(steps)
             before, at = at, self.position
 
     def _leave(self) -> None:
