@@ -14,16 +14,25 @@ not take a place that another server has, and those who wait there may go first.
 
 from __future__ import annotations
 
+#: No entry of these lives longer than so many seconds: one that says so is from before the clock was set back.
+LONGEST_S = 3600
+
 #: Begins the scripts below: what has expired goes, and `first_with_room` tells whose turn it is at a server.
 _COMMON = """
 local sessions, queue, leases, full = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local clock = redis.call('TIME')
 local now, micros = tonumber(clock[1]), clock[1] * 1000000 + clock[2]
-redis.call('ZREMRANGEBYSCORE', sessions, '-inf', now)
-redis.call('ZREMRANGEBYSCORE', full, '-inf', now)
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', now)) do
-  redis.call('ZREM', queue, gone)
-  redis.call('ZREM', leases, gone)
+local function expired(key)
+  local long_ago = redis.call('ZRANGEBYSCORE', key, '-inf', now)
+  local never = redis.call('ZRANGEBYSCORE', key, now + LONGEST_S, '+inf')
+  for _, entry in ipairs(never) do long_ago[#long_ago + 1] = entry end
+  return long_ago
+end
+for _, key in ipairs({sessions, full, leases}) do
+  for _, gone in ipairs(expired(key)) do
+    redis.call('ZREM', key, gone)
+    if key == leases then redis.call('ZREM', queue, gone) end
+  end
 end
 local function first_with_room(server)
   for _, entry in ipairs(redis.call('ZRANGE', queue, 0, -1)) do
@@ -32,7 +41,7 @@ local function first_with_room(server)
   end
 end
 local function number(value) return string.format('%.0f', value) end
-"""
+""".replace("LONGEST_S", str(LONGEST_S))
 
 #: ARGV: entry, seconds to live, most in all (0: no limit), most of a network, server, its entry in the queue or ''.
 #: KEYS[5]: the sessions of the network. Answers 0, or why not: 1 full, 2 full for this network, 3 others came earlier.
@@ -40,7 +49,7 @@ TAKE = (
     _COMMON
     + """
 local entry, seconds, most, most_of_network, server, ticket = unpack(ARGV)
-redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+for _, gone in ipairs(expired(KEYS[5])) do redis.call('ZREM', KEYS[5], gone) end
 local first = first_with_room(server)
 if first and first ~= ticket then return 3 end
 if tonumber(most) > 0 and redis.call('ZCARD', sessions) >= tonumber(most) then return 1 end

@@ -139,7 +139,8 @@ class Metrics:
         with contextlib.suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(self._folder / f"{os.getpid()}-{time.time_ns()}", "w+b") as file:
-                file.truncate(size)
+                # Room now: writing to mapped memory that a full disk has no room for would kill this process.
+                os.posix_fallocate(file.fileno(), 0, size)
                 return memoryview(mmap.mmap(file.fileno(), size)).cast("d")
         return memoryview(bytearray(size)).cast("d")
 

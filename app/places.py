@@ -6,6 +6,7 @@ record holds the network that the session comes from. Byte 0 is the gate: whoeve
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -33,6 +34,8 @@ class Places:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._lock = threading.Lock()
         self._own: dict[int, str] = {}
+        with contextlib.suppress(OSError):  # room for all records now, so that a disk that fills up later matters not
+            os.posix_fallocate(self._file, 0, _start(most))
         at = os.fstat(self._file)
         #: The same for all who open this file, different for every other one of this machine.
         self.identity = f"{at.st_dev:x}.{at.st_ino:x}"
@@ -50,7 +53,9 @@ class Places:
                 raise LimitExceeded("sessions_per_address", f"one network may have {self.most_per_network} sessions")
             number = next(n for n in range(self.most) if n not in networks)
             record = f"{network}|{note}"
-            os.pwrite(self._file, record.encode()[:RECORD_BYTES].ljust(RECORD_BYTES, b"\0"), _start(number))
+            # Without room on the disk the place is taken all the same: the lock is what counts, the text is lost.
+            with contextlib.suppress(OSError):
+                os.pwrite(self._file, record.encode()[:RECORD_BYTES].ljust(RECORD_BYTES, b"\0"), _start(number))
             self._change(fcntl.F_WRLCK, _start(number), RECORD_BYTES)
             self._own[number] = record
             return number

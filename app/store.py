@@ -151,6 +151,12 @@ def new_id() -> str:
     return "".join(reversed(digits))
 
 
+def _says_full(cause: Exception) -> bool:
+    """Whether a database or the system says that the disk has no room."""
+    said = str(cause).lower()
+    return "full" in said or "no space" in said
+
+
 def is_id(text_: str) -> bool:
     """Whether a text could be an id at all; what is not never reaches the database."""
     return len(text_) == ID_LENGTH and all(c in ALPHABET for c in text_)
@@ -191,9 +197,11 @@ class Store:
             if isinstance(cause, DBAPIError) and not self._is_file:
                 log.error("the database of links is away: %s", cause.__class__.__name__)
                 return
+            place = settings.database_url or settings.data_path
+            is_full = _says_full(cause)
             raise HostUnavailable(
                 f"the database of links cannot be opened: {cause.__class__.__name__}",
-                hint=f"is {settings.database_url or settings.data_path} there, and may this user write to it?",
+                hint=f"the disk of {place} is full" if is_full else f"is {place} there, and may this user write to it?",
             ) from cause
 
     @property
@@ -260,10 +268,9 @@ class Store:
         except IntegrityError:
             raise
         except (OSError, DBAPIError) as cause:
-            said = str(cause).lower()
-            if "full" in said or "no space" in said:
+            if _says_full(cause):
                 hint = "the server's disk is full; links that exist can still be read"
-            elif "read-only" in said or "readonly" in said:
+            elif "read-only" in str(cause).lower() or "readonly" in str(cause).lower():
                 hint = "the server takes no new links at the moment; those that exist can still be read"
             else:
                 hint = "try again in a moment"

@@ -102,7 +102,8 @@ class Queue:
 
     def _look(self, tickets: Sequence[Ticket]) -> dict[Ticket, Turn]:
         """The turns of all who wait in this process."""
-        stamps = sorted(stamp for _, stamp in self._records.records().values())
+        # A record without a stamp had no room on the disk: whoever it is counts for nobody as earlier.
+        stamps = sorted(stamp for _, stamp in self._records.records().values() if stamp)
         before = {ticket: bisect_left(stamps, ticket.stamp) for ticket in tickets}
         return {ticket: Turn(count, has_come=count == 0) for ticket, count in before.items()}
 

@@ -124,7 +124,11 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def load_wsgi(self) -> None:
         """Make the application, in this process, and get its worker service ready before the first visitor."""
-        super().load_wsgi()
+        try:
+            super().load_wsgi()
+        except HostUnavailable as error:
+            self.log.critical("%s (%s)", error.message, error.hint)
+            raise SystemExit(APP_LOAD_ERROR) from error
         sys.setswitchinterval(SWITCH_S)
         application: Any = self.wsgi
         found: Services = application.extensions["glassbox"]

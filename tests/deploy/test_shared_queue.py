@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from app.places import Places
 from app.replicas import ReplicaPlaces, ReplicaQueue, SharedStore
@@ -225,3 +226,28 @@ def test_somebody_who_waits_elsewhere_gets_the_place_of_a_session_whose_browser_
     b.queue.leave(ticket)
     a.places.renew()
     assert let_go == ["a"]
+
+
+def test_what_is_left_from_before_the_clock_was_set_back_holds_nobody_up(replica, redis_server):
+    a = replica("a")
+    with redis.Redis.from_url(redis_server.url) as client:
+        day = client.time()[0] + 86_400
+        client.zadd("glassbox:sessions", {"left": day})
+        client.zadd("glassbox:sessions:192.0.2.1", {"left": day, "behind": day})
+        client.zadd("glassbox:queue", {"gone|192.0.2.9|1|0": 1})
+        client.zadd("glassbox:queue:leases", {"gone|192.0.2.9|1|0": day})
+        client.zadd("glassbox:queue:full", {a.places.server: day})
+    a.places.take("192.0.2.1")
+    ticket = a.queue.join("192.0.2.1")
+    turn = a.queue.turn(ticket)
+    assert (turn.before, turn.has_come) == (0, True)
+
+
+def test_nobody_who_joins_comes_before_somebody_who_waits_though_the_clock_be_set_back(replica, redis_server):
+    a, b = replica("a"), replica("b")
+    first = a.queue.join("192.0.2.1")
+    with redis.Redis.from_url(redis_server.url) as client:
+        later = int(client.time()[0] * 1e6 + 600e6)  # as if it had come ten minutes from now
+        client.zadd("glassbox:queue", {a.queue.entry(first): later})
+    second = b.queue.join("192.0.2.2")
+    assert (a.queue.turn(first).before, b.queue.turn(second).before) == (0, 1)
