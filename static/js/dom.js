@@ -107,6 +107,15 @@ export function fill(node, ...children) {
 }
 
 /**
+ * Let `patch` take a node for another one from now on: writing a row anew is cheaper than making one.
+ * @param {Node} node
+ * @param {string | number} key
+ */
+export function rekey(node, key) {
+  keys.set(node, key);
+}
+
+/**
  * What of the machine a node shows, as its maker said by `holds`.
  * @param {Node} node
  */

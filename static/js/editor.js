@@ -13,7 +13,7 @@ import { Compartment, EditorState, RangeSet, StateEffect, StateField } from "@co
 import { Decoration, EditorView, GutterMarker, gutter, gutterLineClass, keymap } from "@codemirror/view";
 import { erase, highlighting, indent, newline } from "./languages/highlighting.js";
 import { LANGUAGES, languageOf } from "./languages/index.js";
-import { followSight, sightField } from "./sight.js";
+import { followSight, setSight, sightAt, sightField } from "./sight.js";
 import { compact } from "./values.js";
 
 /** One level of a block. */
@@ -380,9 +380,17 @@ export class Editor {
     this.#quiet = false;
   }
 
-  /** Show marks, unless they look as those that are shown. @param {Marks} marks */
-  setMarks(marks) {
-    const [from, to] = this.view.state.field(sightField);
+  /**
+   * Show marks, unless they look as those that are shown. A line to be brought into sight is there after `settle`: the
+   * lines that will be visible then are drawn already now, so that a step is one change of the document.
+   * @param {Marks} marks
+   * @param {number} [line]   0: none
+   */
+  setMarks(marks, line = 0) {
+    const known = this.view.state.field(sightField);
+    this.#goal = this.#goalOf(line);
+    const sight = this.#goal === null ? known : sightAt(this.view, this.#goal - this.view.documentPadding.top, this.#room);
+    const [from, to] = sight;
     const looks = JSON.stringify([this.#file, from, to, appearance(marks, from, to)]);
     if (looks === this.#looks) return;
     this.#looks = looks;
@@ -390,23 +398,40 @@ export class Editor {
     const breakpoints = steady(marks.breakpoints, before.breakpoints);
     const counts = steady(marks.counts, before.counts);
     const hues = steady(marks.hues, before.hues);
-    this.view.dispatch({ effects: setMarks.of({ ...marks, breakpoints, counts, hues }) });
+    const effects = [setMarks.of({ ...marks, breakpoints, counts, hues }), ...(sight === known ? [] : [setSight.of(sight)])];
+    this.view.dispatch({ effects });
   }
 
   /** What the marks in sight look like. */
   #looks = "";
+
+  /** How far the text is to be scrolled, null: as it is. @type {number | null} */
+  #goal = null;
+
+  /** How far the text must be scrolled for a line to be in sight, null if it is. @param {number} line */
+  #goalOf(line) {
+    const { doc } = this.view.state;
+    if (line < 1 || line > doc.lines) return null;
+    const block = this.view.lineBlockAt(doc.line(line).from);
+    if (block.top >= this.#top + 20 && block.bottom <= this.#top + this.#room - 20) return null;
+    const most = this.view.contentHeight - this.#room;
+    return Math.max(0, Math.min(Math.round(block.top - this.#room * 0.4), most));
+  }
+
+  /** Scroll to where `setMarks` wants to be. */
+  settle() {
+    if (this.#goal === null) return;
+    this.view.scrollDOM.scrollTop = this.#top = this.#goal;
+    this.#goal = null;
+  }
 
   /**
    * Bring a line into sight unless it is.
    * @param {number} line
    */
   reveal(line) {
-    const { doc } = this.view.state;
-    if (line < 1 || line > doc.lines) return;
-    const block = this.view.lineBlockAt(doc.line(line).from);
-    if (block.top < this.#top + 20 || block.bottom > this.#top + this.#room - 20) {
-      this.view.scrollDOM.scrollTop = block.top - this.#room * 0.4;
-    }
+    this.#goal = this.#goalOf(line);
+    this.settle();
   }
 
   destroy() {

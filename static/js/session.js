@@ -310,13 +310,13 @@ export class Session {
     const target = Math.max(0, ended ? Math.min(tick, frontier) : tick);
     if (target === this.state.tick && target === this.state.viewTick) return;
     this.#wanted = target;
-    this.store.set({ tick: Math.min(target, frontier), thread: 0, level: 0, pick: "" });
     const now = performance.now();
-    const moving = dragging || now - this.#movedAt < REST;
+    const tells = (target === 0 || trace.has(target)) && (trace.has(target + 1) || (ended !== null && target === frontier));
+    const moving = tells && (dragging || now - this.#movedAt < REST);
+    this.store.set({ tick: Math.min(target, frontier), moving, thread: 0, level: 0, pick: "" });
     this.#movedAt = now;
     this.#rest();
-    const tells = (target === 0 || trace.has(target)) && (trace.has(target + 1) || (ended !== null && target === frontier));
-    if (moving && tells) this.#resting = setTimeout(() => this.#rested(now), REST);
+    if (moving) this.#resting = setTimeout(() => this.#rested(now), REST);
     else void this.arrive();
   }
 
@@ -341,6 +341,7 @@ export class Session {
   /** Have the machine at the shown step now. */
   arrive() {
     this.#rest();
+    if (this.state.moving) this.store.set({ moving: false });
     if (this.#wanted === null && !this.#seeking) return Promise.resolve();
     return (this.#seeking ??= this.#seek().finally(() => {
       this.#seeking = null;

@@ -10,7 +10,7 @@ const SPARE = 6;
 const FIRST = 40;
 
 /** @type {import("@codemirror/state").StateEffectType<[number, number]>} */
-const setSight = StateEffect.define();
+export const setSight = StateEffect.define();
 
 /** First and last line that are complete, counted from 1. */
 export const sightField = StateField.define({
@@ -47,13 +47,22 @@ function look(view) {
 function linesInSight(view) {
   const { scrollDOM, state } = view;
   if (!view.dom.isConnected || !scrollDOM.clientHeight) return null;
-  const line = (/** @type {number} */ height) => state.doc.lineAt(view.lineBlockAtHeight(height).from).number;
   // The text begins below the editor's padding.
-  const top = scrollDOM.getBoundingClientRect().top - view.documentTop;
-  const from = Math.max(1, line(top) - SPARE);
-  const to = line(top + scrollDOM.clientHeight) + SPARE;
+  const lines = sightAt(view, scrollDOM.getBoundingClientRect().top - view.documentTop, scrollDOM.clientHeight);
   const known = state.field(sightField);
-  return from !== known[0] || to !== known[1] ? [from, to] : null;
+  return lines[0] !== known[0] || lines[1] !== known[1] ? lines : null;
+}
+
+/**
+ * The lines to draw completely when the visible part begins at a height of the text.
+ * @param {EditorView} view
+ * @param {number} top
+ * @param {number} room
+ * @returns {[number, number]}
+ */
+export function sightAt(view, top, room) {
+  const line = (/** @type {number} */ height) => view.state.doc.lineAt(view.lineBlockAtHeight(height).from).number;
+  return [Math.max(1, line(top) - SPARE), line(top + room) + SPARE];
 }
 
 /** Keeps `sightField` right while the visitor scrolls, types and resizes. */

@@ -27,6 +27,7 @@ import { TraceWindow } from "./trace.js";
  * @property {import("./program.js").Program | null} program
  * @property {TraceWindow} trace
  * @property {number} tick          the position that the page shows
+ * @property {boolean} moving       somebody drags or holds a key: the trace window tells what is shown, and more moves are expected
  * @property {any | null} view      the last view that the server sent
  * @property {number} viewTick      its tick
  * @property {number} frontier      how far the recording reaches
@@ -64,6 +65,7 @@ import { TraceWindow } from "./trace.js";
 export function unrecorded() {
   return {
     tick: 0,
+    moving: false,
     view: null,
     viewTick: 0,
     frontier: 0,

@@ -1,7 +1,7 @@
 // @ts-check
 // The timeline's track: a slider over the silhouette of the call depth, marks for what happened, the focus window and
 // the playhead. What does not depend on the shown step is drawn once into two pictures, of the past and of the future;
-// a frame of scrubbing copies them and moves the head.
+// a frame of scrubbing moves the window through which the past is seen, and the head: neither is painted again.
 import { fill, h, patch } from "./dom.js";
 import { Flag } from "./gen/protocol.js";
 import { number, t } from "./i18n.js";
@@ -44,10 +44,6 @@ export class Track {
   #marks = [];
   /** How many marks are at or before the shown step. */
   #passed = 0;
-  /** @type {HTMLCanvasElement} */
-  #past = h("canvas");
-  /** @type {HTMLCanvasElement} */
-  #future = h("canvas");
   /** The band of instruction families, once it has arrived. @type {import("./families.js").Families | null} */
   families = null;
   /** How many steps there are of each kind. @type {Map<string, number>} */
@@ -62,13 +58,15 @@ export class Track {
     this.session = session;
     this.slider = h("div", { class: "slide", id: "slider", role: "slider", tabindex: "0", "aria-label": t("timeline.label"), "aria-valuemin": "0" });
     this.canvas = h("canvas", { class: "sil", "aria-hidden": "true" });
+    this.past = h("canvas", { class: "sil" });
+    this.cover = h("div", { class: "cover", "aria-hidden": "true" }, this.past);
     this.row = h("div", { class: "marks-row" });
     this.label = h("b", {}, "0");
     this.head = h("div", { class: "head" }, this.label);
     this.axis = h("div", { class: "axis", "aria-hidden": "true" });
     this.window = h("div", { class: "focusw", hidden: true }, h("span", {}));
     this.overview = h("div", { class: "overview", "aria-hidden": "true", hidden: true }, h("i", {}));
-    this.node = h("div", { class: "track" }, this.slider, this.canvas, this.row, this.window, this.overview, this.axis, this.head);
+    this.node = h("div", { class: "track" }, this.slider, this.canvas, this.cover, this.row, this.window, this.overview, this.axis, this.head);
     this.#listen();
     void import("./families.js").then(({ Families }) => {
       this.families = new Families(store);
@@ -207,16 +205,11 @@ export class Track {
     this.head.classList.toggle("at-end", x > this.#width * 0.98);
     const text = number(tick);
     if (this.label.textContent !== text) this.label.textContent = text;
-    const pen = this.canvas.getContext("2d");
-    const { width, height } = this.canvas;
-    if (!pen || !width) return;
-    const split = Math.round((x / this.#width) * width);
-    pen.clearRect(0, 0, width, height);
-    pen.drawImage(this.#future, 0, 0);
-    if (split > 0) {
-      pen.clearRect(0, 0, split, height);
-      pen.drawImage(this.#past, 0, 0, split, height, 0, 0, split, height);
-    }
+    // In whole pixels of the screen.
+    const ratio = devicePixelRatio || 1;
+    const hidden = this.#width - Math.min(this.#width, Math.max(0, Math.round(x * ratio) / ratio));
+    this.cover.style.transform = `translateX(${-hidden}px)`;
+    this.past.style.transform = `translateX(${hidden}px)`;
     // Only marks between the last shown step and this one change.
     const marks = this.#marks;
     while (this.#passed < marks.length && marks[this.#passed].tick <= tick) marks[this.#passed++].node.classList.remove("future");
@@ -251,11 +244,11 @@ export class Track {
     const level = Math.min(LEVEL, (this.#height - 1) / deepest) * ratio;
     const style = getComputedStyle(document.documentElement);
     const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-    for (const canvas of [this.canvas, this.#past, this.#future]) {
+    for (const canvas of [this.canvas, this.past]) {
       canvas.width = width;
       canvas.height = height;
     }
-    for (const [canvas, name] of /** @type {[HTMLCanvasElement, string][]} */ ([[this.#past, "--sil-past"], [this.#future, "--sil-future"]])) {
+    for (const [canvas, name] of /** @type {[HTMLCanvasElement, string][]} */ ([[this.past, "--sil-past"], [this.canvas, "--sil-future"]])) {
       const pen = canvas.getContext("2d");
       if (!pen || !state.frontier) continue;
       pen.fillStyle = colour(name);

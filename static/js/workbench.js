@@ -3,6 +3,7 @@
 import { append, byId, fill, h, setText } from "./dom.js";
 import { t } from "./i18n.js";
 import { machine } from "./panes/index.js";
+import { Turns } from "./turns.js";
 
 /** The page's places in the order in which a room names its panes; `class` places it in the grid. */
 const PLACES = ["source", "listing", "state", "memory", "output", "narration", "extra"];
@@ -12,9 +13,11 @@ const MIDDLE = ["state", "memory"];
 const PHONE = ["listing", "source", "state", "memory", "output", "narration", "extra"];
 
 export class Workbench {
-  /** `head`: of a pane that shows the last view. @type {{section: HTMLElement, meta: HTMLElement, mounted: import("./panes/index.js").Mounted, head: HTMLElement | null}[]} */
+  /** `head`: of a pane that shows the last view. @type {{section: HTMLElement, meta: HTMLElement, mounted: import("./panes/index.js").Mounted, head: HTMLElement | null, turn?: number}[]} */
   #panes = [];
   #room = "";
+  /** @type {Turns<{mounted: import("./panes/index.js").Mounted, turn?: number}>} */
+  #turns = new Turns();
 
   /**
    * @param {import("./store.js").Store} store
@@ -41,6 +44,7 @@ export class Workbench {
   #clear() {
     for (const { mounted } of this.#panes) mounted.destroy?.();
     this.#panes = [];
+    this.#turns.clear();
     this.#kept = null;
   }
 
@@ -55,7 +59,10 @@ export class Workbench {
       this.#clear();
       void this.#mount(state.room);
     }
-    for (const { mounted } of this.#panes) mounted.update(state, changed);
+    const due = this.#turns.take(this.#panes, changed, state.moving && changed.has("tick"));
+    for (const [{ mounted }, news] of due) mounted.update(state, news);
+    // Nobody need come for those who are behind to be drawn in the next frame.
+    if (this.#turns.waiting) this.store.touch();
     // Each says in words that it shows the program before the edit.
     for (const { section, meta } of this.#panes) if (section.classList.contains("stale")) setText(meta, t("pane.stale"));
     this.#markKept(state);
@@ -113,7 +120,7 @@ export class Workbench {
         section,
         nonce: this.nonce,
       });
-      this.#panes.push({ section, meta, mounted, head: row.ofView ? head : null });
+      this.#panes.push({ section, meta, mounted, head: row.ofView ? head : null, turn: row.turn });
       tabs.push({ place, title: t(row.tabKey ?? row.titleKey), short: t(row.shortKey ?? row.titleKey) });
     });
     const titled = (/** @type {string[]} */ places) => places.flatMap((place) => tabs.filter((tab) => tab.place === place));

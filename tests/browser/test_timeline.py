@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -309,6 +310,55 @@ def test_a_drag_asks_for_nothing_until_it_rests_and_says_what_is_of_another_step
     mouse.up()
     assert one.tick == shown
     assert one.pane("state").locator(".b-regs tr").all_text_contents() == made
+
+
+#: Drags a little in each frame and reads which step each pane shows at its end, for two frames after the last move.
+FRAMES = """async (moves) => {
+  const track = document.querySelector(".track");
+  const { left, width, top } = track.getBoundingClientRect();
+  const fire = (type, x) => track.dispatchEvent(new PointerEvent(type,
+    { bubbles: true, pointerId: 1, clientX: left + x * width, clientY: top + 40, buttons: 1, isPrimary: true }));
+  track.setPointerCapture = () => {};
+  track.hasPointerCapture = () => true;
+  const number = (of) => Number((document.querySelector(of)?.textContent ?? "").replace(/\\D/g, ""));
+  const read = () => ({
+    slider: Number(document.querySelector("#slider").getAttribute("aria-valuenow")),
+    state: number("#pane-state > .ph .meta"),
+    listing: number("#pane-listing tr.now .pc"),
+    source: number("#pane-source .gb-no .now") + 1,
+    narration: Number(/step (\\d+)/i.exec(document.querySelector("#pane-narration > .ph .meta").textContent)[1]),
+  });
+  fire("pointerdown", 0.1);
+  const seen = [];
+  for (let i = 0; i < moves + 2; i++) {
+    await new Promise(requestAnimationFrame);
+    seen.push(read());
+    if (i < moves) fire("pointermove", 0.5 - 0.4 * Math.cos(i / 7));
+  }
+  return seen;
+}"""
+
+
+def test_while_one_drags_no_pane_is_more_than_a_frame_behind(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?new=lua", ready=False)
+    # Step n runs instruction n, which is line n - 1.
+    one.type_program("x = 1\n" * 300)
+    one.run()
+    one.at(0)
+    seen = one.page.evaluate(FRAMES, 60)
+    followers = ("listing", "source", "narration")
+    for before, now in pairwise(seen[2:]):
+        assert now["state"] == now["slider"]
+        for pane in followers:
+            assert now[pane] in (before["slider"], now["slider"]), (pane, before, now)
+    behind = [{pane for pane in followers if now[pane] != now["slider"]} for now in seen[2:-2]]
+    assert {"listing"} in behind
+    assert {"source", "narration"} in behind
+    last = seen[-1]
+    assert set(last.values()) == {last["slider"]}
+    one.at(last["slider"])
+    for node in (one.pane("listing").locator("tr.now"), one.pane("source").locator(".cm-line.now")):
+        expect(node).to_be_in_viewport(ratio=1)
 
 
 def test_families_of_instructions_are_drawn_and_told_in_words(bench: Callable[..., Bench]) -> None:

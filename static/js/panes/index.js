@@ -33,6 +33,7 @@ import source from "./source.js";
  * @property {boolean} [ofView]   it shows the last view that the machine sent: when that is of another step, its head says so
  * @property {string} [tabKey]    what the tab of a tablet says
  * @property {string} [shortKey]  what the tab of a phone says
+ * @property {number} [turn]      while somebody drags, it is drawn in the same frames as others with this number (turns.js)
  * @property {(body: HTMLElement, ctx: Context) => Mounted} mount
  */
 

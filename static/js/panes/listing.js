@@ -1,7 +1,7 @@
 // @ts-check
 // The listing: rows of the program with the current one in sight, the next one outlined, hues shared with the source,
 // jump arrows and counts up to the shown step. Only the rows in sight are in the document.
-import { fill, h, patch, svg } from "../dom.js";
+import { fill, h, patch, rekey, svg } from "../dom.js";
 import { t } from "../i18n.js";
 import { changeNode, compact, valueText } from "../values.js";
 
@@ -16,11 +16,17 @@ const OVERSCAN = 40;
 const EFFECTS = 6;
 /** Width of the arrow column, as in the style sheet. */
 const GUTTER = 40;
+/** Characters that fit into a column, however wide the page is; a clip in each of many cells would be a frame's work. @type {Record<string, number>} */
+const FITS = { pc: 3, line: 3, address: 4, op: 7, args: 7 };
+const FITS_ELSE = 12;
+/** In a pane less wide than this even short comments may not fit. */
+const TIGHT = 480;
 
 /** @type {import("./index.js").Pane} */
 export default {
   id: "listing",
   titleKey: "pane.listing",
+  turn: 2,
   mount: (body, ctx) => new ListingPane(body, ctx),
 };
 
@@ -68,6 +74,7 @@ class ListingPane {
     document.addEventListener("glassbox-line", this.onLine);
     this.resizer = new ResizeObserver(() => {
       this.room = body.clientHeight;
+      this.table.classList.toggle("tight", body.clientWidth < TIGHT);
       this.onScroll();
     });
     this.resizer.observe(body);
@@ -266,7 +273,9 @@ class ListingPane {
     const room = this.room - 24;
     if (room <= 0) return;
     const at = item.y - this.top;
-    if (at >= room * 0.2 && at <= room * 0.75) return;
+    // Where everything moves a row in sight is enough; it gets its place when it rests.
+    const [from, to] = this.ctx.store.state.moving ? [0, 0.95] : [0.2, 0.75];
+    if (at >= room * from && at <= room * to) return;
     this.top = Math.max(0, Math.min(item.y - room * 0.45, this.height + 24 - this.room));
     this.scrolls = true;
   }
@@ -285,8 +294,23 @@ class ListingPane {
     const last = shown.at(-1);
     const after = this.height - (last ? last.y + last.height : 0);
     const most = Math.max(1, ...shown.map((i) => (i.row ? (counts[i.row.where] ?? 0) : 0)));
+    this.recycle(shown);
     patch(this.tbody, spacer(before, "before"), shown.map((item) => this.item(item, state, counts, most)), spacer(after, "after"));
     this.drawArrows(top, bottom);
+  }
+
+  /**
+   * Where most rows leave, let them become those that come: a row is cheaper to write than to make.
+   * @param {Item[]} shown
+   */
+  recycle(shown) {
+    const rows = /** @type {HTMLElement[]} */ ([...this.tbody.children]).filter((tr) => tr.dataset.where);
+    const wanted = shown.flatMap(({ row }) => (row ? [row.where] : []));
+    const stay = new Set(wanted);
+    if (2 * rows.filter((tr) => stay.has(Number(tr.dataset.where))).length > rows.length) return;
+    // The focus would go along to another row.
+    if (this.tbody.contains(document.activeElement)) return;
+    rows.forEach((tr, i) => rekey(tr, wanted[i] ?? `spare ${i}`));
   }
 
   /**
@@ -340,15 +364,19 @@ class ListingPane {
    */
   cell(item, column, adapter) {
     const row = /** @type {Row} */ (item.row);
-    if (column === "line") return h("td", { class: "ln" }, item.first && row.line !== null ? String(row.line) : "");
-    if (column === "op") return h("td", { class: "op", title: adapter.tip(row) }, row.op);
+    const cut = (/** @type {string} */ text) => (text.length > (FITS[column] ?? FITS_ELSE) ? " cut" : "");
+    if (column === "line") {
+      const line = item.first && row.line !== null ? String(row.line) : "";
+      return h("td", { class: `ln${cut(line)}` }, line);
+    }
+    if (column === "op") return h("td", { class: `op${cut(row.op)}`, title: adapter.tip(row) }, row.op);
     if (column === "operands") {
-      return h("td", { class: "cm ink" }, row.args, row.comment ? [" ", h("span", { class: "dim" }, row.comment)] : null);
+      return h("td", { class: "cm ink cut" }, row.args, row.comment ? [" ", h("span", { class: "dim" }, row.comment)] : null);
     }
     const classes = /** @type {Record<string, string>} */ ({ pc: "pc", address: "pc ad", args: "ar", bytes: "ar by", comment: "cm" });
     const text = adapter.cell(row, column);
     const cue = column === "comment" ? adapter.cue(this.ctx.store.state, row, item.routine) : "";
-    return h("td", { class: classes[column] ?? "" }, cue ? h("span", { class: cue }, text) : text);
+    return h("td", { class: (classes[column] ?? "") + cut(text) }, cue ? h("span", { class: cue }, text) : text);
   }
 
   /**

@@ -5,13 +5,15 @@ import { Write } from "../gen/protocol.js";
 import { t } from "../i18n.js";
 import { callStack, coroutines } from "./lua-calls.js";
 import { reads } from "./rooms/lua.js";
-import { RECENT_STEPS, changeNode, valueNode, writerLink, writerSearch } from "../values.js";
+import { RECENT_STEPS, changeNode, valueNode, valueText, writerLink, writerSearch } from "../values.js";
 
 /** Upvalues that are drawn at most. */
 const MOST = 120;
 /** Height of a register's row, as in the style sheet, and the rows above and below the visible ones that are drawn too. */
 const ROW = 24;
 const SPARE = 12;
+/** Characters of a name and of a value that fit: a clip in each of many cells would be a frame's work. */
+const FITS = { name: 9, value: 10 };
 /** So many rows are drawn without looking at which of them are in sight. */
 const FEW = 60;
 
@@ -59,8 +61,10 @@ class LuaState {
   /** The rows in sight, between two that are as high as the others. */
   rowsInSight() {
     if (this.rows.length <= FEW) return this.rows.map((make) => make());
-    const count = Math.ceil(this.room / ROW) + 2 * SPARE;
-    const from = Math.max(0, Math.min(Math.floor(this.top / ROW) - SPARE, this.rows.length - count));
+    // Who drags does not scroll.
+    const spare = this.ctx.store.state.moving ? 1 : SPARE;
+    const count = Math.ceil(this.room / ROW) + 2 * spare;
+    const from = Math.max(0, Math.min(Math.floor(this.top / ROW) - spare, this.rows.length - count));
     const to = Math.min(this.rows.length, from + count);
     return [gap("above", from), this.rows.slice(from, to).map((make) => make()), gap("below", this.rows.length - to)];
   }
@@ -230,6 +234,7 @@ class LuaState {
     const read = !write && step && last && step.base === frame.base && step.thread === thread.id && reads(last.row).has(r.index);
     const recent = writer && state.viewTick - writer <= RECENT_STEPS;
     const local = r.name && !r.name.startsWith("(");
+    const name = local ? r.name : (named.get(r.index) ?? t("state.temporary"));
     const value = write
       ? changeNode(write.old, r.value)
       : read
@@ -238,10 +243,10 @@ class LuaState {
     return h(
       "tr",
       { key: r.slot, class: r.upvalue ? "slot-open" : "", "data-slot": r.slot, same: JSON.stringify([r, write?.old, read, recent, writer, named.get(r.index), thread.id, state.trace.knowsAll(state.viewTick)]) },
-      h("th", { class: "r", scope: "row" }, `R${r.index}`),
-      h("td", { class: `nm ${local ? "" : "tmp"}` }, local ? r.name : (named.get(r.index) ?? t("state.temporary"))),
-      h("td", { "data-edit": true, holds: { target: { kind: "slot", thread: thread.id, slot: r.slot }, value: r.value, label: `R${r.index} ${local ? r.name : ""}`.trim() } }, value),
-      h("td", { class: "w" }, this.writer(writer, { kind: "slot", thread: thread.id, slot: r.slot })),
+      h("th", { class: "r fit", scope: "row" }, `R${r.index}`),
+      h("td", { class: `nm ${local ? "" : "tmp"} ${name.length > FITS.name ? "" : "fit"}` }, name),
+      h("td", { class: write || read || valueText(r.value).length > FITS.value ? null : "fit", "data-edit": true, holds: { target: { kind: "slot", thread: thread.id, slot: r.slot }, value: r.value, label: `R${r.index} ${local ? r.name : ""}`.trim() } }, value),
+      h("td", { class: "w fit" }, this.writer(writer, { kind: "slot", thread: thread.id, slot: r.slot })),
     );
   }
 

@@ -29,6 +29,7 @@ export default {
   id: "narration",
   titleKey: "pane.narration",
   shortKey: "tab.narration",
+  turn: 1,
   mount(body, ctx) {
     const say = h("div", { class: "say", "aria-atomic": "true" });
     // What is read out once.
@@ -60,13 +61,21 @@ export default {
     let loading = null;
     const notes = () => (loading ??= Promise.all([import("../notes.js"), laterWords()]).then(([{ mountNotes }]) => mountNotes(pinned, ctx)));
     let moved = false;
+    // Asking how far it is scrolled would lay the page out.
+    let scrolled = false;
+    body.addEventListener("scroll", () => {
+      scrolled = true;
+    }, { passive: true });
     return {
       destroy() {
         document.removeEventListener("glassbox-read", readOut);
         aloud.remove();
       },
       settle() {
-        if (moved && !body.contains(document.activeElement)) body.scrollTop = 0;
+        if (moved && scrolled && !body.contains(document.activeElement)) {
+          body.scrollTop = 0;
+          scrolled = false;
+        }
         moved = false;
       },
       update(state, changed) {

@@ -13,6 +13,7 @@ const WINDOW = 240;
 export default {
   id: "output",
   titleKey: "pane.output",
+  turn: 1,
   mount(body, ctx) {
     const list = h("ol", { class: "out", "aria-label": t("pane.output") });
     const field = h("input", { autocomplete: "off", "aria-label": t("input.label") });

@@ -13,6 +13,7 @@ const MARKED_BY = ["program", "stale", "diagnostics", "breakpoints", "files", "f
 export default {
   id: "source",
   titleKey: "pane.source",
+  turn: 1,
   mount(body, ctx) {
     const { store, session } = ctx;
     const name = () => store.state.files[store.state.file]?.name ?? "";
@@ -71,8 +72,11 @@ export default {
     };
     document.addEventListener("glassbox-line", hovered);
 
-    /** @param {import("../store.js").State} state */
-    function marks(state) {
+    /**
+     * @param {import("../store.js").State} state
+     * @param {boolean} [follows]   bring the line of the shown step into sight
+     */
+    function marks(state, follows = false) {
       const { program, trace, tick, stale, diagnostics, breakpoints } = state;
       const file = name();
       /** @type {Map<number, number>} */
@@ -103,8 +107,7 @@ export default {
         spans: mine.map((d) => d.span ?? []),
         messages: mine.map((d) => d.message),
         names: stale ? [] : names,
-      });
-      return now;
+      }, follows && (now || tick === 0) ? now || 1 : 0);
     }
 
     /** @param {import("../store.js").State} state */
@@ -179,13 +182,8 @@ export default {
         h("span", { class: "gap" }), opens ? open : null, ending ? rename : null, file > 0 ? remove : null);
     }
 
-    /** The line to bring into sight when everybody has written, 0 = none. */
-    let reveals = 0;
     return {
-      settle() {
-        if (reveals) editor?.reveal(reveals);
-        reveals = 0;
-      },
+      settle: () => editor?.settle(),
       // The editor asks for geometry whenever it is changed: this pane is the first that writes in a frame, so that the
       // page is still laid out then.
       update(state, changed) {
@@ -210,8 +208,7 @@ export default {
         if (changed.has("view") || changed.has("program") || changed.has("file") || changed.has("stale")) void findNames(state);
         const moved = changed.has("tick") || changed.has("trace");
         if (moved || MARKED_BY.some((name) => changed.has(name))) {
-          const now = marks(state);
-          if (moved && !state.stale && (now || state.tick === 0)) reveals = now || 1;
+          marks(state, moved && !state.stale);
         }
         if (changed.has("diagnostics")) {
           problems.hidden = !state.diagnostics.length;
