@@ -266,6 +266,17 @@ def test_a_host_that_is_not_ours_is_refused_when_hosts_are_set(settings):
     client = app.test_client()
     assert client.get("/examples", base_url="http://evil.example").status_code == 400
     assert client.get("/examples", base_url="http://glassbox.example").status_code == 200
+    assert client.get("/examples", base_url="http://glassbox.example:8000").status_code == 200
+    assert client.get("/nothing", base_url="http://evil.example").status_code == 400
+    assert client.get("/live", base_url="http://evil.example").status_code == 400
+    app.extensions["glassbox"].stop()
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics"])
+def test_health_checks_and_counters_are_asked_for_under_any_name(settings, path):
+    """A container's health check asks 127.0.0.1, Kubernetes and Prometheus the address of the pod."""
+    app = create_app(replace(settings, hosts=("glassbox.example",)))
+    assert app.test_client().get(path, base_url="http://10.0.0.7:8000").status_code == 200
     app.extensions["glassbox"].stop()
 
 
