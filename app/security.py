@@ -28,6 +28,11 @@ FIXED_HEADERS = {
 }
 
 
+#: Of these and of a policy only pages make use; a first visit loads a dozen scripts and style sheets besides.
+OF_PAGES = ("Referrer-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "X-Frame-Options")
+PARTS = ("text/javascript", "text/css")
+
+
 class NotFound(GlassboxError):
     """What a request names does not exist."""
 
@@ -134,15 +139,18 @@ def _plain(message: str, status: int) -> Response:
 
 def _add_headers(response: Response) -> Response:
     framed: tuple[str, ...] | None = g.get("frame_ancestors")
+    part = response.mimetype in PARTS and response.status_code == HTTPStatus.OK
+    left_out = OF_PAGES if part else ("X-Frame-Options", "Cross-Origin-Resource-Policy") if framed else ()
     for name, value in FIXED_HEADERS.items():
-        if not (framed and name in ("X-Frame-Options", "Cross-Origin-Resource-Policy")):
+        if name not in left_out:
             response.headers.setdefault(name, value)
     if response.mimetype == "text/html":
         # Only pages that are made for frames set this; the old header could not name the sites.
         policy = content_security_policy(csp_nonce(), request.host, " ".join(framed) if framed else "'self'")
     else:
         policy = "default-src 'none'; frame-ancestors 'none'"
-    response.headers.setdefault("Content-Security-Policy", policy)
+    if not part:
+        response.headers.setdefault("Content-Security-Policy", policy)
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response

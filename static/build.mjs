@@ -14,22 +14,29 @@ const dist = join(here, "dist");
 /** What a first visit may load of these files. */
 const BUDGET = 150 * 1024;
 
-/** What one machine loads: its file at once; what is not needed for the first paint in one more. */
-const MACHINES = [
-  { name: "lua", from: ["js/panes/lua.js"] },
-  { name: "lua-later", from: ["js/panes/lua-heap.js", "js/panes/rooms/lua-past.js", "js/panes/rooms/lua-captures.js"] },
-  { name: "x86", from: ["js/panes/x86.js"] },
-  { name: "x86-later", from: ["js/panes/x86-state.js", "js/panes/x86-memory.js", "js/panes/x86-exits.js", "js/panes/rooms/x86-past.js"] },
+/**
+ * What a page's file is followed by: the editor after the first paint; of each machine one file at once, and what is not
+ * needed for the first paint in one more.
+ * @param {string} first
+ * @returns {import("./bundling/scripts.mjs").Group[]}
+ */
+const following = (first) => [
+  { name: "editor", from: ["js/editor.js"], after: first },
+  { name: "lua", from: ["js/panes/lua.js"], after: first },
+  { name: "lua-later", from: ["js/panes/lua-heap.js", "js/panes/rooms/lua-past.js", "js/panes/rooms/lua-captures.js"], after: "lua" },
+  { name: "x86", from: ["js/panes/x86.js"], after: first },
+  { name: "x86-later", from: ["js/panes/x86-state.js", "js/panes/x86-memory.js", "js/panes/x86-exits.js", "js/panes/rooms/x86-past.js"], after: "x86" },
+  { name: "x86-tables", from: ["js/panes/x86-tables.js"], after: "x86-later" },
 ];
 /** The page and the page for frames are bundled each for itself: the second has less. */
 const plugins = [words(here), styles(here), player(here)];
-const page = await scripts(here, "js/main.js", [{ name: "workbench", from: ["js/main.js", "js/families.js"] }, { name: "editor", from: ["js/editor.js"] }, ...MACHINES], plugins);
-const frames = await scripts(here, "js/embed.js", [{ name: "embed", from: ["js/embed.js", "js/families.js"] }, { name: "editor", from: ["js/editor.js"] }, ...MACHINES], plugins);
+const page = await scripts(here, "js/main.js", [{ name: "workbench", from: ["js/main.js"] }, ...following("workbench")], plugins);
+const frames = await scripts(here, "js/embed.js", [{ name: "embed", from: ["js/embed.js"] }, ...following("embed")], plugins);
 const front = await scripts(here, "js/front.js", [{ name: "front", from: ["js/front.js"] }], plugins);
 const css = await sheets(here, ["workbench", "later", "tour", "tour-bar", "front", "embed"]);
 
-/** Of the languages and of the machines a visitor loads one; all load the editor, after the first paint. @type {[string, RegExp][]} */
-const LOADS = [["always", /^(workbench|editor)\./], ["language", /^words-..\./], ["machine", /^(lua|x86)(-later)?\./]];
+/** When the files of a first visit load: of the languages and of the machines one; the editor after the first paint. @type {[string, RegExp][]} */
+const LOADS = [["always", /^(workbench|editor)\./], ["language", /^words-..\./], ["machine", /^(words-..-)?(lua|x86)(-later)?\./]];
 /** @param {string} file */
 const plainName = (file) => basename(file).replace(/-[A-Za-z0-9]{8}(?=\.(js|css)$)/, "");
 
@@ -57,10 +64,14 @@ const keep = new Set(["manifest.json", "loads.json", ...sizes.flatMap(({ name })
 for (const name of readdirSync(dist)) if (!keep.has(name)) rmSync(join(dist, name), { recursive: true });
 
 for (const { name, bytes, gzip, brotli } of sizes) console.log(`${name}  ${bytes} B, ${gzip} B gzip, ${brotli} B Brotli`);
-/** @param {(size: typeof sizes[number]) => boolean} which */
-const total = (which) => sizes.filter(which).reduce((sum, { gzip }) => sum + gzip, 0);
-const machine = Math.max(...["lua", "x86"].map((name) => total(({ when, plain }) => when === "machine" && plain.startsWith(name))));
-const language = Math.max(...sizes.filter(({ when }) => when === "language").map(({ gzip }) => gzip));
-const first = total(({ when }) => when === "always") + language + machine;
+/**
+ * What a first visit loads of these files.
+ * @param {string} language
+ * @param {string} machine
+ */
+const visit = (language, machine) => sizes.filter(({ when, plain }) => when === "always"
+  || (when === "language" && plain.startsWith(`words-${language}.`))
+  || (when === "machine" && plain.replace(`words-${language}-`, "").startsWith(machine))).reduce((sum, { gzip }) => sum + gzip, 0);
+const first = Math.max(...["en", "zh"].flatMap((language) => ["lua", "x86"].map((machine) => visit(language, machine))));
 console.log(`a first visit besides the document: ${first} B gzip of ${BUDGET}`);
 if (first > BUDGET) process.exitCode = 1;

@@ -97,12 +97,16 @@ void scan_summary(const TraceBatch *batch, Bucket *buckets, uint32_t count, uint
   }
 }
 
-/* Slot n is of the ticks from first + n * width on: the row + 1 of the first of them that was executed. */
+/* 2^32 times the golden ratio: its multiples, cut to 32 bits, are spread evenly and have no period. */
+#define SPREAD 0x9E3779B1u
+
+/* Slot n is of the ticks from first + n * width on: the row + 1 of one of them, if that was executed in this batch. Not of
+ * each the same one: a loop whose length divides the width would look like one row. */
 void scan_rows(const TraceBatch *batch, uint32_t *slots, uint32_t count, uint64_t first, uint64_t width) {
-  uint64_t past = batch->first_tick < first ? first - batch->first_tick : (batch->first_tick - first) % width;
-  uint64_t skipped = batch->first_tick < first ? past : past ? width - past : 0;
-  for (uint64_t i = skipped; i < batch->step_count; i += width) {
-    uint64_t slot = (batch->first_tick + i - first) / width;
-    if (slot < count) slots[slot] = batch->where[i] + 1;
+  uint64_t end = batch->first_tick + batch->step_count;
+  uint64_t slot = batch->first_tick < first ? 0 : (batch->first_tick - first) / width;
+  for (; slot < count && first + slot * width < end; slot++) {
+    uint64_t tick = first + slot * width + (((uint64_t)(uint32_t)(slot * SPREAD) * width) >> 32);
+    if (tick >= batch->first_tick && tick < end) slots[slot] = batch->where[tick - batch->first_tick] + 1;
   }
 }

@@ -6,6 +6,7 @@ known. So the picture is complete in its events and in the traced parts, and rou
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from engine.trace import TraceBatch
 KEPT = 4096
 #: Of each bucket, the executed rows of so many of its steps are kept, evenly spread.
 SAMPLES = 16
+#: 2**32 times the golden ratio, as in scan.c: multiples of it, cut to 32 bits, are spread evenly and have no period.
+SPREAD = 0x9E3779B1
 #: So many more than needed are made at least.
 GROWTH = 256
 _EVENT_FLAGS = {"output": StepFlag.OUTPUT, "error": StepFlag.ERROR, "exit": StepFlag.EXIT}
@@ -103,6 +106,15 @@ class Buckets:
         return Stretch(low, high, flags)
 
 
+def _halved(rows: list[int]) -> list[int]:
+    """Of each two slots the known one, and not always the first: a loop of two steps would look like one row."""
+    pairs = zip(rows[::2], [*rows[1::2], 0], strict=False)
+    spread = (n * SPREAD & 0x80000000 for n in itertools.count())
+    return [
+        (second or first) if late else (first or second) for (first, second), late in zip(pairs, spread, strict=False)
+    ]
+
+
 class Summary:
     """The picture of one recording, built as it grows."""
 
@@ -124,7 +136,7 @@ class Summary:
             self._buckets.join_pairs()
             if self._buckets.width // SAMPLES > self._slot_width:
                 self._slot_width *= 2
-                rows = rows[::2]
+                rows = _halved(rows)
         needed = (tick - self._buckets.first) // self._slot_width + 1
         self._slots = max(len(rows), needed + max(GROWTH, needed // 4))
         self._rows = core().ffi.new("uint32_t[]", self._slots)

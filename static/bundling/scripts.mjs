@@ -8,8 +8,8 @@ import { minify } from "terser";
 import { members } from "./members.mjs";
 
 /**
- * What loads together: the name of a file and the modules that lead to what is in it.
- * @typedef {{name: string, from: string[]}} Group
+ * What loads together: the name of a file, the modules that lead to what is in it, and which group is there before it.
+ * @typedef {{name: string, from: string[], after?: string}} Group
  */
 
 /** What comes from packages; none of their modules does anything by being imported. */
@@ -33,8 +33,8 @@ const packages = {
 };
 
 /**
- * Which file each module belongs to. What the entry imports, and what two groups share, goes into the entry's file; what
- * no group leads to, Rollup puts where it is wanted.
+ * Which file each module belongs to. What groups share goes into the file of the last one that is there before all of them,
+ * at least the entry's; what no group leads to, Rollup puts where it is wanted.
  * @param {string} root
  * @param {string} entry    its module
  * @param {Group[]} groups  the entry's first
@@ -53,10 +53,16 @@ function layout(root, entry, groups) {
     reached.set(id, [...names, name]);
     for (const next of info(id)?.importedIds ?? []) reach(info, next, name);
   };
+  /** A group's name after those of the groups that are there before it. @type {(name: string) => string[]} */
+  const before = (name) => {
+    const { after } = groups.find((group) => group.name === name) ?? {};
+    return after ? [...before(after), name] : [name];
+  };
   return (/** @type {string} */ id, /** @type {import("rollup").ManualChunkMeta} */ { getModuleInfo }) => {
     if (!reached.size) for (const { name, from } of groups) for (const module of from) reach(getModuleInfo, join(root, module), name);
     const names = reached.get(id) ?? [];
-    return names.length > 1 ? groups[0].name : names[0];
+    const [one, ...others] = names.map(before);
+    return one?.findLast((name) => others.every((other) => other.includes(name)));
   };
 }
 

@@ -6,6 +6,7 @@ import { t } from "./i18n.js";
 import { shownSpan } from "./span.js";
 
 /** @typedef {import("./store.js").State} State */
+/** @typedef {NonNullable<State["summary"]>} Summary */
 
 /** Families with a look of their own. */
 const NAMED = 5;
@@ -13,6 +14,10 @@ const NAMED = 5;
 const COLUMN = 4;
 /** Families that a tooltip names at most. */
 const TOLD = 4;
+/** Milliseconds after the last change of the shown part until the machine is asked about it. */
+const STILL_MS = 250;
+/** Buckets of such a question: what the recording is asked in, too. */
+const BUCKETS = 1024;
 /** Pixels of a pattern's tile, in which one of these is drawn over the hue's paler tone. */
 const TILE = 5;
 /** @type {((pen: CanvasRenderingContext2D, s: number) => void)[]} */
@@ -34,10 +39,19 @@ export class Families {
   #columns = [];
   /** @type {string[]} */
   #names = [];
+  /** What was asked about a part of the recording, and the summary of all of it at that time. @type {{part: Summary, whole: Summary} | null} */
+  #near = null;
+  /** @type {ReturnType<typeof setTimeout> | 0} */
+  #timer = 0;
+  #asked = "";
 
-  /** @param {import("./store.js").Store} store */
-  constructor(store) {
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {import("./session.js").Session} session
+   */
+  constructor(store, session) {
     this.store = store;
+    this.session = session;
     this.canvas = h("canvas", { class: "fam", role: "img" });
     this.list = h("ul", { class: "famlist", hidden: true });
     this.button = h("button", { type: "button", class: "fambtn", "aria-expanded": "false", on: { click: () => this.#toggle() } }, t("family.button"));
@@ -45,6 +59,37 @@ export class Families {
       const column = this.#columns[Math.floor((event.offsetX / this.canvas.clientWidth) * this.#columns.length)];
       this.canvas.title = column?.length ? this.#told(column.slice(0, TOLD)) : "";
     });
+  }
+
+  destroy() {
+    clearTimeout(this.#timer);
+  }
+
+  /**
+   * Ask the machine about the shown part once it stands still, if the summary of the whole recording is coarser.
+   * @param {Summary} whole
+   * @param {import("./span.js").Span} shown
+   */
+  #ask(whole, { from, to }) {
+    const wanted = [from, to].join();
+    const near = this.#near?.whole === whole ? this.#near.part : null;
+    const width = Math.ceil((to - from) / BUCKETS);
+    if (width >= whole.width || (near && near.from <= from + 1 && near.to >= to && near.width <= width)) {
+      clearTimeout(this.#timer);
+      this.#asked = "";
+      return;
+    }
+    if (wanted === this.#asked) return;
+    this.#asked = wanted;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(async () => {
+      const part = await this.session.ask("summary", { from: from + 1, to, buckets: BUCKETS });
+      // What could not be asked now is asked when something changes the next time.
+      if (wanted === this.#asked) this.#asked = "";
+      if (!part?.complete || this.store.state.summary !== whole) return;
+      this.#near = { part, whole };
+      this.store.touch("summary");
+    }, STILL_MS);
   }
 
   #toggle() {
@@ -77,15 +122,18 @@ export class Families {
       return;
     }
     const shown = shownSpan(state);
-    const key = [summary.from, summary.to, state.branch, shown.from, shown.to, width, look].join();
+    this.#ask(summary, shown);
+    const near = this.#near?.whole === summary ? this.#near.part : null;
+    const key = [summary.from, summary.to, state.branch, shown.from, shown.to, near?.from, near?.to, width, look].join();
     if (key === this.#drawn || width < COLUMN) return;
     this.#drawn = key;
     this.#names = known.names;
     const count = Math.max(1, Math.min(Math.floor(width / COLUMN), shown.to - shown.from));
     this.#columns = Array.from({ length: count }, (_x, i) => {
-      const at = (/** @type {number} */ n) => (shown.from + (n / count) * (shown.to - shown.from) + 1 - summary.from) / summary.width;
-      const begin = Math.floor(at(i));
-      return shares(known.counts.slice(begin, Math.max(begin + 1, Math.ceil(at(i + 1)))));
+      const [begin, end] = [i, i + 1].map((n) => shown.from + (n / count) * (shown.to - shown.from) + 1);
+      const { families, from, width: each } = near && near.from <= begin && near.to + 1 >= end ? near : summary;
+      const first = Math.floor((begin - from) / each);
+      return shares(families?.counts.slice(first, Math.max(first + 1, Math.ceil((end - from) / each))) ?? []);
     });
     const all = new Map();
     for (const column of this.#columns) for (const [number, share] of column) all.set(number, (all.get(number) ?? 0) + share);

@@ -3,15 +3,17 @@
 
 /** @typedef {"en" | "zh"} Language */
 
-/** @type {Record<Language, () => Promise<{default: Record<string, string>}>>} */
+/** How to fetch words in each language. @typedef {Record<Language, () => Promise<{default: Record<string, string>}>>} Words */
+
+/** @type {Words} */
 const LANGUAGES = { en: () => import("words:en"), zh: () => import("words:zh") };
 
 /** @type {Record<string, string>} */
 let words = {};
-/** Whether a part has asked for the later words. */
-let more = false;
+/** What parts have asked for besides. @type {Set<Words>} */
+const more = new Set();
 
-/** The rest of the words, for parts that load when they are asked for. @type {Record<Language, () => Promise<{default: Record<string, string>}>>} */
+/** Words of parts that load when they are asked for. @type {Words} */
 const LATER = { en: () => import("words:en-later"), zh: () => import("words:zh-later") };
 
 /** @type {Language} */
@@ -29,7 +31,7 @@ export function language() {
 export async function setLanguage(wanted) {
   current = wanted.startsWith("zh") ? "zh" : "en";
   words = (await LANGUAGES[current]()).default;
-  if (more) await laterWords();
+  await Promise.all([...more].map(moreWords));
   document.documentElement.lang = current === "zh" ? "zh-Hans" : "en";
 }
 
@@ -50,11 +52,20 @@ function laterStyles() {
   return styles;
 }
 
-/** Fetch the words of the parts that load when they are asked for (build.mjs says which those are). */
+/**
+ * Fetch words that a part brings along, now and when the language changes.
+ * @param {Words} source
+ */
+export async function moreWords(source) {
+  more.add(source);
+  const wanted = current;
+  const found = (await source[wanted]()).default;
+  if (wanted === current) words = { ...words, ...found };
+}
+
+/** Fetch the words of the parts that load when they are asked for (bundling/words.mjs says which), and their style sheet. */
 export async function laterWords() {
-  more = true;
-  const [later] = await Promise.all([LATER[current](), laterStyles()]);
-  words = { ...words, ...later.default };
+  await Promise.all([moreWords(LATER), laterStyles()]);
 }
 
 /**

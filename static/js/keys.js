@@ -1,6 +1,5 @@
 // @ts-check
 // The key map: one table for what keys do and where they do it. comfort/keydialog.js shows it under `?`.
-import { editDialog } from "./editing.js";
 import { remember, remembered } from "./preferences.js";
 import { MARKED } from "./track.js";
 import { askFocus, zoom } from "./timeline.js";
@@ -39,7 +38,7 @@ export const KEYS = [
   { name: "zoomOut", keys: ["-"], where: "pane", run: (a) => zoom(a.session.store, 1 / 2) },
   { name: "zoomAll", keys: ["0"], where: "pane", run: (a) => zoom(a.session.store, 0) },
   { name: "focus", keys: ["W"], where: "pane", run: (a) => void askFocus(a.session) },
-  { name: "edit", keys: ["E"], where: "pane", run: (a) => void editDialog(a.session) },
+  { name: "edit", keys: ["E"], where: "pane", run: (a) => void import("./valueform.js").then(({ editDialog }) => editDialog(a.session)) },
   { name: "read", keys: ["R"], where: "pane", run: () => void document.dispatchEvent(new CustomEvent("glassbox-read")) },
   { name: "share", keys: ["L"], where: "pane", run: (a) => a.share() },
   { name: "help", keys: ["?"], where: "page", run: (a) => a.help() },

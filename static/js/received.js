@@ -84,3 +84,27 @@ export class Received {
 export function notice(said) {
   return typeof said === "string" ? { text: said } : { key: `notice.${said.key}`, args: said.args ?? {} };
 }
+
+/**
+ * The notice of a run that ended with an error.
+ * @param {any} ended
+ * @returns {import("./store.js").Notice}
+ */
+export function ending({ reason, tick, detail }) {
+  const key = reason === "limit" ? "notice.limit" : "notice.fault";
+  return { key, args: { n: tick, text: detail?.message ?? "" }, tone: "error", tick: Math.max(0, tick - 1), action: "seek" };
+}
+
+/** Milliseconds that a line waits for what its message means. */
+const EXPLAIN_MS = 1000;
+
+/**
+ * A notice along with what its message means.
+ * @param {import("./store.js").Notice} said
+ * @param {(message: string) => Promise<string>} explain
+ * @returns {Promise<import("./store.js").Notice>}
+ */
+export async function explained(said, explain) {
+  const late = new Promise((done) => setTimeout(done, EXPLAIN_MS, ""));
+  return { ...said, why: await Promise.race([explain(String(said.args?.text ?? "")).catch(() => ""), late]) };
+}

@@ -2,7 +2,7 @@
 // What a visitor can do, as methods: each changes the store and talks to the machine through the wire.
 import { Breakpoints } from "./breakpoints.js";
 import { Program } from "./program.js";
-import { Received, notice } from "./received.js";
+import { Received, ending, explained, notice } from "./received.js";
 import { comeBack } from "./restart.js";
 import { defaults, unopened, unrecorded } from "./store.js";
 import { Wire, WireError } from "./wire.js";
@@ -140,7 +140,7 @@ export class Session {
         if (this.state.waiting !== null) await this.#give(run, one);
       }
       if (run !== this.#run) return;
-      await this.#start(tick);
+      await Promise.all([this.#start(tick), this.#sayEnd(run)]);
       if (run === this.#run) this.store.set({ arriving: false });
       await this.#fetchSummary();
     } catch (error) {
@@ -239,14 +239,23 @@ export class Session {
     this.store.touch("trace");
   }
 
+  /** What a message of a compiler or of a machine means, "" if nobody knows; the line that says it brings this along. */
+  explain = async (/** @type {string} */ _message) => "";
+
+  /**
+   * Say that the run ended with an error, along with what it means: so the line does not grow.
+   * @param {number} run
+   */
+  async #sayEnd(run) {
+    const { ended } = this.state;
+    if (!ended || ended.reason === "halt") return;
+    const said = await explained(ending(ended), this.explain);
+    if (run === this.#run) this.store.set({ notice: said });
+  }
+
   /** @param {number | undefined} tick */
   async #start(tick) {
-    const { ended, breakpoints } = this.state;
-    if (ended && ended.reason !== "halt") {
-      const text = ended.detail?.message ?? "";
-      const key = ended.reason === "limit" ? "notice.limit" : "notice.fault";
-      this.store.set({ notice: { key, args: { n: ended.tick, text }, tone: "error", tick: Math.max(0, ended.tick - 1), action: "seek" } });
-    }
+    const { breakpoints } = this.state;
     if (tick !== undefined) {
       this.goTo(tick);
       return this.arrive();

@@ -8,7 +8,7 @@ import { TraceWindow } from "./trace.js";
  * @typedef {{line: number, file: string, condition?: string, hits?: number} | {where: number}} Breakpoint
  * @typedef {{message: string, file: string, span: number[] | null, hint: string | null}} Diagnostic
  * @typedef {{key?: string, args?: Record<string, any>, text?: string, tone: "info" | "error", tick?: number,
- *   action?: "reconnect" | "seek", label?: string, run?: () => void}} Notice   `label`: key of a button that does `run`
+ *   action?: "reconnect" | "seek", label?: string, run?: () => void, why?: string}} Notice   `label`: key of a button that does `run`; `why`: what it means
  * @typedef {{tick: number, text: string, pane?: string}} PinnedNote   what the visitor wrote about a step, and where to look
  * @typedef {{id: number, name: string, parent: number | null, tick: number, change: any, frontier: number}} Branch
  * @typedef {"idle" | "opening" | "running" | "ready" | "failed"} Phase

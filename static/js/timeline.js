@@ -48,7 +48,7 @@ export function mountTimeline(root, store, session) {
   const track = new Track(store, session);
   const slow = h("div", { class: "slow", hidden: true }, h("span", { role: "status" }),
     h("button", { type: "button", class: "btn edge", on: { click: () => session.pause() } }, t("slow.cancel")));
-  fill(root, bar, track.node, slow);
+  fill(root, bar, track.families.list, track.node, slow);
 
   box.addEventListener("change", () => {
     const wanted = Number.parseInt(box.value.replace(/\D/g, ""), 10);
@@ -123,10 +123,10 @@ export function mountTimeline(root, store, session) {
     slider.setAttribute("aria-valuenow", String(state.tick));
     slider.setAttribute("aria-valuetext", valueText(state));
     slider.setAttribute("aria-disabled", String(state.phase !== "ready"));
-    const counts = JSON.stringify([...totals, track.families !== null]);
+    const counts = JSON.stringify([...totals]);
     if (counts === counted) return;
     counted = counts;
-    fill(legend, ["breakpoint", ...KINDS.map(([kind]) => kind)].filter((kind) => totals.has(kind)).map((kind) => legendItem(kind, totals.get(kind) ?? 0, session)), track.families?.button ?? null);
+    fill(legend, ["breakpoint", ...KINDS.map(([kind]) => kind)].filter((kind) => totals.has(kind)).map((kind) => legendItem(kind, totals.get(kind) ?? 0, session)), track.families.button);
   }
 
   const stop = store.subscribe(update);

@@ -3,6 +3,7 @@
 // the playhead. What does not depend on the shown step is drawn once into two pictures, of the past and of the future;
 // a frame of scrubbing moves the window through which the past is seen, and the head: neither is painted again.
 import { fill, h, patch } from "./dom.js";
+import { Families } from "./families.js";
 import { Flag } from "./gen/protocol.js";
 import { number, t } from "./i18n.js";
 import { markShape } from "./icons.js";
@@ -44,8 +45,6 @@ export class Track {
   #marks = [];
   /** How many marks are at or before the shown step. */
   #passed = 0;
-  /** The band of instruction families, once it has arrived. @type {import("./families.js").Families | null} */
-  families = null;
   /** How many steps there are of each kind. @type {Map<string, number>} */
   totals = new Map();
 
@@ -66,14 +65,9 @@ export class Track {
     this.axis = h("div", { class: "axis", "aria-hidden": "true" });
     this.window = h("div", { class: "focusw", hidden: true }, h("span", {}));
     this.overview = h("div", { class: "overview", "aria-hidden": "true", hidden: true }, h("i", {}));
-    this.node = h("div", { class: "track" }, this.slider, this.canvas, this.cover, this.row, this.window, this.overview, this.axis, this.head);
+    this.families = new Families(store, session);
+    this.node = h("div", { class: "track" }, this.slider, this.canvas, this.families.canvas, this.cover, this.row, this.window, this.overview, this.axis, this.head);
     this.#listen();
-    void import("./families.js").then(({ Families }) => {
-      this.families = new Families(store);
-      this.canvas.after(this.families.canvas);
-      this.node.before(this.families.list);
-      store.touch("summary");
-    });
     this.resizer = new ResizeObserver(() => {
       this.#width = this.node.clientWidth;
       this.#height = this.canvas.clientHeight;
@@ -92,6 +86,7 @@ export class Track {
   }
 
   destroy() {
+    this.families.destroy();
     this.resizer.disconnect();
     this.themes.disconnect();
     this.dark.removeEventListener("change", this.recolour);
@@ -191,7 +186,7 @@ export class Track {
         part.style.width = `${(100 * (span.to - span.from)) / frontier}%`;
       }
     }
-    this.families?.draw(state, this.#width, String(this.#theme));
+    this.families.draw(state, this.#width, String(this.#theme));
     this.#drawFocus(focus, state);
     this.#drawHead(state);
   }

@@ -3,6 +3,7 @@
 import { append, byId, fill, h, setText } from "./dom.js";
 import { t } from "./i18n.js";
 import { machine } from "./panes/index.js";
+import { explained } from "./received.js";
 import { Turns } from "./turns.js";
 
 /** The page's places in the order in which a room names its panes; `class` places it in the grid. */
@@ -183,18 +184,6 @@ function markMain(shell) {
 }
 
 /**
- * Add what a machine's message means.
- * @param {HTMLElement} node
- * @param {any} room
- * @param {string} message
- */
-async function explainIn(node, room, message) {
-  const { adapter } = await machine(room);
-  const words = await adapter.explain(message);
-  if (words) append(node, [" ", h("span", { class: "why" }, words.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part)))]);
-}
-
-/**
  * The line over the timeline that says what went wrong or what to know; it stays until it is dismissed or replaced.
  * @param {HTMLElement} root
  * @param {import("./store.js").Store} store
@@ -203,6 +192,10 @@ async function explainIn(node, room, message) {
 export function mountNotice(root, store, session) {
   /** @type {any} */
   let shown = null;
+  session.explain = async (message) => (await machine(store.state.room)).adapter.explain(message);
+  const { notice: before } = store.state;
+  // Said in another language before.
+  if (before?.why) void explained(before, session.explain).then((said) => store.state.notice === before && store.set({ notice: said }));
   return store.subscribe((state) => {
     const { notice } = state;
     if (notice === shown) return;
@@ -221,7 +214,7 @@ export function mountNotice(root, store, session) {
             } } }, t(notice.label))
           : null;
     const text = h("span", { class: "text" }, notice.key ? t(notice.key, notice.args ?? {}) : (notice.text ?? ""));
-    if (notice.action === "seek") void explainIn(text, state.room, String(notice.args?.text ?? ""));
+    if (notice.why) append(text, [" ", h("span", { class: "why" }, notice.why.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part)))]);
     fill(root, text, act,
       h("button", { type: "button", class: "btn", "aria-label": t("notice.dismiss"), on: { click: () => store.set({ notice: null }) } }, "×"));
   });

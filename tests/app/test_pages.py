@@ -123,7 +123,7 @@ def test_a_host_that_is_no_name_does_not_get_into_the_policy():
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/play", "/examples", "/health", "/nothing", "/api/links/x", "/static/workbench-1a2b.js"]
+    "path", ["/", "/play", "/examples", "/health", "/nothing", "/api/links/x", "/static/nothing-1a2b.js"]
 )
 def test_every_answer_carries_the_security_headers(client, path):
     headers = client.get(path).headers
@@ -133,6 +133,14 @@ def test_every_answer_carries_the_security_headers(client, path):
     assert "camera=()" in headers["Permissions-Policy"]
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "Strict-Transport-Security" not in headers
+
+
+@pytest.mark.parametrize("name", ["workbench-1a2b.js", "workbench-3c4d.css"])
+def test_parts_of_a_page_carry_what_browsers_heed_for_parts(client, name):
+    headers = client.get(f"/static/{name}").headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert {"Referrer-Policy", "X-Frame-Options", "Content-Security-Policy"} & set(headers.keys()) == set()
 
 
 def test_over_https_browsers_are_told_to_stay_there(client):

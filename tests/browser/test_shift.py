@@ -27,8 +27,16 @@ TOLD = """async () => {
     node?.parentElement?.outerHTML.slice(0, 120))]);
 }"""
 WIDTHS = ({"width": 1440, "height": 900}, {"width": 900, "height": 1100}, {"width": 390, "height": 844})
-#: One whose step is late in its run, one that ends with an error (a line says so), and of each machine's panes.
-OPENED = ("room=lua&example=closure", "room=lua&example=error", "room=lua&example=coroutines", "room=x86&example=sum")
+#: One whose step is late in its run, some that end with an error (a line says so and explains it), one with a screen,
+#: and of each machine's panes.
+OPENED = (
+    "room=lua&example=closure",
+    "room=lua&example=error",
+    "room=lua&example=coroutines",
+    "room=x86&example=sum",
+    "room=x86&example=guard",
+    "room=x86&example=screen",
+)
 
 
 @pytest.mark.parametrize("viewport", WIDTHS, ids=lambda viewport: str(viewport["width"]))

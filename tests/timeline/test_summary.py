@@ -125,6 +125,17 @@ def test_rows_kept_of_a_long_run_are_rows_of_the_steps_in_their_stretch() -> Non
     assert timeline.summary.rows(1, 30_000, 10) == found
 
 
+@pytest.mark.parametrize("steps", [50_000, 100_000, 400_000])
+def test_a_loop_of_two_rows_is_told_as_two_rows(steps: int) -> None:
+    """Its length divides every width that buckets can have: what is kept of them must not keep to its beat."""
+    timeline = Timeline(toy.machine("add 1 1\nadd 0 0\njnz 1 1"), max_ticks=steps)
+    timeline.run_forward(trace=Everything())
+    for counter in timeline.summary.rows(1, steps // 8, 8):
+        counter.pop(0, None)  # what makes it a loop
+        assert set(counter) == {1, 2}
+        assert all(abs(times / sum(counter.values()) - 1 / 2) < 0.05 for times in counter.values())
+
+
 @pytest.mark.parametrize(
     ("op", "name"),
     [

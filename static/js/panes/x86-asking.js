@@ -1,5 +1,8 @@
 // @ts-check
-// Deep looks at the shown step (`inspect`), asked only while somebody looks, and only once the page stands still.
+// Deep looks at the shown step (`inspect`), asked only while somebody looks, and only once the page stands still; and
+// addresses that lead to such looks.
+import { h } from "../dom.js";
+import { t } from "../i18n.js";
 
 /** Milliseconds without a further move after which the machine is asked. */
 const STILL_MS = 80;
@@ -59,4 +62,14 @@ export function onAddress(use) {
   const heard = (/** @type {Event} */ event) => use(/** @type {CustomEvent} */ (event).detail);
   document.addEventListener("glassbox-address", heard);
   return () => document.removeEventListener("glassbox-address", heard);
+}
+
+/**
+ * An address that leads the memory pane there.
+ * @param {string} text
+ * @param {bigint} [address]
+ */
+export function addressButton(text, address = BigInt(`0x${text || 0}`)) {
+  const title = t("x86.address.go", { at: address.toString(16).padStart(4, "0") });
+  return h("button", { type: "button", class: "addr", title, "aria-label": text === "→" ? title : null, on: { click: () => pointAt(address) } }, text);
 }

@@ -3,7 +3,6 @@
 import { fill, h, keepInSight, patch } from "../dom.js";
 import { t } from "../i18n.js";
 import { writerLink } from "../values.js";
-import { CallsView } from "./x86-calls.js";
 import { KINDS, dataText, detailText, reasonText, runFields } from "./x86-exit-text.js";
 import { keep, recall } from "./x86-kept.js";
 
@@ -30,7 +29,6 @@ class ExitsPane {
     this.kind = recall("exits", "all");
     this.list = h("div", {});
     this.calls = h("div", {});
-    this.view = new CallsView(this.calls, ctx);
     const names = ["all", ...Object.keys(KINDS), "calls"];
     this.pick = h("select", { class: "pick small", "aria-label": t("x86.exits.show") }, names.map((name) => h("option", { value: name }, t(`x86.exits.${name}`))));
     this.pick.value = names.includes(this.kind) ? this.kind : "all";
@@ -49,13 +47,22 @@ class ExitsPane {
     this.resizer.observe(body);
   }
 
+  /** The calls to KVM, once somebody has chosen them. @type {Promise<import("./x86-calls.js").CallsView> | null} */
+  view = null;
+
+  /** Fetch what shows the calls, and have it ask for them. */
+  async ask() {
+    this.view ??= import("./x86-calls.js").then(({ CallsView }) => new CallsView(this.calls, this.ctx));
+    (await this.view).ask();
+  }
+
   /** Height of the visible part. */
   room = 0;
 
   destroy() {
     this.resizer.disconnect();
     this.pick.remove();
-    this.view.drop();
+    void this.view?.then((view) => view.drop());
   }
 
   /**
@@ -71,7 +78,7 @@ class ExitsPane {
     this.list.hidden = watching;
     this.calls.hidden = !watching;
     if (watching) {
-      if (!state.live) this.view.ask();
+      if (!state.live) void this.ask();
     } else this.draw(state);
   }
 

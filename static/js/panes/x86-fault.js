@@ -1,11 +1,13 @@
 // @ts-check
 // A fault with a face: which exception the shown step raised, what its error code says, and what the CPU did about it.
 import { h } from "../dom.js";
-import { has, t } from "../i18n.js";
+import { has, moreWords, t } from "../i18n.js";
 import { writerLink } from "../values.js";
-import { addressButton } from "./x86-walk.js";
+import { addressButton } from "./x86-asking.js";
 import { exceptionName, listed } from "./x86-exit-text.js";
 import { symbolText } from "./x86-stack.js";
+
+await moreWords({ en: () => import("words:en-x86-fault"), zh: () => import("words:zh-x86-fault") });
 
 /** Exceptions shown before a shutdown: what led to it. */
 const BEFORE = 3;

@@ -7,9 +7,8 @@ import { writerLink } from "../values.js";
 import { Question, onAddress, pointAt } from "./x86-asking.js";
 import { ExpressionError, evaluate, namesOf, registerValues } from "./x86-expression.js";
 import { ROW, byteUnder, hexHead, hexRows, isLong, legend, merge, physicalOf } from "./x86-hex.js";
+import { folded } from "./x86-fold.js";
 import { keep, recall } from "./x86-kept.js";
-import { ScreenBlock } from "./x86-screen.js";
-import { TablesBlock } from "./x86-tables.js";
 
 /** Bytes that are shown from an address on. */
 const SHOWN_BYTES = 160;
@@ -43,8 +42,8 @@ class MemoryPane {
   constructor(body, ctx) {
     this.body = body;
     this.ctx = ctx;
-    this.screen = new ScreenBlock(ctx);
-    this.tables = new TablesBlock(ctx);
+    const fold = (/** @type {string} */ name, /** @type {string} */ title) => folded(name, title, () => void this.openTables());
+    this.folds = { areas: fold("areas", t("x86.areas")), walk: fold("walk", t("x86.walk")), gdt: fold("gdt", t("x86.tables.gdt")), idt: fold("idt", t("x86.tables.idt")) };
     this.linear = recall("space", "linear") === "linear";
     this.place = h("input", { class: "goto", spellcheck: "false", autocomplete: "off", "aria-label": t("x86.memory.goto"), placeholder: t("x86.memory.hint") });
     this.following = h("select", { class: "pick", "aria-label": t("x86.memory.follow") });
@@ -54,8 +53,8 @@ class MemoryPane {
     this.hex = h("div", { class: "bytes" });
     this.bar = h("div", { class: "bytebar", hidden: true });
     this.empty = h("p", { class: "empty" }, t("memory.empty"));
-    this.block = h("div", { class: "block" }, this.tools, this.wrong, this.bar, this.hex);
-    fill(body, this.screen.node, this.empty, this.block, this.tables.nodes);
+    this.block = h("div", { class: "block", hidden: true }, this.tools, this.wrong, this.bar, this.hex);
+    fill(body, this.empty, this.block, Object.values(this.folds).map(({ node }) => node));
     this.question = new Question(ctx.session, (answer, tick) => this.answer(answer, tick));
     this.reading = new Question(ctx.session, (answer, tick) => this.readBy(answer, tick));
     this.tools.addEventListener("submit", (event) => {
@@ -74,11 +73,46 @@ class MemoryPane {
     this.stop = onAddress((address) => this.show(address));
   }
 
+  /** The text screen, once a machine has one. @type {import("./x86-screen.js").ScreenBlock | null} */
+  screen = null;
+
+  /** What stands below the screen is drawn when it is there: so nothing moves. */
+  async fetchScreen() {
+    this.empty.hidden = true;
+    const { ScreenBlock } = await import("./x86-screen.js");
+    if (this.screen) return;
+    this.screen = new ScreenBlock(this.ctx);
+    this.body.prepend(this.screen.node);
+    this.ctx.store.touch(...Object.keys(this.ctx.store.state));
+  }
+
+  /** What fills the blocks below, once one is open. @type {Promise<import("./x86-tables.js").TablesBlock> | null} */
+  tables = null;
+
+  async openTables() {
+    this.tables ??= import("./x86-tables.js").then(({ TablesBlock }) => new TablesBlock(this.ctx, this.folds));
+    (await this.tables).ask();
+  }
+
+  /**
+   * @param {import("../store.js").State} state
+   * @param {Set<string>} changed
+   */
+  updateTables(state, changed) {
+    const hidden = !state.view?.registers;
+    const folds = Object.values(this.folds);
+    for (const { node } of folds) node.hidden = hidden;
+    // Only a process has a map.
+    this.folds.areas.node.hidden = hidden || state.view.mode !== "user64";
+    if (this.tables) void this.tables.then((tables) => tables.update(state, changed));
+    else if (!hidden && folds.some(({ node }) => node.open && !node.hidden)) void this.openTables();
+  }
+
   destroy() {
     this.stop();
     this.resizer.disconnect();
     this.body.removeEventListener("scroll", this.settle);
-    this.tables.destroy();
+    void this.tables?.then((tables) => tables.destroy());
     this.question.drop();
     this.reading.drop();
   }
@@ -88,8 +122,9 @@ class MemoryPane {
    * @param {Set<string>} changed
    */
   update(state, changed) {
-    this.screen.update(state, changed);
-    this.tables.update(state, changed);
+    if (!this.screen && (state.glance?.screen ?? state.view?.screen)) return void this.fetchScreen();
+    this.screen?.update(state, changed);
+    this.updateTables(state, changed);
     if (!["view", "viewTick", "trace", "program", "stale", "phase"].some((name) => changed.has(name))) return;
     this.ctx.section.classList.toggle("stale", state.stale);
     const there = Boolean(state.view?.memory);

@@ -7,7 +7,7 @@ import { RECENT_STEPS, changeNode, writerLink, writerSearch } from "../values.js
 import { partsOf } from "./x86-expression.js";
 import { characters, formatted, fromHex } from "./x86-numbers.js";
 import { chainNode } from "./x86-stack.js";
-import { addressButton } from "./x86-walk.js";
+import { addressButton } from "./x86-asking.js";
 
 /** @typedef {import("../store.js").State} State */
 /** @typedef {import("../trace.js").Step} Step */

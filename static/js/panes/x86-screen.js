@@ -3,8 +3,10 @@
 // typed goes to the machine as keys; Tab leaves it as any other field, and so does Escape pressed twice.
 import { h, setText } from "../dom.js";
 import { Write } from "../gen/protocol.js";
-import { t } from "../i18n.js";
+import { moreWords, t } from "../i18n.js";
 import { CELL, COLUMNS, ROWS, attributesOf, draw } from "./x86-vga.js";
+
+await moreWords({ en: () => import("words:en-x86-screen"), zh: () => import("words:zh-x86-screen") });
 
 /** Where the screen's memory begins (engine/x86/screen.py). */
 const TEXT_BASE = 0xb8000;

@@ -4,7 +4,7 @@ import { columns, h } from "../dom.js";
 import { t } from "../i18n.js";
 import { writerLink } from "../values.js";
 import { writersOf } from "./x86-hex.js";
-import { addressButton } from "./x86-walk.js";
+import { addressButton } from "./x86-asking.js";
 
 /** Words that are shown. */
 const WORDS = 12;

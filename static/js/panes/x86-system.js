@@ -3,7 +3,7 @@
 import { columns, h } from "../dom.js";
 import { has, t } from "../i18n.js";
 import { listed } from "./x86-exit-text.js";
-import { addressButton } from "./x86-walk.js";
+import { addressButton } from "./x86-asking.js";
 import { history, numberOf, writerNode } from "./x86-registers.js";
 
 /**

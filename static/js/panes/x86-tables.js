@@ -1,41 +1,27 @@
 // @ts-check
-// The CPU's tables, folded away until somebody opens one: the page walk of an address, GDT, LDT, TSS, IDT, and the map of a
-// process. Asked for only while they are open.
+// The CPU's tables: the page walk of an address, GDT, LDT, TSS, IDT, and the map of a process. Fetched when somebody opens
+// one, and asked for only while they are open.
 import { fill, h } from "../dom.js";
-import { t } from "../i18n.js";
-import { Question, onAddress } from "./x86-asking.js";
+import { moreWords, t } from "../i18n.js";
+import { Question, addressButton, onAddress } from "./x86-asking.js";
 import { ExpressionError, evaluate, namesOf, registerValues } from "./x86-expression.js";
-import { keep, recall } from "./x86-kept.js";
-import { addressButton, areaTable, descriptorTable, gateTable, walkPicture } from "./x86-walk.js";
+import { areaTable, descriptorTable, gateTable, walkPicture } from "./x86-walk.js";
+
+await moreWords({ en: () => import("words:en-x86-tables"), zh: () => import("words:zh-x86-tables") });
 
 /** Bytes of a task state segment that hold its stacks (SDM volume 3, 8.2 and 8.7). */
 const TSS_BYTES = 104;
-
-/**
- * A block that opens and closes; what is open is remembered.
- * @param {string} name
- * @param {string} title
- * @param {() => void} onOpen
- * @param {...import("../dom.js").Child} children
- */
-export function folded(name, title, onOpen, ...children) {
-  const meta = h("span", { class: "meta" });
-  const node = h("details", { class: "block fold", open: recall(`open.${name}`, false) },
-    h("summary", { class: "ph" }, h("h3", {}, title), meta), children);
-  node.addEventListener("toggle", () => {
-    keep(`open.${name}`, node.open);
-    if (node.open) onOpen();
-  });
-  return { node, meta };
-}
 
 export class TablesBlock {
   /** The linear address that the walk is for; null: the next instruction's. @type {bigint | null} */
   address = null;
   allGates = false;
 
-  /** @param {import("./index.js").Context} ctx */
-  constructor(ctx) {
+  /**
+   * @param {import("./index.js").Context} ctx
+   * @param {Record<string, {node: HTMLDetailsElement, meta: HTMLElement}>} folds  the blocks to fill
+   */
+  constructor(ctx, { walk, gdt, idt, areas }) {
     this.ctx = ctx;
     this.place = h("input", { class: "goto", spellcheck: "false", autocomplete: "off", "aria-label": t("x86.walk.address"), placeholder: t("x86.walk.hint") });
     this.wrong = h("p", { class: "none wrongtext", role: "alert", hidden: true });
@@ -44,15 +30,18 @@ export class TablesBlock {
       event.preventDefault();
       this.choose();
     });
-    const again = (/** @type {() => void} */ ask) => () => ask();
     this.walkBody = h("div", {});
-    this.walk = folded("walk", t("x86.walk"), again(() => this.askWalk()), form, this.wrong, this.walkBody);
     this.gdtBody = h("div", {});
-    this.gdt = folded("gdt", t("x86.tables.gdt"), again(() => this.askGdt()), this.gdtBody);
     this.idtBody = h("div", {});
-    this.idt = folded("idt", t("x86.tables.idt"), again(() => this.askIdt()), this.idtBody);
     this.areasBody = h("div", {});
-    this.areas = folded("areas", t("x86.areas"), again(() => this.askAreas()), this.areasBody);
+    this.walk = walk;
+    this.gdt = gdt;
+    this.idt = idt;
+    this.areas = areas;
+    walk.node.append(form, this.wrong, this.walkBody);
+    gdt.node.append(this.gdtBody);
+    idt.node.append(this.idtBody);
+    areas.node.append(this.areasBody);
     this.mapping = new Question(ctx.session, (answer) => this.showAreas(answer));
     this.local = new Question(ctx.session, (answer) => this.showLdt(answer));
     this.walking = new Question(ctx.session, (answer) => this.showWalk(answer));
@@ -63,7 +52,6 @@ export class TablesBlock {
       this.address = address;
       if (this.walk.node.open) this.askWalk();
     });
-    this.nodes = [this.areas.node, this.walk.node, this.gdt.node, this.idt.node];
   }
 
   destroy() {
@@ -76,11 +64,12 @@ export class TablesBlock {
    * @param {Set<string>} changed
    */
   update(state, changed) {
-    const hidden = !state.view?.registers;
-    for (const node of this.nodes) node.hidden = hidden;
-    // Only a process has a map.
-    this.areas.node.hidden = hidden || state.view.mode !== "user64";
-    if (hidden || state.live || !["view", "viewTick", "program", "phase"].some((name) => changed.has(name))) return;
+    if (!state.view?.registers || state.live || !["view", "viewTick", "program", "phase"].some((name) => changed.has(name))) return;
+    this.ask();
+  }
+
+  /** Ask for what is open. */
+  ask() {
     if (this.areas.node.open && !this.areas.node.hidden) this.askAreas();
     if (this.walk.node.open) this.askWalk();
     if (this.gdt.node.open) this.askGdt();

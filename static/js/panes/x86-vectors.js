@@ -1,10 +1,11 @@
 // @ts-check
 // x87, MMX and SSE registers in lanes: bytes to doubles, with the lanes that the shown step changed.
 import { fill, h } from "../dom.js";
-import { t } from "../i18n.js";
+import { moreWords, t } from "../i18n.js";
 import { history, numberOf, writerNode } from "./x86-registers.js";
-import { folded } from "./x86-tables.js";
 import { keep, recall } from "./x86-kept.js";
+
+await moreWords({ en: () => import("words:en-x86-vectors"), zh: () => import("words:zh-x86-vectors") });
 
 /** The ways to cut a register: bits of a lane, and whether it is a number with a point. @type {Record<string, {bits: number, float?: boolean, signed?: boolean}>} */
 const LANES = {
@@ -40,23 +41,15 @@ function plain(number) {
 }
 
 export class VectorsBlock {
-  /** @param {import("./index.js").Context} ctx */
-  constructor(ctx) {
+  /**
+   * @param {import("./index.js").Context} ctx
+   * @param {HTMLElement} fold the block to fill
+   */
+  constructor(ctx, fold) {
     this.ctx = ctx;
     this.lanes = recall("lanes", "dwords");
     this.body = h("div", {});
-    this.fold = folded("vectors", t("x86.vectors"), () => this.draw(), this.body);
-    this.node = this.fold.node;
-  }
-
-  /** @param {import("../store.js").State} state */
-  update(state) {
-    const fpu = state.view?.fpu;
-    this.node.hidden = !fpu;
-    if (!fpu) return;
-    const used = fpu.xmm.filter((/** @type {any} */ x) => !/^0*$/.test(x.value)).length;
-    this.fold.meta.textContent = t("x86.vectors.meta", { st: fpu.st.filter((/** @type {any} */ s) => s.used).length, xmm: used });
-    if (this.node.open) this.draw();
+    fold.append(this.body);
   }
 
   draw() {

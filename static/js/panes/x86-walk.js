@@ -3,7 +3,7 @@
 // with the entry that the walk takes, down to the physical address or the entry that ends it. SDM volume 3, chapter 4.
 import { h, svg } from "../dom.js";
 import { t } from "../i18n.js";
-import { pointAt } from "./x86-asking.js";
+import { addressButton } from "./x86-asking.js";
 
 /** @typedef {{table: string, shift: number, bits: number}} Level */
 
@@ -216,14 +216,4 @@ export function gateTable(answer, state, all) {
 export function vectorName(vector) {
   const names = ["#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "", "#TS", "#NP", "#SS", "#GP", "#PF", "", "#MF", "#AC", "#MC", "#XM"];
   return names[vector] ?? "";
-}
-
-/**
- * An address that leads the memory pane there.
- * @param {string} text
- * @param {bigint} [address]
- */
-export function addressButton(text, address = BigInt(`0x${text || 0}`)) {
-  const title = t("x86.address.go", { at: hex(address, 4) });
-  return h("button", { type: "button", class: "addr", title, "aria-label": text === "→" ? title : null, on: { click: () => pointAt(address) } }, text);
 }

@@ -1,11 +1,10 @@
 // @ts-check
 // Everything of the page that is the CPU's own: what its rows say at once, its panes as chunks that follow.
 import css from "css:x86";
-import { laterWords } from "../i18n.js";
+import { moreWords } from "../i18n.js";
 import { late } from "./late.js";
 
-// This machine speaks with words that the first load leaves out.
-await laterWords();
+await moreWords({ en: () => import("words:en-x86"), zh: () => import("words:zh-x86") });
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);

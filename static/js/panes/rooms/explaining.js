@@ -1,7 +1,6 @@
 // @ts-check
 // What a message of a compiler or of a machine means, said in the page's language. The message itself stays as it is.
-// Fetched with the first message.
-import { laterWords, t } from "../../i18n.js";
+import { moreWords, t } from "../../i18n.js";
 
 /**
  * A form of message, the catalogue's key, and the names of what the form's groups hold.
@@ -10,15 +9,15 @@ import { laterWords, t } from "../../i18n.js";
 
 /**
  * The sentence for a message; "" where none is known.
- * @param {Known[]} known the first that fits counts
+ * @param {Promise<{KNOWN: Known[]}>} forms  fetched along with the first message; the first that fits counts
+ * @param {import("../../i18n.js").Words} words the sentences' own
  * @param {string} message
  */
-export async function explained(known, message) {
-  for (const [form, key, ...names] of known) {
+export async function explained(forms, words, message) {
+  const [{ KNOWN }] = await Promise.all([forms, moreWords(words)]);
+  for (const [form, key, ...names] of KNOWN) {
     const found = form.exec(message);
-    if (!found) continue;
-    await laterWords();
-    return t(key, Object.fromEntries(names.map((name, i) => [name, found[i + 1] ?? ""])));
+    if (found) return t(key, Object.fromEntries(names.map((name, i) => [name, found[i + 1] ?? ""])));
   }
   return "";
 }

@@ -5,6 +5,10 @@ import { EVENTS, FIELDS, LAYOUTS, MANUAL, OFFSETS, OPCODES } from "../../gen/opc
 import { Write } from "../../gen/protocol.js";
 import { t } from "../../i18n.js";
 import { valueText } from "../../values.js";
+import { explained } from "./explaining.js";
+
+/** The words that explain messages. @type {import("../../i18n.js").Words} */
+const EXPLAINING = { en: () => import("words:en-explain-lua"), zh: () => import("words:zh-explain-lua") };
 
 /** @typedef {import("../../program.js").Row} Row */
 /** @typedef {import("../../program.js").Routine} Routine */
@@ -237,10 +241,7 @@ export const lua = {
   columns: ["pc", "line", "op", "args", "comment"],
   moduleEnding: ".lua",
   stackOrder: true,
-  async explain(message) {
-    const [{ explained }, { KNOWN }] = await Promise.all([import("./explaining.js"), import("./lua-messages.js")]);
-    return explained(KNOWN, message);
-  },
+  explain: (message) => explained(import("./lua-messages.js"), EXPLAINING, message),
   cell(row, column) {
     if (column === "pc") return String(row.pc);
     if (column === "args") return row.args;

@@ -3,9 +3,13 @@
 import { h } from "../../dom.js";
 import { Write } from "../../gen/protocol.js";
 import { has, t } from "../../i18n.js";
+import { explained } from "./explaining.js";
 import { x86Fields } from "./x86-fields.js";
 import { exceptionName } from "../x86-exit-text.js";
 import { manual, read } from "./x86-uses.js";
+
+/** The words that explain messages. @type {import("../../i18n.js").Words} */
+const EXPLAINING = { en: () => import("words:en-explain-x86"), zh: () => import("words:zh-explain-x86") };
 
 /** Mnemonics whose sentence is another one's. @type {Record<string, string>} */
 const SAME = {
@@ -47,10 +51,7 @@ export const x86 = {
   columns: ["address", "line", "bytes", "op", "operands"],
   moduleEnding: "",
   stackOrder: false,
-  async explain(message) {
-    const [{ explained }, { KNOWN }] = await Promise.all([import("./explaining.js"), import("./x86-messages.js")]);
-    return explained(KNOWN, message);
-  },
+  explain: (message) => explained(import("./x86-messages.js"), EXPLAINING, message),
   cell(row, column) {
     if (column === "address") return hex4(row.address ?? 0);
     if (column === "bytes") {
