@@ -140,12 +140,14 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple_websocket has no types
 
     def send_message(self, opcode: Opcode, payload: bytes) -> None:
         """As `send`, for a payload whose bytes are ready; those of TEXT must be UTF-8."""
-        message = frame_head(opcode, len(payload)) + payload
+        head = frame_head(opcode, len(payload))
         with self._write_lock:
             if not self.connected:
                 raise ConnectionClosed(self.close_reason, self.close_message)
             try:
-                self.sock.sendall(message)
+                sent = self.sock.sendmsg((head, payload))
+                if sent < len(head) + len(payload):
+                    self.sock.sendall(memoryview(head + payload)[sent:])
             except OSError as gone:
                 raise self._broken() from gone
             if self._pong_due is not None:

@@ -58,7 +58,7 @@ class FrameSocket:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(*divmod(int(rest_s * 1e6), 10**6)))
         self._stream = stream
         self._accepts = accepts
-        self._received = bytearray()
+        self._received: bytes | bytearray = b""
         self._sending = threading.Lock()
         self._poll = select.poll()
         self._poll.register(stream, select.POLLIN)
@@ -144,23 +144,33 @@ class FrameSocket:
             if self._received:
                 raise FrameError("the connection ended inside a frame")
             raise EOFError("the other side closed the connection")
-        self._received += data
+        if not self._received:
+            self._received = data  # nearly always just one frame, which is cut out of it without another copy
+        else:
+            if isinstance(self._received, bytes):
+                self._received = bytearray(self._received)
+            self._received += data
         return True
 
     def _take(self) -> Frame | None:
         """The first whole frame of what is received, or None; checks the length as soon as it is known."""
-        if len(self._received) < HEADER.size:
+        received = self._received
+        if len(received) < HEADER.size:
             return None
-        length, kind_number = HEADER.unpack_from(self._received)
+        length, kind_number = HEADER.unpack_from(received)
         kind = chr(kind_number)
         if kind not in self._accepts:
             raise FrameError(f"a frame of unknown kind {kind_number}")
         if length > self._accepts[kind]:
             raise FrameError(f"a frame of {length} bytes; {self._accepts[kind]} are the limit")
-        if len(self._received) < HEADER.size + length:
+        end = HEADER.size + length
+        if len(received) < end:
             return None
-        payload = bytes(self._received[HEADER.size : HEADER.size + length])
-        del self._received[: HEADER.size + length]
+        payload = bytes(received[HEADER.size : end])
+        if isinstance(received, bytearray):
+            del received[:end]
+        else:
+            self._received = bytearray(received[end:]) if end < len(received) else b""
         return Frame(kind, payload)
 
     def shutdown(self) -> None:

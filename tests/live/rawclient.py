@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import struct
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,10 +126,13 @@ class RawClient:
         return Received(first & 0x0F, self._exactly(length, piece))
 
     def message(self, piece: int = 65536) -> Received:
-        """The next frame that is no ping; pings are answered."""
+        """The next frame that is no ping; pings are answered. TimeoutError when for long nothing else comes."""
+        deadline = time.monotonic() + DEADLINE_S
         while True:
             received = self.frame(piece)
             if received.opcode == PING:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"nothing but pings for {DEADLINE_S} s")
                 self.send_frame(PONG, received.payload)
             elif received.opcode != PONG:
                 return received

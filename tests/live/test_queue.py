@@ -10,7 +10,7 @@ import sys
 import threading
 
 from app.settings import ROOT
-from tests.live.conftest import wait_until
+from tests.live.conftest import LiveServer, wait_until
 from tests.live.rawclient import CLOSE, RawClient
 
 
@@ -53,12 +53,18 @@ def moves_up_to(client: RawClient, place: int) -> None:
         pass
 
 
+def queued(server: LiveServer, place: int) -> RawClient:
+    """One more browser, which stands in the queue already."""
+    client = server.connect()
+    moves_up_to(client, place)
+    return client
+
+
 def test_who_floods_and_who_says_goodbye_leaves_the_queue(start_server):
     server = start_server(sessions=1, queue=3)
     server.connect().ask("echo")
     server.wait_for_sessions(1)
-    flood, polite, last = (server.connect() for _ in range(3))
-    moves_up_to(last, 3)
+    flood, polite, last = (queued(server, place) for place in (1, 2, 3))
     for _ in range(100):
         flood.ask("echo")
     assert flood.until_close()[1].close_code == 1008
@@ -73,7 +79,7 @@ def test_who_answers_no_ping_leaves_the_queue(start_server):
     inside = server.connect()
     threading.Thread(target=answer_pings, args=(inside,), daemon=True).start()
     server.wait_for_sessions(1)
-    gone, last = server.connect(), server.connect()
+    gone, last = queued(server, 1), queued(server, 2)
     moves_up_to(last, 1)
     assert gone.until_close()[1].close_code == 1008
 
