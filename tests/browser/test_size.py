@@ -1,17 +1,30 @@
-"""The size of the document: at most 1,500 elements, whatever example is shown."""
+"""The size of the document, at most 1,500 elements whatever example is shown, and of what a first visit transfers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import Browser
 
 from engine.examples import load_examples
 from tests.browser.conftest import Bench
+from tests.browser.visits import first_visit
+from tests.live.conftest import LiveServer
 
 pytestmark = pytest.mark.browser
 
 MOST = 1_500
+#: Bytes of a first visit with gzip, in all; those of the CPU are above it still (docs/roadmap.md).
+VISIT = 150 * 1024
+VISITS = {
+    "room=lua&example=closure": VISIT,
+    "room=lua&example=closure&lang=zh": VISIT,
+    "room=lua&example=error": VISIT,
+    "room=lua&example=error&lang=zh": VISIT,
+    "room=x86&example=kvm": 158_720,
+    "room=x86&example=kvm&lang=zh": 158_720,
+}
 #: Counted when what depends on the panes' sizes has been drawn again.
 COUNT = """async () => {
   for (let n = 0; n < 4; n++) await new Promise(requestAnimationFrame);
@@ -29,3 +42,13 @@ def test_every_example_at_every_place_of_its_run_is_a_small_document(bench: Call
         one.at(one.frontier)
         sizes[example.name, "at the end"] = one.page.evaluate(COUNT)
     assert {place: size for place, size in sizes.items() if size > MOST} == {}
+
+
+@pytest.mark.parametrize(("opened", "most"), VISITS.items(), ids=VISITS)
+def test_a_first_visit_transfers_little(browser: Browser, server: LiveServer, opened: str, most: int) -> None:
+    """Document, style sheets, scripts and words, with the headers of all, until nothing more is asked for."""
+    visit = first_visit(browser, f"http://127.0.0.1:{server.port}/play?{opened}", "gzip")
+    assert visit.until_state <= visit.whole <= most, visit.files
+    names = [name.rsplit("/", 1)[1].split("-")[0] for name in visit.files if "/static/" in name]
+    assert "editor" in names  # it is counted, too
+    assert len(visit.files) <= 12
