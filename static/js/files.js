@@ -22,14 +22,18 @@ export async function askName(at, suggestion, taken, done) {
     over = true;
     field.replaceWith(at);
   };
+  const back = () => {
+    end();
+    /** @type {HTMLElement} */ (at).focus();
+  };
   const whole = new RegExp(`^${NAME}$`);
   field.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") end();
+    if (event.key === "Escape") back();
     else if (event.key === "Enter") {
       const name = field.value.trim();
       field.setCustomValidity(!whole.test(name) ? t("files.badname") : taken.includes(name) ? t("files.taken") : "");
       if (!field.reportValidity()) return;
-      end();
+      back();
       done(name);
     }
     event.stopPropagation();

@@ -177,9 +177,11 @@ export default {
         const { chooseFile } = await import("../files.js");
         await chooseFile(session, store);
       } } }, t("source.open"));
+      const had = tabs.contains(document.activeElement);
       fill(tabs, names.map((one, i) => fileTab(one, i === file, () => store.set({ file: i }))), ending ? add : null,
         takes && !names.includes(room.arguments_file) ? give : null,
         h("span", { class: "gap" }), opens ? open : null, ending ? rename : null, file > 0 ? remove : null);
+      if (had) /** @type {HTMLElement | null} */ (tabs.querySelector('[aria-pressed="true"]'))?.focus();
     }
 
     return {
