@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,15 @@ class Redis:
     def __exit__(self, *arguments: object) -> None:
         self._process.terminate()
         self._process.wait(DEADLINE_S)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While the block runs it takes connections and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     @staticmethod
     def _answers(client: redis.Redis) -> bool:

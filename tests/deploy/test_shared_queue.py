@@ -142,6 +142,20 @@ def test_while_redis_is_away_each_server_has_its_own_queue_and_afterwards_everyb
     moves_to(late, 2)
 
 
+def test_a_redis_that_answers_nothing_turns_nobody_away(start, redis_server):
+    a = start(sessions=2, queue=4, sessions_in_all=1, requests_per_minute=600, sockets_per_minute=600)
+    inside = let_in(a)
+    waiting, place = queued(a)
+    assert place == 1
+    with redis_server.frozen():
+        assert is_let_in(waiting)  # this server has room, and nobody says that the others have none
+        late, place = queued(a)
+        assert place == 1
+        inside.close()
+        assert is_let_in(late)
+        assert a.get("/examples")[0] == 200
+
+
 @contextlib.contextmanager
 def redis_server_away(server: Redis) -> Iterator[None]:
     server.__exit__()
