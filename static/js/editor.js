@@ -16,6 +16,11 @@ import { LANGUAGES, languageOf } from "./languages/index.js";
 import { followSight, setSight, sightAt, sightField } from "./sight.js";
 import { compact } from "./values.js";
 
+/** The margin of a wish to have lines drawn that are about to be scrolled into sight; as a wish to scroll it is ignored. */
+const AHEAD = -1;
+/** Pixels beyond the visible ones that the editor wants to have drawn. */
+const BEYOND = 260;
+
 /** One level of a block. */
 const UNIT = "  ";
 
@@ -309,6 +314,7 @@ export class Editor {
       history(),
       EditorState.tabSize.of(8),
       this.#language.of([]),
+      EditorView.scrollHandler.of((_view, _range, { yMargin }) => yMargin === AHEAD),
       keymap.of([{ key: "Enter", run: newline(() => LANGUAGES[this.#name], UNIT) }, ...KEYMAP, ...historyKeymap]),
       EditorView.updateListener.of((update) => {
         if (update.docChanged && !this.#quiet) options.onChange(update.state.doc.toString());
@@ -399,7 +405,18 @@ export class Editor {
     const counts = steady(marks.counts, before.counts);
     const hues = steady(marks.hues, before.hues);
     const effects = [setMarks.of({ ...marks, breakpoints, counts, hues }), ...(sight === known ? [] : [setSight.of(sight)])];
-    this.view.dispatch({ effects });
+    this.view.dispatch({ effects: [...effects, ...this.#ahead()] });
+  }
+
+  /** Effects that have the lines drawn that are about to be in sight; else the editor would find them missing in the next frame. */
+  #ahead() {
+    if (this.#goal === null) return [];
+    const { viewport, documentPadding } = this.view;
+    const top = this.#goal - documentPadding.top;
+    const first = this.view.lineBlockAtHeight(top - BEYOND).from;
+    if (first < viewport.from) return [EditorView.scrollIntoView(first, { y: "start", yMargin: AHEAD })];
+    const last = this.view.lineBlockAtHeight(top + this.#room + BEYOND).to;
+    return last > viewport.to ? [EditorView.scrollIntoView(last, { y: "end", yMargin: AHEAD })] : [];
   }
 
   /** What the marks in sight look like. */

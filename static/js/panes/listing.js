@@ -323,9 +323,8 @@ class ListingPane {
     const span = this.ctx.adapter().columns.length + 2;
     if (item.kind !== "row" || !item.row) return this.headRow(item, counts, span);
     const { row } = item;
-    const program = /** @type {import("../program.js").Program} */ (state.program);
     const ran = counts[row.where] ?? 0;
-    const names = [`h${program.hue(row)}`];
+    const names = [];
     if (item.first) names.push("first");
     if (item.last) names.push("last");
     if (!ran) names.push("cold");
@@ -367,7 +366,8 @@ class ListingPane {
     const cut = (/** @type {string} */ text) => (text.length > (FITS[column] ?? FITS_ELSE) ? " cut" : "");
     if (column === "line") {
       const line = item.first && row.line !== null ? String(row.line) : "";
-      return h("td", { class: `ln${cut(line)}` }, line);
+      // The hue is the cell's: as the row's it would be inherited by all of them, and each styled anew.
+      return h("td", { class: `ln h${this.ctx.store.state.program?.hue(row)}${cut(line)}` }, line);
     }
     if (column === "op") return h("td", { class: `op${cut(row.op)}`, title: adapter.tip(row) }, row.op);
     if (column === "operands") {
