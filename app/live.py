@@ -317,6 +317,8 @@ class LiveSession:
             while True:
                 frame = self._worker.receive(None)
                 if isinstance(frame, Closed):
+                    if frame.budget:
+                        self._metrics.count("glassbox_sessions_over_budget_total", frame.budget)
                     self.end(Ending(frame.reason, CloseReason.INTERNAL_ERROR, frame.message))
                     return
                 if frame is not None:

@@ -46,6 +46,12 @@ COUNTERS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("glassbox_sessions_started_total", "", (), "Sessions that got a worker."),
     ("glassbox_sessions_resumed_total", "", (), "Times that a browser came back to its session."),
     ("glassbox_sessions_ended_total", "reason", REASONS, "Sessions that are over or were refused, by reason."),
+    (
+        "glassbox_sessions_over_budget_total",
+        "budget",
+        ("time", "memory", "processor"),
+        "Those that ended because a budget of the session ran out.",
+    ),
     ("glassbox_commands_total", "command", COMMAND_NAMES, "Commands handed to workers, by name."),
     ("glassbox_bad_commands_total", "", (), "Commands that were refused."),
     ("glassbox_ticks_total", "", (), "Instructions that workers say they executed, replays included."),

@@ -55,10 +55,14 @@ _REPORT_WAIT_S = 5.0
 
 @dataclass(frozen=True)
 class Closed:
-    """Why a worker is gone: reason `limit`, `idle`, `killed`, `crashed`, `shutdown` or `ended`, and a sentence."""
+    """Why a worker is gone: reason `limit`, `idle`, `killed`, `crashed`, `shutdown` or `ended`, and a sentence.
+
+    For `limit` also which budget it was: `time`, `memory` or `processor`.
+    """
 
     reason: str
     message: str
+    budget: str = ""
 
 
 class Worker:
@@ -312,4 +316,6 @@ class WorkerPool:
             worker._settled.set()
         else:
             reason = message["reason"]
-            worker._end(Closed(reason, message.get("message") or MESSAGES.get(reason, reason)))
+            worker._end(
+                Closed(reason, message.get("message") or MESSAGES.get(reason, reason), message.get("budget", ""))
+            )

@@ -25,7 +25,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,15 @@ DESCRIPTORS, DESCRIPTORS_PER_WORKER = 64, 3
 Entry = Callable[[FrameSocket, WorkerLimits, Tally], None]
 
 
+@dataclass(frozen=True)
+class End:
+    """Why a worker is over: a reason, a sentence for the visitor (None: the usual one), and the budget that ran out."""
+
+    reason: str
+    message: str | None = None
+    budget: str = ""
+
+
 @dataclass
 class Child:
     """One living worker, and what to report when it ends.
@@ -73,8 +82,7 @@ class Child:
     tally: Tally
     memory: int
     helper: int | None = None
-    reason: str | None = None
-    message: str | None = None
+    end: End | None = None
 
 
 @dataclass(frozen=True)
@@ -330,9 +338,8 @@ class Zygote:
             return BROKEN
         return SERVED
 
-    def _kill(self, child: Child, reason: str, message: str | None = None) -> None:
-        if child.reason is None:
-            child.reason, child.message = reason, message
+    def _kill(self, child: Child, reason: str, message: str | None = None, budget: str = "") -> None:
+        child.end = child.end or End(reason, message, budget)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
 
@@ -345,10 +352,12 @@ class Zygote:
         self._report_ticks(sum(child.tally.take(now) for child in self._children.values()))
         for child in self._children.values():
             if now > child.deadline:
-                self._kill(child, "limit", f"The session reached its limit of {self._limits.wall_s} s.")
+                self._kill(child, "limit", f"The session reached its limit of {self._limits.wall_s} s.", "time")
             elif self._resident_bytes(child) > self._limits.resident_bytes:
                 limit = self._limits.resident_bytes >> 20
-                self._kill(child, "limit", f"The session's process reached its limit of {limit} MiB of memory.")
+                self._kill(
+                    child, "limit", f"The session's process reached its limit of {limit} MiB of memory.", "memory"
+                )
         for helper in self._helpers.values():
             if now > helper.deadline:
                 with contextlib.suppress(ProcessLookupError):
@@ -391,8 +400,7 @@ class Zygote:
             self._cgroup.free(child.number)
             self._report_ticks(child.tally.take(time.monotonic()))
             child.tally.close()
-            reason, message = self._why(child, status)
-            self._report({"event": "exited", "id": child.number, "reason": reason, "message": message})
+            self._report({"event": "exited", "id": child.number, **asdict(self._why(child, status))})
 
     def _bury_helper(self, helper: Helper) -> None:
         shutil.rmtree(helper.scratch, ignore_errors=True)
@@ -401,22 +409,21 @@ class Zygote:
             owner.helper = None
         self._listen_again()
 
-    def _why(self, child: Child, status: int) -> tuple[str, str | None]:
-        """(reason, sentence) for the visitor."""
-        if child.reason is not None:
-            return child.reason, child.message
+    def _why(self, child: Child, status: int) -> End:
+        if child.end is not None:
+            return child.end
         code = os.waitstatus_to_exitcode(status)
         if code == SERVED:
-            return "ended", None
+            return End("ended")
         if code == OUT_OF_MEMORY:
-            return "limit", "The session's process ran out of memory."
+            return End("limit", "The session's process ran out of memory.", "memory")
         if code == -signal.SIGXCPU:
-            return "limit", f"The session used up its {self._limits.cpu_s} s of processor time."
+            return End("limit", f"The session used up its {self._limits.cpu_s} s of processor time.", "processor")
         if code == -signal.SIGKILL:
-            return "killed", "The session's process was killed from outside."
+            return End("killed", "The session's process was killed from outside.")
         log.error("worker %d (pid %d) ended with status %d", child.number, child.pid, code)
         name = signal.Signals(-code).name if code < 0 else f"status {code}"
-        return "crashed", f"The machine's process ended unexpectedly ({name}). Run the program again to go on."
+        return End("crashed", f"The machine's process ended unexpectedly ({name}). Run the program again to go on.")
 
     def _report_ticks(self, ticks: int) -> None:
         if ticks:

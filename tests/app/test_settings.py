@@ -110,8 +110,9 @@ def bare(sentence: str) -> str:
 
 def test_every_sentence_about_the_end_of_a_worker_has_its_own_in_the_catalogue():
     source = (ROOT / "engine" / "worker" / "zygote.py").read_text()
-    found = re.findall(r'(?:self\._kill\(child, |return )"(\w+)", (f?"[^"]+")', source)
+    found = re.findall(r'(?:self\._kill\(\s*child, |End\()"(\w+)", (f?"[^"]+")', source)
     assert {reason for reason, _ in found} == {"limit", "killed", "crashed"}
+    assert len(found) == len(re.findall(r'"The (?:session|machine)', source))
     catalogue = json.loads((ROOT / "static" / "i18n" / "catalogue.json").read_text())
     for reason, literal in found:
         ours = [words["en"] for key, words in catalogue.items() if key.startswith(f"goodbye.{reason}.")]

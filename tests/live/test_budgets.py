@@ -71,7 +71,9 @@ def test_a_budget_of_a_session_ends_it_with_a_sentence_that_names_it(make_server
         assert (goodbye["event"], goodbye["reason"], goodbye["message"]) == ("goodbye", "limit", sentence)
         assert close.close_code == 1011
     server.wait_for_sessions(0)
-    assert counts(server)['glassbox_sessions_ended_total{reason="limit"}'] == 1
+    after = counts(server)
+    assert after['glassbox_sessions_ended_total{reason="limit"}'] == 1
+    assert after[f'glassbox_sessions_over_budget_total{{budget="{budget.partition(",")[0]}"}}'] == 1
 
 
 def test_a_server_that_stops_does_not_wait_for_programs(start_server):
