@@ -7,11 +7,11 @@ import {
   deleteGroupBackward, deleteGroupForward, deleteLine, history, historyKeymap,
   moveLineDown, moveLineUp, selectAll, selectCharLeft, selectCharRight, selectDocEnd, selectDocStart,
   selectGroupLeft, selectGroupRight, selectLine, selectLineBoundaryBackward, selectLineBoundaryForward, selectLineDown,
-  selectLineUp, selectPageDown, selectPageUp, simplifySelection, toggleComment,
+  selectLineUp, selectPageDown, selectPageUp, simplifySelection,
 } from "@codemirror/commands";
 import { Compartment, EditorState, RangeSet, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, EditorView, GutterMarker, gutter, gutterLineClass, keymap } from "@codemirror/view";
-import { erase, highlighting, indent, newline } from "./languages/highlighting.js";
+import { erase, highlighting, indent, newline, toggleComment } from "./languages/highlighting.js";
 import { LANGUAGES, languageOf } from "./languages/index.js";
 import { followSight, setSight, sightAt, sightField } from "./sight.js";
 import { compact } from "./values.js";
@@ -52,7 +52,6 @@ const KEYMAP = [
   { key: "Alt-l", mac: "Ctrl-l", run: selectLine },
   { key: "Escape", run: simplifySelection },
   { key: "Shift-Mod-k", run: deleteLine },
-  { key: "Mod-/", run: toggleComment },
   { key: "Mod-[", run: indent(UNIT, true) },
   { key: "Mod-]", run: indent(UNIT, false) },
   { key: "Tab", run: indent(UNIT, false), shift: indent(UNIT, true) },
@@ -315,7 +314,7 @@ export class Editor {
       EditorState.tabSize.of(8),
       this.#language.of([]),
       EditorView.scrollHandler.of((_view, _range, { yMargin }) => yMargin === AHEAD),
-      keymap.of([{ key: "Enter", run: newline(() => LANGUAGES[this.#name], UNIT) }, ...KEYMAP, ...historyKeymap]),
+      keymap.of([{ key: "Enter", run: newline(() => LANGUAGES[this.#name], UNIT) }, { key: "Mod-/", run: toggleComment(() => LANGUAGES[this.#name]) }, ...KEYMAP, ...historyKeymap]),
       EditorView.updateListener.of((update) => {
         if (update.docChanged && !this.#quiet) options.onChange(update.state.doc.toString());
       }),

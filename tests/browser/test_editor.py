@@ -84,6 +84,29 @@ def test_enter_tab_and_comment_keys(bench: Callable[..., Bench]) -> None:
     assert text(one.page) == "  if x then\n  y()"
 
 
+def test_several_lines_are_commented_out_in_one_column_and_in_again(bench: Callable[..., Bench]) -> None:
+    one = blank(bench)
+    page = one.page
+    program = "do\n  local a = 1\n\n    a = 2\nend"
+    page.keyboard.insert_text(program)
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.press("ControlOrMeta+/")
+    assert text(page) == "-- do\n--   local a = 1\n\n--     a = 2\n-- end"
+    page.keyboard.press("ControlOrMeta+/")
+    assert text(page) == program
+    page.keyboard.press("ControlOrMeta+/")
+    page.keyboard.press("ControlOrMeta+z")
+    assert text(page) == program
+    # Within a block the signs stand where its shallowest line begins.
+    page.keyboard.press("ControlOrMeta+Home")
+    page.keyboard.press("ArrowDown")
+    for _ in range(2):
+        page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Shift+End")
+    page.keyboard.press("ControlOrMeta+/")
+    assert text(page) == "do\n  -- local a = 1\n\n  --   a = 2\nend"
+
+
 def test_backspace_and_delete_take_whole_characters_and_lines(bench: Callable[..., Bench]) -> None:
     one = blank(bench)
     press = one.page.keyboard.press

@@ -1,7 +1,7 @@
 // @ts-check
 // Colours for the source: a language tells the words of a line (`Words`), this keeps what is open at each line's start
 // and decorates the lines in sight. A source has 64 KiB at most, so lines above the sight are simply read again.
-import { EditorSelection, EditorState, Prec, findClusterBreak } from "@codemirror/state";
+import { EditorSelection, Prec, findClusterBreak } from "@codemirror/state";
 import { Decoration, EditorView, ViewPlugin } from "@codemirror/view";
 import { sightField } from "../sight.js";
 
@@ -89,7 +89,7 @@ class Colours {
 
   /**
    * The bracket beside the cursor and its partner.
-   * @param {EditorState} state
+   * @param {import("@codemirror/state").EditorState} state
    */
   #pair({ doc, selection }) {
     const { head, empty } = selection.main;
@@ -118,11 +118,8 @@ class Colours {
  * @param {Words} language
  */
 export function highlighting(language) {
-  return [
-    // Inside of underlines that go over several words.
-    Prec.high(ViewPlugin.define((view) => new Colours(language, view), { decorations: (colours) => colours.decorations })),
-    EditorState.languageData.of(() => [{ commentTokens: { line: language.comment } }]),
-  ];
+  // Inside of underlines that go over several words.
+  return Prec.high(ViewPlugin.define((view) => new Colours(language, view), { decorations: (colours) => colours.decorations }));
 }
 
 /**
@@ -145,6 +142,36 @@ export function newline(language, unit) {
 }
 
 /**
+ * Comment the lines of the selection out, in one column; or in again, if all of them are comments. Empty lines stay.
+ * @param {() => Words | undefined} language
+ */
+export function toggleComment(language) {
+  return (/** @type {EditorView} */ { state, dispatch }) => {
+    const sign = language()?.comment;
+    if (!sign) return false;
+    const lines = linesOf(state).map((n) => state.doc.line(n)).filter(({ text }, _i, all) => /\S/.test(text) || all.length === 1);
+    const column = Math.min(...lines.map(({ text }) => /^\s*/.exec(text)?.[0].length ?? 0));
+    const isComment = lines.every(({ text }) => text.trimStart().startsWith(sign));
+    const changes = lines.map(({ from, text }) => {
+      if (!isComment) return { from: from + column, insert: `${sign} ` };
+      const at = text.indexOf(sign);
+      return { from: from + at, to: from + at + sign.length + Number(text[at + sign.length] === " ") };
+    });
+    dispatch(state.update({ changes, userEvent: "input" }));
+    return true;
+  };
+}
+
+/** The numbers of the lines that the selection touches. @param {import("@codemirror/state").EditorState} state */
+function linesOf({ doc, selection }) {
+  const lines = new Set();
+  for (const { from, to } of selection.ranges) {
+    for (let n = doc.lineAt(from).number; n <= doc.lineAt(to).number; n++) lines.add(n);
+  }
+  return [...lines];
+}
+
+/**
  * Tab: every line of the selection goes one level in, or out; without a selection, spaces where the cursor is.
  * @param {string} unit
  * @param {boolean} out
@@ -155,11 +182,7 @@ export function indent(unit, out) {
       dispatch(state.update(state.replaceSelection(unit), { scrollIntoView: true, userEvent: "indent" }));
       return true;
     }
-    const lines = new Set();
-    for (const { from, to } of state.selection.ranges) {
-      for (let n = state.doc.lineAt(from).number; n <= state.doc.lineAt(to).number; n++) lines.add(n);
-    }
-    const changes = [...lines].map((n) => {
+    const changes = linesOf(state).map((n) => {
       const { from, text } = state.doc.line(n);
       const deep = out ? (/^(?:\t| {1,2})/.exec(text)?.[0].length ?? 0) : 0;
       return { from, to: from + deep, insert: out || !text ? "" : unit };

@@ -29,3 +29,13 @@ export function late(row, load) {
     },
   };
 }
+
+/**
+ * Use the style that such a chunk brings along (`css:NAME`).
+ * @param {string} css
+ */
+export function adoptStyle(css) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  document.adoptedStyleSheets.push(sheet);
+}

@@ -1,11 +1,14 @@
 // @ts-check
 // How a hypervisor works, as something one watches: the calls that made the machine, and those that run it, in order and
 // with their arguments. First as a drawing of the life of a virtual machine, then as the log.
+import css from "css:x86-calls";
 import { fill, h } from "../dom.js";
 import { moreWords, number, t } from "../i18n.js";
 import { writerLink } from "../values.js";
+import { adoptStyle } from "./late.js";
 import { Question } from "./x86-asking.js";
 
+adoptStyle(css);
 await moreWords({ en: () => import("words:en-x86-calls"), zh: () => import("words:zh-x86-calls") });
 
 /** Calls of the log that are shown at once. */

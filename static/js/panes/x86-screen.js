@@ -1,11 +1,14 @@
 // @ts-check
 // The VGA text screen at the shown step, and the keyboard in front of it. While the keyboard field has the focus, what is
 // typed goes to the machine as keys; Tab leaves it as any other field, and so does Escape pressed twice.
+import css from "css:x86-screen";
 import { h, setText } from "../dom.js";
 import { Write } from "../gen/protocol.js";
 import { moreWords, t } from "../i18n.js";
+import { adoptStyle } from "./late.js";
 import { CELL, COLUMNS, ROWS, attributesOf, draw } from "./x86-vga.js";
 
+adoptStyle(css);
 await moreWords({ en: () => import("words:en-x86-screen"), zh: () => import("words:zh-x86-screen") });
 
 /** Where the screen's memory begins (engine/x86/screen.py). */

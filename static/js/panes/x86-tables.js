@@ -1,12 +1,15 @@
 // @ts-check
 // The CPU's tables: the page walk of an address, GDT, LDT, TSS, IDT, and the map of a process. Fetched when somebody opens
 // one, and asked for only while they are open.
+import css from "css:x86-tables";
 import { fill, h } from "../dom.js";
 import { moreWords, t } from "../i18n.js";
+import { adoptStyle } from "./late.js";
 import { Question, addressButton, onAddress } from "./x86-asking.js";
 import { ExpressionError, evaluate, namesOf, registerValues } from "./x86-expression.js";
 import { areaTable, descriptorTable, gateTable, walkPicture } from "./x86-walk.js";
 
+adoptStyle(css);
 await moreWords({ en: () => import("words:en-x86-tables"), zh: () => import("words:zh-x86-tables") });
 
 /** Bytes of a task state segment that hold its stacks (SDM volume 3, 8.2 and 8.7). */

@@ -2,13 +2,11 @@
 // Everything of the page that is the CPU's own: what its rows say at once, its panes as chunks that follow.
 import css from "css:x86";
 import { moreWords } from "../i18n.js";
-import { late } from "./late.js";
+import { adoptStyle, late } from "./late.js";
 
 await moreWords({ en: () => import("words:en-x86"), zh: () => import("words:zh-x86") });
 
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(css);
-document.adoptedStyleSheets.push(sheet);
+adoptStyle(css);
 
 export { x86 as adapter } from "./rooms/x86.js";
 
