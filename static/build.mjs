@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { writePacked } from "./bundling/packing.mjs";
 import { scripts } from "./bundling/scripts.mjs";
 import { player, sheets, styles } from "./bundling/styles.mjs";
+import { tables } from "./bundling/tables.mjs";
 import { words } from "./bundling/words.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -29,7 +30,7 @@ const following = (first) => [
   { name: "x86-tables", from: ["js/panes/x86-tables.js"], after: "x86-later" },
 ];
 /** The page and the page for frames are bundled each for itself: the second has less. */
-const plugins = [words(here), styles(here), player(here)];
+const plugins = [tables(here), words(here), styles(here), player(here)];
 const page = await scripts(here, "js/main.js", [{ name: "workbench", from: ["js/main.js"] }, ...following("workbench")], plugins);
 const frames = await scripts(here, "js/embed.js", [{ name: "embed", from: ["js/embed.js"] }, ...following("embed")], plugins);
 const front = await scripts(here, "js/front.js", [{ name: "front", from: ["js/front.js"] }], plugins);

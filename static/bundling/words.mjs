@@ -1,5 +1,4 @@
-// The words of the page as modules, `words:en` and so on, from i18n/catalogue.json; and the opcode table without its
-// sentences, which are among the words.
+// The words of the page as modules, `words:en` and so on, from i18n/catalogue.json and the opcode table.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -25,8 +24,7 @@ const SERVER = /^(article|front|picture|goodbye|error)\./;
 
 /**
  * `words:en` is the catalogue in one language, {key: sentence}, without what is in a set of its own. The
- * opcode table's sentences are words too, `op.NAME`; the table itself goes into the bundle without them. Fails when a
- * language lacks a key.
+ * opcode table's sentences are words too, `op.NAME`. Fails when a language lacks a key.
  * @param {string} root the folder with js/ and i18n/
  */
 export function words(root) {
@@ -36,11 +34,6 @@ export function words(root) {
     resolveId: (/** @type {string} */ id) => (id.startsWith("words:") ? id.replace(":", "-") : null),
     /** @param {string} id */
     async load(id) {
-      if (id === opcodes) {
-        const { OPCODES, ...rest } = await import(pathToFileURL(id).href);
-        const rows = OPCODES.map((/** @type {any} */ { en: _en, zh: _zh, ...row }) => row);
-        return Object.entries({ OPCODES: rows, ...rest }).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`).join("\n");
-      }
       const [, language, set] = /^words-(..)(?:-(.+))?$/.exec(id) ?? [];
       if (!language) return null;
       const { OPCODES } = await import(pathToFileURL(opcodes).href);
