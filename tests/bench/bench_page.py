@@ -5,6 +5,7 @@ page of the same browser in the same run: what its frames and keys cost without 
 """
 
 import statistics
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -94,15 +95,18 @@ def main_thread(page: Page, devtools: CDPSession, act: Callable[[], list[float]]
     devtools.send("Tracing.end")
     while not done:
         page.wait_for_timeout(50)
-    frames = [e for e in events if e["name"] == "FireAnimationFrame"]
-    thread = statistics.mode([(e["pid"], e["tid"]) for e in frames])
-    starts = sorted(e["ts"] for e in frames if (e["pid"], e["tid"]) == thread)
-    cost = dict.fromkeys(range(len(starts) + 1), 0.0)
-    for event in events:
-        if event["name"] == "RunTask" and (event["pid"], event["tid"]) == thread:
-            frame = sum(1 for start in starts if start <= event["ts"])
-            cost[frame] += event.get("tdur", 0) / 1000
-    return between, list(cost.values())[3:-1]
+    callbacks = [e for e in events if e["name"] == "FireAnimationFrame"]
+    thread = statistics.mode([(e["pid"], e["tid"]) for e in callbacks])
+    calls = sorted(e["ts"] for e in callbacks if (e["pid"], e["tid"]) == thread)
+    tasks = [e for e in events if e["name"] == "RunTask" and (e["pid"], e["tid"]) == thread]
+    # A frame ends with the task that calls back, once or several times.
+    cost = [0.0]
+    for task in sorted(tasks, key=lambda e: float(e["ts"])):
+        cost[-1] += task.get("tdur", 0) / 1000
+        at = bisect(calls, task["ts"])
+        if at < len(calls) and calls[at] < task["ts"] + task.get("dur", 0):
+            cost.append(0.0)
+    return between, cost[3:-1]
 
 
 def layout_shifts(browser: Browser, base: str, viewport: dict[str, int]) -> list[tuple[float, str]]:
