@@ -27,7 +27,7 @@ def test_frames_of_a_megabyte_arrive_whole(server):
 
 
 def test_pings_of_the_server_do_not_tear_a_stream(start_server):
-    server = start_server(ping_s=0.01)
+    server = start_server(ping_s=0.05)
     number = 0
     with server.connect(receive_buffer=4096) as client:
         for _ in range(40):
