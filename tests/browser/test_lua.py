@@ -210,6 +210,23 @@ def test_the_source_underlines_captured_variables_as_open_or_closed(bench: Calla
     expect(text.locator(".uo, .uc")).to_have_count(0)
 
 
+def test_of_local_n_is_n_only_the_captured_one_is_underlined(bench: Callable[..., Bench]) -> None:
+    one = bench().open("/play?new=lua", ready=False)
+    one.type_program("local n = 1\nlocal function up() n = n + 1 end\nup()\nlocal n = n\nprint(n)\n")
+    one.run()
+    one.page.locator("#slider").press("End")
+    one.at(one.frontier)
+    one.page.locator("#slider").press("ArrowLeft")
+    one.at(one.frontier - 1)
+    lines = one.page.locator(".cm-line")
+    expect(lines.nth(0).locator(".uo")).to_have_count(1)
+    expect(lines.nth(1).locator(".uo")).to_have_count(2)
+    # The first of these two is the new variable, which nothing captures.
+    expect(lines.nth(3).locator(".uo")).to_have_count(1)
+    assert lines.nth(3).evaluate("(line) => line.innerHTML.lastIndexOf('uo') > line.innerHTML.indexOf('=')")
+    expect(lines.nth(4).locator(".uo")).to_have_count(0)
+
+
 def test_a_closed_upvalue_leads_to_the_step_that_closed_it_and_names_who_shares_it(
     bench: Callable[..., Bench],
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ console.log(JSON.stringify(variableNames(text)));
 """
 
 
-def names(text: str) -> list[tuple[str, int]]:
-    """(name, line) of each variable in the text."""
+def variables(text: str) -> list[dict[str, Any]]:
+    """What is said of each variable in the text."""
     done = subprocess.run(
         ["node", "--input-type=module", "-e", SCRIPT],
         input=json.dumps({"path": str(MODULE), "text": text}),
@@ -31,9 +32,14 @@ def names(text: str) -> list[tuple[str, int]]:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
     assert all(text[one["from"] : one["to"]] == one["name"] for one in found)
-    return [(one["name"], one["line"]) for one in found]
+    return found
+
+
+def names(text: str) -> list[tuple[str, int]]:
+    """(name, line) of each variable in the text."""
+    return [(one["name"], one["line"]) for one in variables(text)]
 
 
 @pytest.mark.parametrize(
@@ -57,3 +63,27 @@ def names(text: str) -> list[tuple[str, int]]:
 )
 def test_names_of_variables(text: str, expected: list[tuple[str, int]]) -> None:
     assert names(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("local n = n", "10"),
+        ("local n, m = n, n n = m", "1001"),
+        ("local n <const> = n + 1 local n = n", "1021"),
+        ("local n = 1 n = n local n = n * n print(n)", "1112112"),
+        ("local n = function() return n end print(n)", "101"),
+        ("local n = { n, n = n } f(n)", "1001"),
+        ("local n = n\nn = n", "1000"),
+        ("local n = (n)(n) .. 'a' n()", "1001"),
+        ("local n = f'n' n = f{ n }", "111"),
+        ("local function n() return n() end", "11"),
+        ("local n; n = 1", "11"),
+        ("local n = not n -- n\n", "10"),
+        ("do local n = n end", "10"),
+        ("local n = #n + -n local m = n", "1001"),
+    ],
+)
+def test_a_local_begins_after_its_values(text: str, seen: str) -> None:
+    """How many locals n of its line have begun at each n."""
+    assert "".join(str(one["seen"]) for one in variables(text) if one["name"] == "n") == seen

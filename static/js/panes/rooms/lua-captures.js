@@ -4,15 +4,85 @@
 import { t } from "../../i18n.js";
 
 /** @typedef {import("../../program.js").Routine} Routine */
-/** @typedef {{from: number, to: number, line: number, name: string}} Name   offsets in UTF-16 units */
+/**
+ * Offsets in UTF-16 units. Of the `declared` locals of this name that begin on this line, `seen` have begun: the last of
+ * them is meant, if there is one. (In `local n = n` the second n is the one of before.)
+ * @typedef {{from: number, to: number, line: number, name: string, seen: number, declared: number}} Name
+ */
 /** @typedef {{open: boolean, text: string}} Cell   what became of a captured variable */
 
 const KEYWORDS = new Set(
   ("and break do else elseif end false for function goto if in local nil not or repeat return then true until while").split(" "),
 );
+/** What can only begin a statement, or end a block, where an expression is complete. */
+const STARTS = new Set("break do else elseif end for function goto if local repeat return until while".split(" "));
 const OPENERS = new Set(["do", "function", "if", "repeat"]);
 /** Comments, long strings, short strings, numbers, names, labels, and the signs that matter around a name. */
 const TOKEN = /--\[(=*)\[[\s\S]*?(?:\]\1\]|$)|--[^\n]*|\[(=*)\[[\s\S]*?(?:\]\2\]|$)|"(?:\\[\s\S]|[^"\\\n])*"?|'(?:\\[\s\S]|[^'\\\n])*'?|(?:0[xX][\w.]+|\.?\d[\w.]*)|[A-Za-z_]\w*|\.\.\.?|::\s*\w+\s*::|==|[.:{}=,;()[\]]/g;
+
+/** @typedef {{word: string, at: number}} Token */
+
+/** @param {Token | undefined} token */
+const isName = (token) => token !== undefined && /^[A-Za-z_]/.test(token.word) && !KEYWORDS.has(token.word);
+
+/** The locals of `local` statements: in scope once their values have been worked out. */
+class Declarations {
+  /** How many have begun, by name and line. @type {Map<string, number>} */
+  begun = new Map();
+  /** Those of the statement that is being read, and where it stands. @type {string[] | null} */
+  #waiting = null;
+  #depth = 0;
+  #values = false;
+
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+  }
+
+  /**
+   * @param {Token | undefined} before
+   * @param {Token} token
+   * @param {number} depth   of blocks and brackets around the token
+   * @param {string} key     its name and line
+   * @returns {boolean} whether it is a name that is declared here
+   */
+  read(before, token, depth, key) {
+    if (this.#waiting && this.#isOver(before, token, depth)) this.end();
+    if (token.word === "local") {
+      [this.#waiting, this.#depth, this.#values] = [[], depth, false];
+      return false;
+    }
+    if (!this.#waiting || this.#values) return false;
+    if (token.word === "=") this.#values = true;
+    // `local function n` is in scope in its own body.
+    const isFunction = before?.word === "function";
+    if (!isName(token) || !(isFunction || before?.word === "local" || before?.word === ",")) return false;
+    this.#waiting.push(key);
+    if (isFunction) this.end();
+    return true;
+  }
+
+  /** The statement is over. */
+  end() {
+    for (const key of this.#waiting ?? []) this.begun.set(key, (this.begun.get(key) ?? 0) + 1);
+    this.#waiting = null;
+  }
+
+  /**
+   * Whether the statement ended before this token: an expression is complete, and no sign goes on with it.
+   * @param {Token | undefined} before
+   * @param {Token} token
+   * @param {number} depth
+   */
+  #isOver(before, token, depth) {
+    if (depth < this.#depth || token.word === ";") return depth <= this.#depth;
+    if (depth > this.#depth || !before || (!isName(token) && !STARTS.has(token.word) && !token.word.startsWith("::"))) return false;
+    const between = this.text.slice(before.at + before.word.length, token.at).replace(/--\[(=*)\[[\s\S]*?\]\1\]|--[^\n]*/g, "");
+    // An attribute, `<close>`, stands between signs.
+    if (/\S/.test(between)) return false;
+    return isName(before) || /^(?:nil|true|false|end|\.\.\.|[)\]}"'\d]|\[=*\[|\.\d)/.test(before.word);
+  }
+}
 
 /**
  * The names of variables in a text: not those of fields, of keys in table constructors and of labels.
@@ -20,29 +90,38 @@ const TOKEN = /--\[(=*)\[[\s\S]*?(?:\]\1\]|$)|--[^\n]*|\[(=*)\[[\s\S]*?(?:\]\2\]
  * @returns {Name[]}
  */
 export function variableNames(text) {
-  /** @type {{word: string, at: number}[]} */
+  /** @type {Token[]} */
   const tokens = [];
-  for (const found of text.matchAll(TOKEN)) {
-    if (/^(--|\[=*\[|::|["'\d]|\.\d)/.test(found[0])) continue;
-    tokens.push({ word: found[0], at: found.index });
-  }
+  for (const found of text.matchAll(TOKEN)) if (!found[0].startsWith("--")) tokens.push({ word: found[0], at: found.index });
+  /** @type {Name[]} */
   const out = [];
+  const declarations = new Declarations(text);
+  const key = (/** @type {string} */ name, /** @type {number} */ on) => `${on} ${name}`;
   /** Open braces and blocks, innermost last. */
   const inside = [];
+  let brackets = 0;
   let line = 1;
   let counted = 0;
   for (let i = 0; i < tokens.length; i++) {
     const { word, at } = tokens[i];
     const before = tokens[i - 1]?.word ?? "";
     const after = tokens[i + 1]?.word ?? "";
+    for (; counted < at; counted++) if (text[counted] === "\n") line++;
+    const declares = declarations.read(tokens[i - 1], tokens[i], inside.length + brackets, key(word, line));
     if (word === "{" || OPENERS.has(word)) inside.push(word);
     else if (word === "}" || word === "end" || word === "until") inside.pop();
-    if (!/^[A-Za-z_]/.test(word) || KEYWORDS.has(word)) continue;
+    else if (word === "(" || word === "[") brackets++;
+    else if (word === ")" || word === "]") brackets--;
+    if (!isName(tokens[i])) continue;
     if (before === "." || before === ":" || before === "goto") continue;
     if (inside.at(-1) === "{" && after === "=" && /^[{,;]$/.test(before)) continue;
-    for (; counted < at; counted++) if (text[counted] === "\n") line++;
-    out.push({ from: at, to: at + word.length, line, name: word });
+    const begun = declarations.begun.get(key(word, line)) ?? 0;
+    // A function's own name has begun already.
+    const seen = declares && before !== "function" ? begun + 1 : begun;
+    out.push({ from: at, to: at + word.length, line, name: word, seen, declared: 0 });
   }
+  declarations.end();
+  for (const name of out) name.declared = declarations.begun.get(key(name.name, name.line)) ?? 0;
   return out;
 }
 
@@ -112,11 +191,11 @@ export class Captures {
    * @param {string} file
    * @param {Name} name
    */
-  ofName(file, { line, name }) {
-    for (const routine of this.#around(file, line)) {
-      const local = this.#local(routine, name, line);
+  ofName(file, name) {
+    for (const routine of this.#around(file, name.line)) {
+      const local = this.#local(routine, name);
       if (local >= 0) return `${routine.id}:${local}`;
-      const index = (routine.upvalues ?? []).findIndex((u) => u.name === name);
+      const index = (routine.upvalues ?? []).findIndex((u) => u.name === name.name);
       if (index >= 0) return this.ofUpvalue(routine.id, index);
     }
     return "";
@@ -146,17 +225,17 @@ export class Captures {
   }
 
   /**
-   * The last local variable of that name which lives on the line, -1 if there is none.
+   * The local variable that a name means: of those that begin on its line the one that has begun last, else the last one
+   * that lives there; -1 if there is none.
    * @param {Routine} routine
-   * @param {string} name
-   * @param {number} line
+   * @param {Name} name
    */
-  #local({ locals, rows, line_defined }, name, line) {
-    return (locals ?? []).findLastIndex((v) => {
-      if (v.name !== name) return false;
-      const declared = v.start > 1 ? rows[v.start - 2]?.line : line_defined;
-      return declared === line || rows.slice(v.start - 1, v.end - 1).some((row) => row.line === line);
-    });
+  #local({ locals, rows, line_defined }, { name, line, seen, declared }) {
+    const all = locals ?? [];
+    const begins = (/** @type {{start: number}} */ v) => (v.start > 1 ? rows[v.start - 2]?.line : line_defined) === line;
+    const here = declared ? all.flatMap((v, i) => (v.name === name && v.start > 1 && begins(v) ? [i] : [])).slice(-declared) : [];
+    if (seen && here.length) return here[Math.min(seen, here.length) - 1];
+    return all.findLastIndex((v, i) => v.name === name && !here.includes(i) && (begins(v) || rows.slice(v.start - 1, v.end - 1).some((row) => row.line === line)));
   }
 }
 
