@@ -17,11 +17,13 @@ from tests.bench.pages import (
     EMPTY_FRAMES,
     SCRUB,
     WIDTHS,
+    frames,
     moment_of,
     open_moment,
     opened,
     part,
     ready,
+    spread,
     started,
     table,
     wide_program,
@@ -83,15 +85,19 @@ def key_to_paint(page: Page, devtools: CDPSession) -> list[float]:
     return long + [16.0] * max(0, KEYS - len(long))
 
 
-def main_thread(page: Page, devtools: CDPSession, act: Callable[[], list[float]]) -> tuple[list[float], list[float]]:
-    """(time between frames, processor time of the main thread per frame) of what `act` does, in ms."""
+def traced(page: Page, devtools: CDPSession, act: Callable[[], object]) -> tuple[list[float], int, int]:
+    """What `act` costs: processor time of the main thread per frame (ms), frames that were drawn, and dropped.
+
+    Both by the browser's compositor. Tracing takes time itself, so how long frames take is measured without.
+    """
     events: list[dict[str, Any]] = []
     done: list[bool] = []
     devtools.on("Tracing.dataCollected", lambda event: events.extend(event["value"]))
     devtools.on("Tracing.tracingComplete", lambda _event: done.append(True))
-    config = {"includedCategories": ["devtools.timeline", "disabled-by-default-devtools.timeline"]}
+    hidden = "disabled-by-default-devtools.timeline"
+    config = {"includedCategories": ["devtools.timeline", hidden, f"{hidden}.frame", "devtools.timeline.frame"]}
     devtools.send("Tracing.start", {"transferMode": "ReportEvents", "traceConfig": config})
-    between = act()
+    act()
     devtools.send("Tracing.end")
     while not done:
         page.wait_for_timeout(50)
@@ -106,7 +112,8 @@ def main_thread(page: Page, devtools: CDPSession, act: Callable[[], list[float]]
         at = bisect(calls, task["ts"])
         if at < len(calls) and calls[at] < task["ts"] + task.get("dur", 0):
             cost.append(0.0)
-    return between, cost[3:-1]
+    drawn, dropped = (sum(e["name"] == name for e in events) for name in ("DrawFrame", "DroppedFrame"))
+    return cost[3:-1], drawn, dropped
 
 
 def layout_shifts(browser: Browser, base: str, viewport: dict[str, int]) -> list[tuple[float, str]]:
@@ -159,15 +166,18 @@ def rows(browser: Browser, base: str) -> Iterator[tuple[str, str, str]]:
         yield "key to paint, 95 %", "50 ms", f"{part(keys, 0.95):.0f} ms"
     with opened(browser, "") as (page, devtools):
         page.set_content("<p>nothing</p>")
-        idle, _ = main_thread(page, devtools, lambda: page.evaluate(EMPTY_FRAMES, FRAMES))
-        yield "frame of an empty page, 95 % (reference)", "", f"{part(idle, 0.95):.1f} ms"
+        idle = frames(page, EMPTY_FRAMES, FRAMES)
+        yield "frame of an empty page, median / 95 % (reference)", "", spread(idle.between)
+        yield "the same between callbacks", "", spread(idle.called)
     with opened(browser, "") as (page, devtools):
         open_moment(page, base, moment_of(wide_program(STEPS), STEPS // 2))
-        between, cost = main_thread(page, devtools, lambda: page.evaluate(SCRUB, FRAMES))
-        yield "scrubbing: between frames, median", "", f"{statistics.median(between[5:]):.1f} ms"
-        yield "scrubbing: between frames, 95 %", "16.7 ms", f"{part(between[5:], 0.95):.1f} ms"
-        yield "scrubbing: processor time a frame, median", "", f"{statistics.median(cost):.1f} ms"
-        yield "scrubbing: processor time a frame, 95 %", "", f"{part(cost, 0.95):.1f} ms"
+        drag = frames(page, SCRUB, FRAMES)
+        yield "scrubbing: a frame, median / 95 %", "16.7 ms", spread(drag.between)
+        yield f"scrubbing: missed of {len(drag.between)} frames", "", f"{drag.missed}"
+        yield "scrubbing: between callbacks, after the page's own", "", spread(drag.called)
+        cost, drawn, dropped = traced(page, devtools, lambda: page.evaluate(SCRUB, FRAMES))
+        yield "scrubbing: processor time a frame, median / 95 %", "", spread(cost)
+        yield "scrubbing, traced: drawn and dropped frames", "", f"{drawn}, {dropped}"
     largest, name = document_sizes(browser, base)[0]
     yield f"elements, largest example ({name})", "1,500", f"{largest:,}"
 

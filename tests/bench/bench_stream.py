@@ -16,7 +16,9 @@ from playwright.sync_api import Browser, Page
 from engine.trace import FRAME_TRACE, HEADER
 from tests.bench.pages import (
     EMPTY_FRAMES,
+    FRAMES_OF,
     SCRUB,
+    frames,
     moment_of,
     open_moment,
     opened,
@@ -69,21 +71,13 @@ STREAM = """async ([from, to]) => {
   }
   return { seconds: (performance.now() - started) / 1000, steps: wire.steps, bytes: wire.bytes, gaps };
 }"""
-#: Holds an arrow key on the timeline: one key a frame, and the time between frames.
-HOLD = """async (frames) => {
-  const slider = document.querySelector("#slider");
-  slider.focus();
-  const out = [];
-  let last = performance.now();
-  for (let i = 0; i < frames; i++) {
-    await new Promise(requestAnimationFrame);
-    out.push(performance.now() - last);
-    last = performance.now();
-    const key = i % 3 ? "PageDown" : "ArrowLeft";
-    slider.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-  }
-  return out;
-}"""
+#: Holds an arrow key on the timeline: one key a frame.
+HOLD = FRAMES_OF.format(
+    begin='const slider = document.querySelector("#slider"); slider.focus();',
+    each="""slider.dispatchEvent(new KeyboardEvent("keydown",
+      { key: i % 3 ? "PageDown" : "ArrowLeft", bubbles: true, cancelable: true }));""",
+    end="",
+)
 
 
 def program() -> str:
@@ -153,8 +147,9 @@ def rows(browser: Browser, server: LiveServer) -> Iterator[tuple[str, str, str]]
     yield "between frames meanwhile, median / 95 %", "", spread(best["gaps"])
     with opened(browser, "") as (page, _):
         page.set_content("<p>nothing</p>")
-        idle = page.evaluate(EMPTY_FRAMES, FRAMES)
-        yield "frame of an empty page, median / 95 % (reference)", "", spread(idle)
+        idle = frames(page, EMPTY_FRAMES, FRAMES)
+        yield "frame of an empty page, median / 95 % (reference)", "", spread(idle.between)
+        yield "the same between callbacks", "", spread(idle.called)
     with opened(browser, "") as (page, _):
         page.add_init_script(WATCH)
         load(page, base)
@@ -162,9 +157,11 @@ def rows(browser: Browser, server: LiveServer) -> Iterator[tuple[str, str, str]]
         page.wait_for_timeout(500)
         for what, script, count in (("dragging", SCRUB, FRAMES), ("keys", HOLD, KEYS)):
             page.evaluate("wire.sent.length = 0")
-            between = page.evaluate(script, count)
+            seen = frames(page, script, count)
             sent = page.evaluate("wire.sent")
-            yield f"{what} in 1,000,000 steps: between frames, median / 95 %", "16.7 ms", spread(between[5:])
+            yield f"{what} in 1,000,000 steps: a frame, median / 95 %", "16.7 ms", spread(seen.between)
+            yield f"{what}: missed of {len(seen.between)} frames", "", f"{seen.missed}"
+            yield f"{what}: between callbacks, after the page's own", "", spread(seen.called)
             asked = ", ".join(f"{sent.count(name)} {name}" for name in sorted(set(sent))) or "none"
             yield f"{what}: requests in {count} frames", "none", asked
 

@@ -12,6 +12,8 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ DESKTOP = {"width": 1440, "height": 900}
 #: The widths of the three layouts.
 WIDTHS = (DESKTOP, {"width": 900, "height": 1100}, {"width": 390, "height": 844})
 REGISTERS = 250
+#: A frame of a screen that shows 60 a second.
+FRAME_MS = 1000 / 60
 
 OBSERVE = """
 window.seen = { lcp: 0, cls: 0 };
@@ -32,38 +36,56 @@ new PerformanceObserver((list) => { for (const e of list.getEntries()) seen.lcp 
 new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) seen.cls += e.value; })
   .observe({ type: "layout-shift", buffered: true });
 """
-#: Drags over the timeline for a number of frames; the time between frames.
-SCRUB = """async (frames) => {
+#: Does something in each of a number of frames. `clock`: when each began, by the clock that the browser keeps for its
+#: frames (one that was not ready in time leaves a gap of two); `called`: when the callback of this script ran, which
+#: is after those of the page, so it tells how long the page had been at work in that frame as well.
+FRAMES_OF = """async (frames) => {{
+  {begin}
+  const clock = [], called = [];
+  for (let i = 0; i < frames; i++) {{
+    clock.push(await new Promise(requestAnimationFrame));
+    called.push(performance.now());
+    {each}
+  }}
+  {end}
+  return {{ clock, called }};
+}}"""
+EMPTY_FRAMES = FRAMES_OF.format(begin="", each="", end="")
+#: Drags over the timeline.
+SCRUB = FRAMES_OF.format(
+    begin="""
   const track = document.querySelector(".track");
   const { left, width, top } = track.getBoundingClientRect();
   const fire = (type, x) => track.dispatchEvent(new PointerEvent(type,
     { bubbles: true, pointerId: 1, clientX: x, clientY: top + 40, buttons: 1, button: 0, isPrimary: true }));
   track.setPointerCapture = () => {};
   track.hasPointerCapture = () => true;
-  fire("pointerdown", left + 2);
-  const out = [];
-  let last = performance.now();
-  for (let i = 0; i < frames; i++) {
-    await new Promise(requestAnimationFrame);
-    const now = performance.now();
-    out.push(now - last);
-    last = now;
-    fire("pointermove", left + width * (0.2 + 0.6 * Math.abs(Math.sin(i / 50))));
-  }
-  fire("pointerup", left + 100);
-  return out;
-}"""
-EMPTY_FRAMES = """async (frames) => {
-  const out = [];
-  let last = performance.now();
-  for (let i = 0; i < frames; i++) {
-    await new Promise(requestAnimationFrame);
-    const now = performance.now();
-    out.push(now - last);
-    last = now;
-  }
-  return out;
-}"""
+  fire("pointerdown", left + 2);""",
+    each='fire("pointermove", left + width * (0.2 + 0.6 * Math.abs(Math.sin(i / 50))));',
+    end='fire("pointerup", left + 100);',
+)
+#: The first frames of a script are not counted.
+SETTLING = 5
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What a script made with FRAMES_OF saw, in ms from frame to frame: by the browser's clock, by its callbacks."""
+
+    between: list[float]
+    called: list[float]
+
+    @property
+    def missed(self) -> int:
+        """Frames that were not ready in time."""
+        return sum(round(gap / FRAME_MS) - 1 for gap in self.between)
+
+
+def frames(page: Page, script: str, count: int) -> Frames:
+    """Run a script made with FRAMES_OF."""
+    seen: dict[str, list[float]] = page.evaluate(script, count)
+    gaps = ([b - a for a, b in pairwise(seen[name])][SETTLING:] for name in ("clock", "called"))
+    return Frames(*gaps)
 
 
 @contextmanager
