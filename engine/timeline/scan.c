@@ -100,6 +100,16 @@ void scan_summary(const TraceBatch *batch, Bucket *buckets, uint32_t count, uint
 /* 2^32 times the golden ratio: its multiples, cut to 32 bits, are spread evenly and have no period. */
 #define SPREAD 0x9E3779B1u
 
+/* Slots twice as wide, in place; answers how many. Of each two the known one, and not always the first. */
+uint32_t scan_halve(uint32_t *slots, uint32_t count) {
+  for (uint32_t n = 0; n < count - count / 2; n++) {
+    uint32_t one = slots[2 * n], other = 2 * n + 1 < count ? slots[2 * n + 1] : 0;
+    uint32_t liked = n * SPREAD & 0x80000000u ? other : one;
+    slots[n] = liked ? liked : one | other;
+  }
+  return count - count / 2;
+}
+
 /* Slot n is of the ticks from first + n * width on: the row + 1 of one of them, if that was executed in this batch. Not of
  * each the same one: a loop whose length divides the width would look like one row. */
 void scan_rows(const TraceBatch *batch, uint32_t *slots, uint32_t count, uint64_t first, uint64_t width) {

@@ -41,6 +41,7 @@ typedef struct Bucket {
 uint32_t scan_batch(const TraceBatch *batch, const Pattern *patterns, uint32_t pattern_count, Hit *hits,
                     uint32_t capacity, int newest, uint32_t *seen);
 void scan_summary(const TraceBatch *batch, Bucket *buckets, uint32_t count, uint64_t first, uint64_t width);
+uint32_t scan_halve(uint32_t *slots, uint32_t count);
 void scan_rows(const TraceBatch *batch, uint32_t *slots, uint32_t count, uint64_t first, uint64_t width);
 /* cdef ends */
 

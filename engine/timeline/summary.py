@@ -6,7 +6,6 @@ known. So the picture is complete in its events and in the traced parts, and rou
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from engine.trace import TraceBatch
 KEPT = 4096
 #: Of each bucket, the executed rows of so many of its steps are kept, evenly spread.
 SAMPLES = 16
-#: 2**32 times the golden ratio, as in scan.c: multiples of it, cut to 32 bits, are spread evenly and have no period.
-SPREAD = 0x9E3779B1
 #: So many more than needed are made at least.
 GROWTH = 256
 _EVENT_FLAGS = {"output": StepFlag.OUTPUT, "error": StepFlag.ERROR, "exit": StepFlag.EXIT}
@@ -106,15 +103,6 @@ class Buckets:
         return Stretch(low, high, flags)
 
 
-def _halved(rows: list[int]) -> list[int]:
-    """Of each two slots the known one, and not always the first: a loop of two steps would look like one row."""
-    pairs = zip(rows[::2], [*rows[1::2], 0], strict=False)
-    spread = (n * SPREAD & 0x80000000 for n in itertools.count())
-    return [
-        (second or first) if late else (first or second) for (first, second), late in zip(pairs, spread, strict=False)
-    ]
-
-
 class Summary:
     """The picture of one recording, built as it grows."""
 
@@ -131,16 +119,16 @@ class Summary:
 
     def _reach(self, tick: int) -> None:
         """Make room for a tick that lies beyond what was reached."""
-        rows = self._kept_rows(0, self._slots)
+        kept = self._slots
         while tick >= self._buckets.first + KEPT * self._buckets.width:
             self._buckets.join_pairs()
             if self._buckets.width // SAMPLES > self._slot_width:
                 self._slot_width *= 2
-                rows = _halved(rows)
+                kept = self._lib.scan_halve(self._rows, kept)
         needed = (tick - self._buckets.first) // self._slot_width + 1
-        self._slots = max(len(rows), needed + max(GROWTH, needed // 4))
-        self._rows = core().ffi.new("uint32_t[]", self._slots)
-        self._rows[0 : len(rows)] = rows
+        self._slots = max(kept, needed + max(GROWTH, needed // 4))
+        rows, self._rows = self._rows, core().ffi.new("uint32_t[]", self._slots)
+        core().ffi.memmove(self._rows, rows, kept * core().ffi.sizeof("uint32_t"))
         ticks = self._slots * self._slot_width
         self._end = self._buckets.first + min(ticks, KEPT * self._buckets.width)
 
@@ -191,8 +179,8 @@ class Summary:
         other._buckets = self._buckets.fork(tick)
         other._rows = core().ffi.new("uint32_t[]", self._slots)
         other._slots, other._slot_width, other._end = self._slots, self._slot_width, self._end
-        rows = self._kept_rows(0, (tick - self._buckets.first + 1) // self._slot_width)
-        other._rows[0 : len(rows)] = rows
+        count = max(0, min(self._slots, (tick - self._buckets.first + 1) // self._slot_width))
+        core().ffi.memmove(other._rows, self._rows, count * core().ffi.sizeof("uint32_t"))
         begin = tick - self._buckets.width
         for event in events:
             if event.tick > begin:  # the bucket in which the pictures part shows its events only
