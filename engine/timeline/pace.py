@@ -12,6 +12,9 @@ INTERVAL_S = 0.010
 #: Checkpoints while recording may take one part in this many of the time.
 SAVE_SHARE = 10
 
+#: A replay that takes longer is worth a checkpoint at its end, however few its steps.
+SLOW_S = 0.003
+
 #: Runs are added up to this before they count: a single short one says more about the clock than about the machine.
 _LEARN_S = 100e-6
 #: After this long at a new speed the old one is forgotten.

@@ -19,7 +19,7 @@ from engine.timeline.branches import MAX_BRANCHES, TRUNK, Branch, Recording
 from engine.timeline.checkpoints import Checkpoints
 from engine.timeline.eventlog import EventLog
 from engine.timeline.nearby import NEAR_STEPS, Nearby
-from engine.timeline.pace import Pace
+from engine.timeline.pace import SLOW_S, Pace
 from engine.timeline.summary import Summary
 from engine.trace import TraceBatch
 
@@ -532,14 +532,19 @@ class Timeline:
             self._restore(base)
         # How near the target is worth no thought.
         mark = target if is_passing or target - self.position <= NEAR_STEPS else self._halfway(target)
+        near = target - NEAR_STEPS
+        is_far = self.position < near
+        started = self._work_clock() if is_far else 0.0
         try:
-            while (at := self.position) < target - NEAR_STEPS:
+            while (at := self.position) < near:
                 if poll():
                     return False
-                self._advance(min(target - 1, at + self._pace.slice_ticks, mark), None, False, poll=poll)
+                self._advance(min(near, at + self._pace.slice_ticks, mark), None, False, poll=poll)
                 if self.position == mark and not is_passing:
                     self.keep(is_local=True)
                     mark = self._halfway(target)
+            if is_far and not is_passing and self._work_clock() - started > SLOW_S:
+                self.keep(is_local=True)  # few steps took long (a collection, say): not again for each step back
             self._replay_steps(target, poll)
         except PausedError:
             return False
