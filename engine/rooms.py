@@ -19,6 +19,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from engine.errors import CommandError
@@ -96,7 +97,7 @@ class Room:
     #: Further kinds of files that are no text, looked for before executables.
     kinds: tuple[FileKind, ...] = ()
 
-    @property
+    @cached_property
     def module(self) -> RoomModule:
         """The room's module, imported on first use."""
         module: Any = importlib.import_module(self.module_name)

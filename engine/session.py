@@ -24,7 +24,7 @@ from engine.events import Event
 from engine.inquiry import SEARCHES, Families, Inquiry, direction
 from engine.machine import Journal, JsonText, Limits, Machine, StopReason, WritesViews
 from engine.moment import moment
-from engine.rooms import Room, RoomModule, SourceFile
+from engine.rooms import Room, SourceFile
 from engine.targets import plain_value
 from engine.timeline import Arrival, Branch, Timeline
 from engine.trace import TraceBatch
@@ -79,7 +79,6 @@ class Opened:
     """The program of a session and what belongs to it."""
 
     room: Room
-    module: RoomModule
     main_file: str
     machine: Machine
     timeline: Timeline
@@ -340,7 +339,7 @@ class Session:
         names = getattr(room.module, "FAMILIES", ())
         families = Families(names, room.module.family_of) if names else None  # type: ignore[attr-defined]
         inquiry = Inquiry(machine, timeline, files[0].name, self._poll, families)
-        self._opened = Opened(room, room.module, files[0].name, machine, timeline, inquiry)
+        self._opened = Opened(room, files[0].name, machine, timeline, inquiry)
         self._as_text = machine if self._takes_text and isinstance(machine, WritesViews) else None
         limits, listing = self._limits, machine.listing()
         self._listed = listing_size(listing)
@@ -420,7 +419,7 @@ class Session:
             "ended": {"reason": str(ended.reason), "tick": ended.tick, "detail": dict(ended.detail)} if ended else None,
             "flags": timeline.step_flags(),
             "view": self._view(),
-            "notice": opened.module.notice(opened.machine),
+            "notice": opened.room.module.notice(opened.machine),
         }
 
     def _set_breakpoints(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import subprocess
+import sys
 
 from engine import cbuild
 
@@ -25,3 +26,18 @@ def sanitized(*cores: str) -> dict[str, str]:
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     }
+
+
+def run_sanitized(module: str, *arguments: str, cores: tuple[str, ...], timeout_s: float) -> str:
+    """What `python -m module` prints on these cores; AssertionError with its last words unless it ends well."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env=sanitized(*cores),
+        cwd=cbuild.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout

@@ -19,33 +19,35 @@ export async function sheets(root, names) {
   return (await build({ ...COMMON, absWorkingDir: root, entryPoints, entryNames: "[name]-[hash]" })).outputFiles;
 }
 
+/**
+ * A plugin for modules that are no files, `KIND:NAME`.
+ * @param {string} kind
+ * @param {(name: string) => Promise<string>} load   the module's text
+ */
+function madeUp(kind, load) {
+  const mark = `\0${kind}:`;
+  return {
+    name: kind,
+    resolveId: (/** @type {string} */ id) => (id.startsWith(`${kind}:`) ? `\0${id}` : null),
+    load: (/** @type {string} */ id) => (id.startsWith(mark) ? load(id.slice(mark.length)) : null),
+  };
+}
+
 /** `css:NAME`: css/NAME.css as a text. @param {string} root */
 export function styles(root) {
-  return {
-    name: "styles",
-    resolveId: (/** @type {string} */ id) => (id.startsWith("css:") ? `\0${id}` : null),
-    /** @param {string} id */
-    async load(id) {
-      if (!id.startsWith("\0css:")) return null;
-      const { code } = await transform(readFileSync(join(root, "css", `${id.slice(5)}.css`), "utf8"), { loader: "css", minify: true });
-      return `export default ${JSON.stringify(code.trim())};`;
-    },
-  };
+  return madeUp("css", async (name) => {
+    const { code } = await transform(readFileSync(join(root, "css", `${name}.css`), "utf8"), { loader: "css", minify: true });
+    return `export default ${JSON.stringify(code.trim())};`;
+  });
 }
 
 /** `player:file`: the script and the style sheet of exported replays, with their hashes for a policy. @param {string} root */
 export function player(root) {
-  return {
-    name: "player",
-    resolveId: (/** @type {string} */ id) => (id.startsWith("player:") ? `\0${id}` : null),
-    /** @param {string} id */
-    async load(id) {
-      if (!id.startsWith("\0player:")) return null;
-      const made = await build({ ...COMMON, absWorkingDir: root, entryPoints: ["js/player/player.js", "css/player.css"], format: "iife" });
-      const [script, style] = [".js", ".css"].map((end) => made.outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "");
-      const hash = (/** @type {string} */ text) => `sha256-${createHash("sha256").update(text).digest("base64")}`;
-      const rows = Object.entries({ script, style, scriptHash: hash(script), styleHash: hash(style) });
-      return rows.map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};`).join("\n");
-    },
-  };
+  return madeUp("player", async () => {
+    const made = await build({ ...COMMON, absWorkingDir: root, entryPoints: ["js/player/player.js", "css/player.css"], format: "iife" });
+    const [script, style] = [".js", ".css"].map((end) => made.outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "");
+    const hash = (/** @type {string} */ text) => `sha256-${createHash("sha256").update(text).digest("base64")}`;
+    const rows = Object.entries({ script, style, scriptHash: hash(script), styleHash: hash(style) });
+    return rows.map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};`).join("\n");
+  });
 }

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-from engine import cbuild
-from tests.sanitized import sanitized
+from tests.sanitized import run_sanitized
 
 GUESTS = 6
+CORES = ("engine.pages.build", "engine.x86.core.build")
 
 
 def test_random_guests_end_without_a_report() -> None:
-    command = [sys.executable, "-m", "tests.fuzz.guests", "--count", str(GUESTS)]
-    done = subprocess.run(
-        command,
-        env=sanitized("engine.pages.build", "engine.x86.core.build"),
-        cwd=cbuild.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    counts = [int(line.split(": ")[1].split()[0]) for line in done.stdout.splitlines()]
-    assert counts == [2 * GUESTS] * 5, done.stdout
+    printed = run_sanitized("tests.fuzz.guests", "--count", str(GUESTS), cores=CORES, timeout_s=600)
+    counts = [int(line.split(": ")[1].split()[0]) for line in printed.splitlines()]
+    assert counts == [2 * GUESTS] * 5, printed

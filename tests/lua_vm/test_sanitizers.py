@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-from engine import cbuild
 from tests.lua_vm import snippets
-from tests.sanitized import sanitized
+from tests.sanitized import run_sanitized
+
+CORES = ("engine.pages.build", "engine.lua.core.build")
 
 
 def test_the_snippets_run_without_a_report() -> None:
-    command = [sys.executable, "-m", "tests.lua_vm.snippets"]
-    done = subprocess.run(
-        command,
-        env=sanitized("engine.pages.build", "engine.lua.core.build"),
-        cwd=cbuild.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    assert done.stdout.split() == list(snippets.NAMES)
+    printed = run_sanitized("tests.lua_vm.snippets", cores=CORES, timeout_s=300)
+    assert printed.split() == list(snippets.NAMES)

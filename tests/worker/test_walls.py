@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Callable
@@ -10,35 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from engine.worker.rehearsal import read_all
 from engine.worker.walls import forbid_files, landlock_version
+from tests.worker.throwaway import answered_elsewhere
 
 pytestmark = pytest.mark.skipif(landlock_version() == 0, reason="this kernel has no landlock")
 
 
 def in_a_process(attempts: dict[str, Callable[[], object]], scratch: str | None) -> dict[str, str]:
     """What came of each attempt behind the wall, and nothing but that wall."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.close(reader)
-            assert forbid_files(scratch) is True
-            results = {}
-            for name, attempt in attempts.items():
-                try:
-                    attempt()
-                    results[name] = "done"
-                except OSError as error:
-                    results[name] = type(error).__name__
-            os.write(writer, json.dumps(results).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    results = json.loads(read_all(reader, 20))
-    os.close(reader)
-    os.waitpid(pid, 0)
-    return dict(results)
+
+    def behind_the_wall() -> dict[str, str]:
+        assert forbid_files(scratch) is True
+        results = {}
+        for name, attempt in attempts.items():
+            try:
+                attempt()
+                results[name] = "done"
+            except OSError as error:
+                results[name] = type(error).__name__
+        return results
+
+    return answered_elsewhere(behind_the_wall)
 
 
 def attempts_on(folder: Path) -> dict[str, Callable[[], object]]:
