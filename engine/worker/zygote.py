@@ -11,6 +11,7 @@ it (engine/worker/outside.py).
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import json
 import logging
@@ -117,14 +118,34 @@ def load_entry(name: str) -> Entry:
     return entry
 
 
+def make_scratch() -> tuple[str, int]:
+    """A folder of this service and a descriptor that holds its lock: nobody sweeps it up while it is open."""
+    while True:
+        path = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
+        with contextlib.suppress(FileNotFoundError):
+            folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if os.path.isdir(path):  # else it was swept up before it was locked
+                return path, folder
+            os.close(folder)
+
+
 def sweep_scratch() -> None:
-    """Remove what a service left that was killed before it could."""
+    """Remove what a service left that was killed before it could.
+
+    A service in a container may share this folder and not be among the processes that are seen here: it holds a lock.
+    """
     for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*"):
         owner = path.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
         with contextlib.suppress(OSError):
             is_left = owner.isdigit() and not Path("/proc", owner).exists()
             if is_left and path.lstat().st_uid == os.geteuid():
-                shutil.rmtree(path, ignore_errors=True)
+                folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(folder)
 
 
 class Zygote:
@@ -137,7 +158,7 @@ class Zygote:
         self._keep = keep
         # Scratch folders of helpers; each may enter its own only, and list none.
         sweep_scratch()
-        self._folder = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
+        self._folder, self._folder_lock = make_scratch()
         os.chmod(self._folder, 0o711)  # noqa: S103 - to enter is all that others may
         self._empty = f"{self._folder}/empty"
         os.mkdir(self._empty)
